@@ -1,0 +1,161 @@
+"""A cohort: trials that train as one tensor program; what goes to a worker and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hpo.dataset import Rows
+from hpo.states import CohortState
+from hpo.study import Direction, Driver
+from hpo.training import LaneSettings, SharedSettings
+from hpo.trial import Curve, TrialResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortPlan:
+    """Trials that will train together, by number, ascending."""
+
+    numbers: tuple[int, ...]
+    repeats: int = 1
+    folds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """A cohort as the database has it; attempt counts its claims and is the fence of every write."""
+
+    id: int
+    study: int
+    state: CohortState
+    attempt: int
+    epoch: int
+    driver: Driver | None
+    numbers: tuple[int, ...]
+    repeats: int = 1
+    folds: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneTask:
+    """One lane of a cohort: which trial, which of its repeats and folds, and its settings."""
+
+    number: int
+    repeat: int
+    fold: int
+    settings: LaneSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortTask:
+    """Everything a worker needs to train a cohort, but the data, which it has under the key `data`.
+
+    lanes: those of one trial stand together, trials by number
+    metric, direction: the objective, on validation rows
+    judged: the worker waits after each epoch for the keep mask
+    beat: weights come back only when the cohort's best trial is better than this (None: in any case)
+    on_diverged: fail, or worst: a diverged trial is COMPLETE with the worst value it had
+    checkpoint: where to go on, as `checkpoint` of an earlier attempt gave it
+    """
+
+    id: int
+    attempt: int
+    data: str
+    shared: SharedSettings
+    lanes: tuple[LaneTask, ...]
+    seed: int
+    metric: str
+    direction: Direction
+    judged: bool = False
+    beat: float | None = None
+    on_diverged: str = "fail"
+    checkpoint: bytes | None = None
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The trials of the cohort, by number."""
+        return tuple(dict.fromkeys(lane.number for lane in self.lanes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochResult:
+    """What a worker sends after each epoch: the living trials' objective, and those that ended.
+
+    numbers: trials that trained in this epoch; values: their objective (mean over lanes), best_values:
+    the best so far of each; ended: results of those for which this epoch was the last
+    """
+
+    cohort: int
+    attempt: int
+    epoch: int  # from 1
+    numbers: tuple[int, ...]
+    values: tuple[float, ...]
+    best_values: tuple[float, ...]
+    ended: tuple[TrialResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortDone:
+    """The last message about a cohort that trained to its end.
+
+    model: weights of its best trial as bytes (hpo.models), when it beat `beat`
+    """
+
+    cohort: int
+    attempt: int
+    best_number: int | None
+    best_value: float | None
+    model: bytes | None
+    train_seconds: float
+    lane_steps: int  # lanes * steps trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortFailed:
+    """A cohort that did not end by itself. reason is error, out_of_memory, lost or cancelled.
+
+    lost: the worker died; its trials are trained again, `limits.retries` times
+    detail: one sentence for the user
+    """
+
+    cohort: int
+    attempt: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTask:
+    """Score a kept model once on the test rows; the only message that carries any."""
+
+    id: int
+    model: bytes
+    test: Rows
+    metrics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreDone:
+    """The test score, metric by metric."""
+
+    id: int
+    scores: Mapping[str, float]
+
+
+Task = CohortTask | ScoreTask
+Report = EpochResult | CohortDone | CohortFailed | ScoreDone
+
+__all__ = [
+    "Cohort",
+    "CohortDone",
+    "CohortFailed",
+    "CohortPlan",
+    "CohortTask",
+    "Curve",
+    "EpochResult",
+    "LaneTask",
+    "Report",
+    "ScoreDone",
+    "ScoreTask",
+    "Task",
+]

@@ -1,0 +1,113 @@
+"""What a data set is once prepared: arrays of a split, the target's scaling, and what was done to the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+    Floats = NDArray[float32]
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetScaling:
+    """How a regression target was scaled: scaled = (f(y) - mean) / scale, f = log1p or nothing."""
+
+    kind: str = "none"  # none | standardize | log1p
+    mean: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows ready for a network.
+
+    x: [n, features] float32, C-contiguous
+    y: [n] float32; class numbers 0..C-1 for classification, the scaled target for regression
+    """
+
+    x: Floats
+    y: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What a worker may see of a data set: training and validation rows of each fold, never test rows.
+
+    folds: one entry without cross-validation
+    n_classes: 0 for regression
+    positive: the class number that precision, recall, f1 and auc are of; None: macro averages
+    """
+
+    task: Task
+    folds: tuple[tuple[Rows, Rows], ...]  # (training, validation)
+    n_features: int
+    n_classes: int
+    target_scaling: TargetScaling = field(default_factory=TargetScaling)
+    positive: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnInfo:
+    """One column of the source and what became of it: kind is number, category, date or dropped."""
+
+    name: str
+    kind: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInfo:
+    """What there is to say of a data set without its rows; goes into the database as JSON.
+
+    sha256: of the file's bytes, or of the arrays of a built-in set
+    notes: sentences for the user: how the task was inferred, what was dropped and why
+    """
+
+    source: str
+    sha256: str
+    task: Task
+    task_reason: str
+    target: str
+    n_rows: int
+    n_features: int
+    images: bool = False
+    classes: tuple[str, ...] = ()
+    columns: tuple[ColumnInfo, ...] = ()
+    n_train: int = 0
+    n_validation: int = 0
+    n_test: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledData:
+    """A data set under one input scaling.
+
+    test: one entry per fold, since each fold scales with its own training rows; None without test rows
+    preprocessing: numbers and names (JSON types) that repeat the preparation on new rows, one per fold
+    """
+
+    training: TrainingData
+    test: tuple[Rows, ...] | None
+    preprocessing: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedData:
+    """Everything a study needs of its data; the test rows stay with the coordinator until the end."""
+
+    info: DatasetInfo
+    scaled: Mapping[str, ScaledData]  # by input scaling: those the study's trials may ask for

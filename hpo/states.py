@@ -1,0 +1,97 @@
+"""The life of a study and of a trial: states, legal moves, reasons."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from hpo.errors import IllegalMove
+
+
+class StudyState(StrEnum):
+    """What a study is doing."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPING = "STOPPING"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+class TrialState(StrEnum):
+    """Optuna's states of a trial."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen to the trial."""
+        return self in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class CohortState(StrEnum):
+    """What a cohort is doing: READY to be claimed, RUNNING under a lease, DONE."""
+
+    READY = "READY"
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+class Wanted(StrEnum):
+    """What somebody asked a study's owner to do; the owner obeys within a second."""
+
+    NOTHING = ""
+    PAUSE = "pause"
+    STOP = "stop"
+    CANCEL = "cancel"
+
+
+_S = StudyState
+
+MOVES: dict[StudyState, frozenset[StudyState]] = {
+    _S.QUEUED: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.PAUSED, _S.STOPPING, _S.CANCELLED, _S.COMPLETED, _S.FAILED}),
+    _S.PAUSED: frozenset({_S.QUEUED, _S.COMPLETED, _S.CANCELLED}),
+    _S.STOPPING: frozenset({_S.COMPLETED, _S.CANCELLED, _S.FAILED}),
+    _S.COMPLETED: frozenset({_S.QUEUED}),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.CANCELLED: frozenset(),
+}
+
+FINAL = frozenset({_S.COMPLETED, _S.CANCELLED, _S.FAILED})
+
+
+def check_move(name: str, old: StudyState, new: StudyState) -> None:
+    """Raises IllegalMove unless a study may go from old to new."""
+    if new in MOVES[old]:
+        return
+    if old is StudyState.CANCELLED:
+        raise IllegalMove(f"study {name!r} is CANCELLED for good; start a new one from its study file")
+    legal = ", ".join(sorted(MOVES[old]))
+    raise IllegalMove(f"study {name!r} is {old}, it cannot become {new}; it may become {legal}")
+
+
+class Reason(StrEnum):
+    """Why a trial ended as it did; some carry the epoch, as in `diverged@4`."""
+
+    ERROR = "error"
+    DIVERGED = "diverged"
+    OUT_OF_MEMORY = "out_of_memory"
+    LOST = "lost"
+    CANCELLED = "cancelled"
+    INFEASIBLE = "infeasible"
+    STOPPED_EARLY = "stopped_early"
+    WALL_TIME = "wall_time"
+
+    def at(self, epoch: int) -> str:
+        """The reason with its epoch.
+
+        >>> Reason.DIVERGED.at(4)
+        'diverged@4'
+        """
+        return f"{self.value}@{epoch}"

@@ -1,0 +1,184 @@
+"""What a place where studies live can do; the database and its in-memory twin both do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hpo.cohort import Cohort, CohortPlan
+from hpo.space import SearchSpace
+from hpo.states import StudyState, TrialState, Wanted
+from hpo.study import Driver, NewStudy, Study
+from hpo.trial import Curve, Trial, TrialPlan, TrialResult
+
+LEASE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to run a study: every write of its driver carries it and is refused once it is void."""
+
+    study: int
+    name: str
+    driver: Driver
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialQuery:
+    """Which trials, in which order. sort: number or value, `-` reverses; no value comes last."""
+
+    states: tuple[TrialState, ...] = ()
+    sort: str = "number"
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """A trained model kept for a study."""
+
+    number: int
+    value: float
+    data: bytes
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDataset:
+    """An uploaded data set, without its bytes. id: ds_ and the first 16 digits of its SHA-256."""
+
+    id: str
+    name: str
+    sha256: str
+    n_bytes: int
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Storage(Protocol):
+    """Where studies live. Values in, values out: what is returned never changes afterwards.
+
+    Every method is one transaction, all or nothing. Any may raise StorageUnavailable or StorageFull.
+    """
+
+    # Studies
+
+    def create_study(self, new: NewStudy) -> Study:
+        """A new study, QUEUED. Raises StudyExists."""
+
+    def get_study(self, name: str) -> Study:
+        """The study of that name. Raises StudyNotFound."""
+
+    def list_studies(
+        self, *, state: StudyState | None = None, label: tuple[str, str] | None = None
+    ) -> list[Study]:
+        """All studies, the newest first."""
+
+    def want(self, name: str, wanted: Wanted) -> Study:
+        """Leave word for the study's driver. Raises StudyNotFound."""
+
+    def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
+        """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned."""
+
+    def set_trials(self, name: str, n_trials: int) -> Study:
+        """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
+
+    def delete_study(self, name: str) -> None:
+        """Remove a study with all that is its own. Raises StudyNotFound, StudyOwned."""
+
+    # Driving a study
+
+    def claim_study(
+        self, name: str, driver: Driver, *, dead: Driver | None = None, lease_s: float = LEASE_S
+    ) -> Claim:
+        """Take a QUEUED study, or a RUNNING or STOPPING one whose lease ran out or whose driver is
+        the `dead` one, to RUNNING (STOPPING stays). Raises StudyNotFound, StudyOwned, IllegalMove."""
+
+    def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
+        """Keep the claim, and its RUNNING cohorts', for another lease; what is wanted. Raises LeaseLost."""
+
+    def release(self, claim: Claim, state: StudyState, *, reason: str | None = None) -> Study:
+        """End driving: move the study, forget driver and wish; unless the study is PAUSED, cohorts
+        not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
+        READY). Raises LeaseLost, IllegalMove."""
+
+    def move_claimed(self, claim: Claim, state: StudyState) -> Study:
+        """Move a driven study (RUNNING to STOPPING). Raises LeaseLost, IllegalMove."""
+
+    # Trials and cohorts of a driven study
+
+    def plan_trials(
+        self,
+        claim: Claim,
+        space: SearchSpace,
+        plans: Sequence[TrialPlan],
+        cohorts: Sequence[CohortPlan],
+    ) -> list[Cohort]:
+        """Insert trials of the next consecutive numbers, RUNNING, in order, and their cohorts, READY.
+        Raises LeaseLost, ValueError when numbers do not follow the last or cohorts do not cover them."""
+
+    def open_cohorts(self, name: str) -> list[Cohort]:
+        """The cohorts that are not DONE, by id. Raises StudyNotFound."""
+
+    def unfinished(self, name: str) -> list[Trial]:
+        """The RUNNING trials by number: what a driver that takes over has still to train."""
+
+    def start_cohort(self, claim: Claim, cohort: int) -> Cohort:
+        """READY, or RUNNING of an earlier attempt or driver, to RUNNING with attempt + 1. Raises LeaseLost."""
+
+    def record_epochs(
+        self, claim: Claim, cohort: int, attempt: int, epoch: int, steps: Mapping[int, Mapping[int, float]]
+    ) -> None:
+        """How far a cohort is; steps: number -> epoch -> value, upserts into Optuna's intermediate
+        values, ignored for finished trials. Raises LeaseLost when claim or attempt are void."""
+
+    def finish_trials(
+        self, claim: Claim, cohort: int, attempt: int, results: Sequence[TrialResult], *, done: bool = False
+    ) -> list[int]:
+        """RUNNING trials to their final state, everything about them written before or with it; a
+        finished one is left as it is. done: the cohort is DONE. The numbers really finished now.
+        Raises LeaseLost, TrialNotFound."""
+
+    def save_model(self, claim: Claim, model: StoredModel) -> None:
+        """Keep the model of the best trial so far in place of an earlier one. Raises LeaseLost."""
+
+    def save_test(self, claim: Claim, number: int, scores: Mapping[str, float]) -> None:
+        """The test score of the chosen trial; `scored` counts how often. Raises LeaseLost."""
+
+    # Reading
+
+    def trials(self, name: str, query: TrialQuery = ...) -> list[Trial]:
+        """Trials of a study. Raises StudyNotFound."""
+
+    def get_trial(self, name: str, number: int) -> Trial:
+        """One trial. Raises StudyNotFound, TrialNotFound."""
+
+    def best_trials(self, name: str, n: int = 1) -> list[Trial]:
+        """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best."""
+
+    def curve(self, name: str, number: int) -> Curve | None:
+        """The curve of a finished trial. Raises StudyNotFound, TrialNotFound."""
+
+    def model(self, name: str) -> StoredModel | None:
+        """The kept model. Raises StudyNotFound."""
+
+    # Data sets
+
+    def add_dataset(self, name: str, chunks: Iterable[bytes], info: Mapping[str, Any]) -> StoredDataset:
+        """Keep bytes, by SHA-256; the same bytes again give the same data set."""
+
+    def list_datasets(self) -> list[StoredDataset]:
+        """All uploaded data sets, by name."""
+
+    def get_dataset(self, key: str) -> StoredDataset:
+        """By id or name. Raises DatasetNotFound."""
+
+    def read_dataset(self, key: str) -> Iterator[bytes]:
+        """Its bytes in chunks of at most 1 MiB. Raises DatasetNotFound."""
+
+    def delete_dataset(self, key: str) -> None:
+        """Remove it. Raises DatasetNotFound, IllegalMove while a study that is not final uses it."""
+
+    def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,1 @@
+"""Processes that train cohorts, on this machine or on a Ray cluster."""
