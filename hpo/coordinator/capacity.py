@@ -12,7 +12,7 @@ from hpo.workers.base import Slot
 
 # Weights, gradients and two optimizer states of all lanes should stay in a core's share of the cache.
 # Tried on the digits net (64-64-64-10): 32 to 48 lanes; on nets of 100,000 weights: 4 to 8.
-CACHE_BYTES = 6 * 2**20
+CACHE_BYTES = 5 * 2**20
 FEWEST_LANES = 4
 MOST_LANES_CPU = 256
 MOST_LANES_GPU = 4096
@@ -54,12 +54,12 @@ def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
     >>> from hpo.dataset import Task
     >>> info = DatasetInfo(source="", sha256="", task=Task.REGRESSION, task_reason="", target="", n_rows=9, n_features=7)
     >>> lane_bytes(SharedSettings(hidden=(8,), loss="mse", batch_size=10, scaling="none"), info)
-    5952
+    2832
     """
     shape = shape_of(shared, info)
     rows = max(shared.batch_size, min(info.n_validation, 4096))
     widths = sum(shape.hidden) + shape.n_outputs
-    return 4 * (6 * shape.n_parameters + 3 * rows * widths) + 4 * 40 * len(shape.layers) * 3
+    return 4 * (6 * shape.n_parameters + 3 * rows * widths)
 
 
 def lanes_that_pay(shared: SharedSettings, info: DatasetInfo, machine: Machine) -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from hpo.coordinator.loop import Job
 from hpo.dataset import DatasetInfo, PreparedData, Rows, ScaledData, Task, TrainingData
 from hpo.space import Choice, Fixed, Parameter, Range, SearchSpace
 from hpo.storage.base import Storage
@@ -18,6 +17,7 @@ from hpo.study import (
     ObjectiveSpec,
     SamplerSpec,
     SplitSpec,
+    Study,
     StudySpec,
 )
 
@@ -28,7 +28,7 @@ L2 = Range(low=1e-6, high=1e-2, log=True, type="float")
 def space_of(parameters: Mapping[str, Parameter] | None = None, **fixed: Any) -> SearchSpace:
     """Learning rate and l2, or these parameters, and fixed values beside them."""
     searched = dict(parameters or {"learning_rate": LEARNING_RATE, "l2": L2})
-    return SearchSpace(searched | {name: Fixed(value) for name, value in fixed.items()})
+    return SearchSpace(searched | {name: Fixed(value=value) for name, value in fixed.items()})
 
 
 def grid_of(n_rates: int, n_l2: int) -> SearchSpace:
@@ -90,16 +90,14 @@ def data_of(
         task=Task.CLASSIFICATION, folds=((parts[0], parts[1]),), n_features=features, n_classes=3
     )
     scaled = ScaledData(training=training, test=(parts[2],) if test else None)
-    return PreparedData(info=info, scaled={scaling: scaled for scaling in scalings})
+    return PreparedData(info=info, scaled=dict.fromkeys(scalings, scaled))
 
 
-def create(
-    storage: Storage, spec: StudySpec, *, name: str = "small", data: PreparedData | None = None
-) -> Job:
-    """The study in the storage, QUEUED, and the job that runs it."""
+def create(storage: Storage, spec: StudySpec, *, name: str = "small") -> Study:
+    """The study in the storage, QUEUED."""
     if spec.objective is None or spec.objective.direction is None or spec.trials is None:
         raise ValueError("the study file must be complete")
-    storage.create_study(
+    return storage.create_study(
         NewStudy(
             name=name,
             direction=spec.objective.direction,
@@ -109,4 +107,3 @@ def create(
             data={},
         )
     )
-    return Job(name=name, spec=spec, data=data or data_of())
