@@ -48,9 +48,7 @@ class World:
 
         self.pools.append(SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes))
         options = Options(max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0)
-        self.coordinator = Coordinator(
-            storage or self.storage, self.pools[-1], watch=watch, options=options
-        )
+        self.coordinator = Coordinator(storage or self.storage, self.pools[-1], watch=watch, options=options)
         return self.coordinator.run(self.job, dead=dead)
 
     def trials(self, *states: TrialState) -> list[Trial]:
@@ -61,7 +59,14 @@ class World:
     def bits(self) -> list[tuple[object, ...]]:
         """Everything about the trials that must not depend on how they were run."""
         return [
-            (t.number, t.state, t.reason, None if t.value is None else t.value.hex(), dict(t.params), t.epochs)
+            (
+                t.number,
+                t.state,
+                t.reason,
+                None if t.value is None else t.value.hex(),
+                dict(t.params),
+                t.epochs,
+            )
             for t in self.trials()
         ]
 

@@ -38,7 +38,9 @@ def test_a_lost_worker_costs_time_but_no_result(make_world, undisturbed, epoch):
     spec = spec_of(trials=40)
     world = make_world(spec)
 
-    study = world.run(max_lanes=10, faults=[Fault(submission=1, epoch=epoch), Fault(submission=3, epoch=epoch)])
+    study = world.run(
+        max_lanes=10, faults=[Fault(submission=1, epoch=epoch), Fault(submission=3, epoch=epoch)]
+    )
 
     assert study.state is StudyState.COMPLETED
     assert world.bits() == undisturbed(spec)
@@ -220,7 +222,9 @@ def test_a_scoring_that_fails_is_told_and_the_study_completes(make_world, reason
         """A pool whose workers die of scoring."""
 
         def poll(self, timeout_s):
-            failed = [CohortFailed(cohort=t.id, attempt=0, reason=reason, detail="it broke") for t in self._scores]
+            failed = [
+                CohortFailed(cohort=t.id, attempt=0, reason=reason, detail="it broke") for t in self._scores
+            ]
             self._scores.clear()
             return failed or super().poll(timeout_s)
 

@@ -26,7 +26,9 @@ def ready(n: int, hidden: tuple[int, ...] = (64, 64), first: int = 0) -> list[Re
 
 
 def test_searched_values_win_over_the_studys_own_and_fixed_ones_are_there():
-    spec = spec_of(epochs=7, space=space_of(dropout=0.5), early_stopping=EarlyStopping(patience=4, min_delta=0.1))
+    spec = spec_of(
+        epochs=7, space=space_of(dropout=0.5), early_stopping=EarlyStopping(patience=4, min_delta=0.1)
+    )
 
     trial = Resolver(spec, INFO).resolve(3, {"learning_rate": 0.25, "l2": 0.0, "epochs": 9})
 
