@@ -15,7 +15,7 @@ from hpo.states import TrialState
 from hpo.storage.base import Storage
 from hpo.study import Driver, Study, StudySpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
-from hpo.testing.studies import create, data_of
+from hpo.testing.small_jobs import create, data_of
 from hpo.trial import Trial
 
 

@@ -12,7 +12,7 @@ from hpo.coordinator.recovery import is_alive, this_process
 from hpo.errors import LeaseLost, StorageFull, StorageUnavailable, StudyOwned
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Storage
-from hpo.testing.studies import spec_of
+from hpo.testing.small_jobs import spec_of
 
 WRITES = (
     "claim_study",
@@ -195,7 +195,7 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.coordinator.recovery import is_alive
 from hpo.storage.open import open_storage
 from hpo.testing.simulated_pool import SimulatedPool
-from hpo.testing.studies import data_of, spec_of
+from hpo.testing.small_jobs import data_of, spec_of
 
 def step():
     print("epoch", flush=True)

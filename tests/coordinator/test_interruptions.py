@@ -8,7 +8,7 @@ from hpo.cohort import CohortTask, ScoreTask
 from hpo.errors import PoolError
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.testing.simulated_pool import Fault
-from hpo.testing.studies import spec_of
+from hpo.testing.small_jobs import spec_of
 
 
 @pytest.fixture
