@@ -49,7 +49,7 @@ class StudiesContract:
         assert (made.spec, made.data) == (new.spec, new.data)
         assert (made.labels, made.versions) == (labels, versions)
         assert (made.folder, made.owner, made.priority) == ("/data", "ann", 3)
-        assert made.test is made.started_at is made.finished_at is made.lease_left_s is None
+        assert (made.test, made.started_at, made.finished_at, made.lease_left_s) == (None, None, None, None)
         assert abs(made.created_at - before) < timedelta(minutes=1)
         assert set(made.counts) == set(TrialState)
         assert made.n_planned == 0
