@@ -76,6 +76,10 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks():
     assert table.column("a").levels == ('x,"1"\nnext', "plain")
 
 
+def test_a_file_may_end_in_a_quoted_cell_of_several_lines():
+    assert delimited.read(b'a,y\n1,"x\ny"', ".csv").column("y").levels == ("x\ny",)
+
+
 def test_a_column_without_a_name_gets_one():
     assert delimited.read(b",a\n1,2\n", ".csv").names == ("column_1", "a")
 
@@ -93,8 +97,11 @@ def test_a_wide_table_keeps_its_columns():
         (b"  \n\n", "is empty"),
         (b"a,b,y\n", "header but no rows"),
         (b"a,y,a\n1,2,3\n", "two columns called 'a'"),
-        (b"a,b,y\n1,2,3\n4,5\n6,7,8\n", "2 cells in row 2 but 3 columns"),
-        (b"a,y\n1,2,3\n4,5,6\n", r"3 cells in row 1 but 2 columns \(and 1 more"),
+        (b"a,b,y\n1,2,3\n4,5\n6,7,8\n", "3 columns, but row 2 has 2 of them"),
+        (b"a,y\n1,2,3\n4,5,6\n", "2 columns, but row 1 has 3 of them, and 1 more"),
+        (b'a,y\n1,2\n3,"4\n5,6\n7,8\n', "a quote in row 2 that is never closed"),
+        (b'a,y\n1,2\n"3,4\n5,6\n', "close every quote"),
+        (b"a,b,y", "header but no rows"),
         (b"a,y\n\x00\x01,\x02\n", "not a text file"),
         (b"\xff\xfea", "is not UTF-16"),
         (b"\x1f\x8b\x08junk", "damaged .gz"),

@@ -173,18 +173,24 @@ CELLS = st.one_of(
 )
 
 
+POOLS = st.one_of(
+    st.lists(st.integers(-3, 9).map(str), min_size=2, max_size=8),
+    st.lists(st.sampled_from(["u", "v", "NA", "w x"]), min_size=2, max_size=4),
+    st.lists(st.floats(-1e6, 1e6, width=32).map(str), min_size=2, max_size=12),
+    st.lists(CELLS, min_size=1, max_size=6),
+)
+
+
 @st.composite
 def tables(draw):
-    """Something like a CSV file: mostly even, with cells of all sorts."""
-    width = draw(st.integers(1, 4))
-    pools = [draw(st.lists(CELLS, min_size=1, max_size=6)) for _ in range(width)]
-    rows = draw(st.lists(st.tuples(*(st.sampled_from(pool) for pool in pools)), max_size=30))
-    delimiter = draw(st.sampled_from([",", ";", "\t"]))
-    header = ["y", "a", "b", "c"][:width]
-    ends = draw(st.sampled_from(["\n", "\r\n"]))
-    return ends.join(delimiter.join(row) for row in [header, *rows]).encode(
-        draw(st.sampled_from(["utf-8", "utf-16"])), "replace"
-    )
+    """Something like a CSV file: mostly even, with columns of one sort or of all sorts."""
+    width = draw(st.integers(2, 4))
+    pools = draw(st.lists(POOLS, min_size=width, max_size=width))
+    least = draw(st.sampled_from([0, 12, 30]))
+    rows = draw(st.lists(st.tuples(*(st.sampled_from(pool) for pool in pools)), min_size=least, max_size=40))
+    delimiter, ends = draw(st.sampled_from([",", ";", "\t"])), draw(st.sampled_from(["\n", "\r\n"]))
+    text = ends.join(delimiter.join(row) for row in [["y", "a", "b", "c"][:width], *rows])
+    return text.encode(draw(st.sampled_from(["utf-8", "utf-16"])), "replace")
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
