@@ -156,23 +156,23 @@ def _best_row(record: dict[str, Any]) -> dict[str, Any]:
 
 def export(
     study: StudyArgument,
-    format: Annotated[
+    kind: Annotated[
         ExportFormat, typer.Option("-f", "--format", help="What the file is.")
-    ] = ExportFormat.CSV,  # noqa: A002
+    ] = ExportFormat.CSV,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = None,
     quiet: QuietOption = False,
 ) -> None:
     """All trials of a study as CSV, JSON or Parquet."""
     from hpo.service import export as exporting
 
-    if output is None and format is ExportFormat.PARQUET and sys.stdout.isatty():
+    if output is None and kind is ExportFormat.PARQUET and sys.stdout.isatty():
         raise SpecError("Parquet is not for a terminal; give a file with -o", field="output")
     with session.storage() as storage:
         if output is None:
-            exporting.export(storage, study, format.value, sys.stdout.buffer)
+            exporting.export(storage, study, kind.value, sys.stdout.buffer)
             sys.stdout.buffer.flush()
             return
-        exporting.export_to(storage, study, format.value, output)
+        exporting.export_to(storage, study, kind.value, output)
     say(f"{output} holds the trials of study {study}", quiet=quiet)
 
 

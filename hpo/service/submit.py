@@ -72,7 +72,7 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     return dict(parse_override(word) for word in words)
 
 
-def draft_of_file(path: Path, options: Options = Options()) -> Draft:  # noqa: B008 - frozen
+def draft_of_file(path: Path, options: Options = Options()) -> Draft:
     """The study of a file, with options that go before what it says. Raises SpecError."""
     try:
         text = path.read_bytes()
