@@ -10,16 +10,18 @@ from hpo.model import NetworkShape
 from hpo.training import SharedSettings, n_outputs
 from hpo.workers.base import Slot
 
-# Weights, gradients and two optimizer states of all lanes should stay in a core's share of the cache.
-# Tried on the digits net (64-64-64-10): 32 to 48 lanes; on nets of 100,000 weights: 4 to 8.
-CACHE_BYTES = 5 * 2**20
+# What a step touches of all lanes (weights, gradients, optimizer states, activations) should stay in a core's
+# share of the cache. Tried on digits (64-64-64-10): the same from 16 to 64 lanes, 10 % slower at 100; on nets
+# of 100,000 weights: 4 to 8; on 7-8-2 the wider the better.
+CACHE_BYTES = 21 * 2**19
 FEWEST_LANES = 4
-MOST_LANES_CPU = 256
+MOST_LANES_CPU = 512
 MOST_LANES_GPU = 4096
+VALIDATION_ROWS = 512  # validation goes through in blocks of so many
 SHARE_OF_MEMORY = 0.8  # the rest is for data and for what the allocator rounds up
 
 # Rates for estimates only: what a fused step reaches, and what it costs before it multiplies anything.
-CPU_FLOPS = 25e9
+CPU_FLOPS = 30e9
 GPU_FLOPS = 3e12
 CPU_STEP_S = 0.4e-3
 GPU_STEP_S = 1e-3
@@ -49,27 +51,39 @@ def shape_of(shared: SharedSettings, info: DatasetInfo) -> NetworkShape:
 
 
 def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
-    """Bytes that one lane needs: weights, their best copy, gradient and optimizer states, activations.
+    """Bytes that one lane needs: weights, their best copy, gradients, optimizer states, activations.
 
     >>> from hpo.dataset import Task
     >>> info = DatasetInfo(source="", sha256="", task=Task.REGRESSION, task_reason="", target="", n_rows=9, n_features=7)
     >>> lane_bytes(SharedSettings(hidden=(8,), loss="mse", batch_size=10, scaling="none"), info)
-    2832
+    4064
     """
-    shape = shape_of(shared, info)
-    rows = max(shared.batch_size, min(info.n_validation, 4096))
-    widths = sum(shape.hidden) + shape.n_outputs
-    return 4 * (6 * shape.n_parameters + 3 * rows * widths)
+    rows = max(shared.batch_size, min(info.n_validation, VALIDATION_ROWS))
+    return 7 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, rows)
 
 
-def lanes_that_pay(shared: SharedSettings, info: DatasetInfo, machine: Machine) -> int:
-    """The width of a cohort that trains fastest per lane and fits into a slot's memory; at least 1."""
-    fit = int(SHARE_OF_MEMORY * machine.memory_bytes / lane_bytes(shared, info))
+def trials_that_pay(
+    shared: SharedSettings, info: DatasetInfo, machine: Machine, *, lanes_per_trial: int = 1
+) -> int:
+    """How many trials in a cohort train fastest, each, and fit into a slot's memory; at least 1.
+
+    Repeats and folds of a trial are trained side by side, so they count for the memory only.
+    """
+    lanes = int(SHARE_OF_MEMORY * machine.memory_bytes / lane_bytes(shared, info))
+    fit = max(1, lanes // lanes_per_trial)
     if machine.gpu:
-        return max(1, min(MOST_LANES_GPU, fit))
-    state_bytes = 16 * shape_of(shared, info).n_parameters
-    pays = max(FEWEST_LANES, min(MOST_LANES_CPU, CACHE_BYTES // state_bytes))
-    return max(1, min(pays, fit))
+        return min(max(1, MOST_LANES_GPU // lanes_per_trial), fit)
+    step = 4 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, shared.batch_size)
+    return min(max(FEWEST_LANES, min(MOST_LANES_CPU, CACHE_BYTES // step)), fit)
+
+
+def _weight_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
+    return 4 * shape_of(shared, info).n_parameters
+
+
+def _activation_bytes(shared: SharedSettings, info: DatasetInfo, rows: int) -> int:
+    shape = shape_of(shared, info)
+    return 4 * rows * (sum(shape.hidden) + shape.n_outputs)
 
 
 def epoch_seconds(shared: SharedSettings, info: DatasetInfo, machine: Machine, lanes: int) -> float:

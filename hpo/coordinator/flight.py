@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cache
 
 from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
 from hpo.coordinator.planner import Part, ReadyTrial, n_folds
@@ -61,7 +62,7 @@ class Flight:
                 self.steps.pop(ended.number, None)
         for number, value in zip(result.numbers, result.values, strict=True):
             trial = self.living.get(number)
-            if trial is not None and is_step(result.epoch, trial.lane.epochs):
+            if trial is not None and result.epoch in steps_shown(trial.lane.epochs):
                 self.steps.setdefault(number, {})[result.epoch] = value
 
     def is_due(self) -> bool:
@@ -83,13 +84,16 @@ class Flight:
         self.living = {}
 
 
-def is_step(epoch: int, epochs: int) -> bool:
-    """Whether an epoch (from 1) is among the at most 20 that Optuna's table shows of a trial.
+@cache
+def steps_shown(epochs: int) -> frozenset[int]:
+    """The epochs, 20 at most, that Optuna's table shows of a trial while it runs: those its result will have.
 
-    >>> [e for e in range(1, 51) if is_step(e, 50)][:4], is_step(50, 50), is_step(3, 7)
-    ([3, 6, 9, 12], True, True)
+    >>> sorted(steps_shown(100))[:3], sorted(steps_shown(3))
+    ([1, 6, 11], [1, 2, 3])
     """
-    return epoch == epochs or epoch % math.ceil(epochs / MOST_STEPS) == 0
+    if epochs <= MOST_STEPS:
+        return frozenset(range(1, epochs + 1))
+    return frozenset(1 + round(i * (epochs - 1) / (MOST_STEPS - 1)) for i in range(MOST_STEPS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

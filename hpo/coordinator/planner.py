@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, lanes_that_pay, shape_of
+from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
 from hpo.space import Fixed, Params, Value
@@ -118,8 +118,9 @@ class Planner:
 
     def trials_per_cohort(self, shared: SharedSettings) -> int:
         """How many trials of these settings make a cohort; at least 1."""
-        lanes = self._max_lanes or lanes_that_pay(shared, self._info, self._machine)
-        return max(1, lanes // self.lanes_per_trial)
+        if self._max_lanes:
+            return max(1, self._max_lanes // self.lanes_per_trial)
+        return trials_that_pay(shared, self._info, self._machine, lanes_per_trial=self.lanes_per_trial)
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""

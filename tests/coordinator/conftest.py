@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from hpo.storage.open import open_storage
 
 from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
 from hpo.states import TrialState
 from hpo.storage.base import Storage
-from hpo.storage.open import open_storage
 from hpo.study import Driver, Study, StudySpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
 from hpo.testing.studies import create, data_of

@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hpo.storage.open import open_storage
 
 from hpo.coordinator.recovery import is_alive, this_process
 from hpo.errors import LeaseLost, StorageFull, StorageUnavailable, StudyOwned
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Storage
-from hpo.storage.open import open_storage
 from hpo.testing.studies import spec_of
 
 WRITES = (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.coordinator.capacity import Machine, lane_bytes, lanes_that_pay
+from hpo.coordinator.capacity import Machine, lane_bytes, trials_that_pay
 from hpo.coordinator.planner import Planner, ReadyTrial, Resolver, cut, estimate
 from hpo.errors import SpecError
 from hpo.space import Choice, Fixed, Range
@@ -95,23 +95,23 @@ def test_few_trials_are_spread_over_all_slots():
 
 
 def test_large_networks_get_narrow_cohorts_and_tiny_ones_wide_ones():
-    def lanes(hidden: tuple[int, ...], features: int) -> int:
+    def trials(hidden: tuple[int, ...], features: int) -> int:
         shared = SharedSettings(hidden=hidden, loss="cross_entropy", batch_size=64, scaling="none")
         info = replace(INFO, n_features=features, classes=tuple("0123456789"))
-        return lanes_that_pay(shared, info, Machine(n_slots=2, memory_bytes=2**34))
+        return trials_that_pay(shared, info, Machine(n_slots=2, memory_bytes=2**34))
 
-    assert 4 <= lanes((128,), 784) <= 8
-    assert 32 <= lanes((64, 64), 64) <= 48
-    assert lanes((8,), 7) > 100
+    assert 4 <= trials((128,), 784) <= 8
+    assert 32 <= trials((64, 64), 64) <= 48
+    assert trials((8,), 7) > 100
 
 
 def test_a_cohort_fits_into_the_memory_of_a_slot():
     shared = SharedSettings(hidden=(64, 64), loss="cross_entropy", batch_size=64, scaling="none")
     one = lane_bytes(shared, INFO)
 
-    assert lanes_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=10 * one)) == 8
-    assert lanes_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=500 * one, gpu=True)) == 400
-    assert lanes_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=1)) == 1
+    assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=10 * one)) == 8
+    assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=500 * one, gpu=True)) == 400
+    assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=1)) == 1
 
 
 @given(n=st.integers(1, 500), parts=st.integers(1, 20))
