@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from hpo.cli.output import clean
 from hpo.states import TrialState
@@ -150,7 +150,7 @@ class BarView:
         bar = self._bar
         if bar is None:
             return
-        fields = {
+        fields: dict[str, Any] = {
             "rate": f"{progress.trials_per_s:.1f} trials/s",
             "left": f"{duration(progress.seconds_left)} left",
             "best": best_text(progress),

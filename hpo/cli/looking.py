@@ -122,7 +122,7 @@ def trials(
 def _trial_row(record: dict[str, Any]) -> dict[str, Any]:
     """What people want to see of a trial in one line."""
     names = ("number", "state", "value", "stderr", "epochs", "best_epoch", "reason")
-    row = {name: record[name] for name in names}
+    row: dict[str, Any] = {name: record[name] for name in names}
     return row | record["params"]
 
 
@@ -151,7 +151,8 @@ def best(
 def _best_row(record: dict[str, Any]) -> dict[str, Any]:
     test = record["test"] or {}
     scored = {f"test {record['metric']}": test[record["metric"]]} if record["metric"] in test else {}
-    return {"number": record["number"], record["metric"]: record["value"]} | scored | record["params"]
+    row: dict[str, Any] = {"number": record["number"], record["metric"]: record["value"]}
+    return row | scored | record["params"]
 
 
 def export(
@@ -189,7 +190,6 @@ def spaces(
         if format is Format.TABLE:
             answer(clean(text.rstrip("\n")))
         else:
-            write_json({"name": name, "text": text, "parameters": list(named.load(name).parameters)})
+            write_json({"name": name, "about": named.description(name), "text": text})
         return
-    rows = [{"name": known, "parameters": ", ".join(named.load(known).parameters)} for known in named.names()]
-    write_rows(rows, format)
+    write_rows([{"name": known, "about": named.description(known)} for known in named.names()], format)

@@ -97,7 +97,8 @@ def _run(given: list[str]) -> int:
     except HpoError as error:
         return _tell(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _tell(_usage(error, given), error.exit_code)
+        # `hpo data` alone has printed its help and has nothing more to say.
+        return _tell(_usage(error, given), error.exit_code) if error.format_message() else 0
     except typer.Abort:
         return _tell("answered no; nothing was done", 1)
     except KeyboardInterrupt:
@@ -119,6 +120,8 @@ def _usage(error: typer.TyperException, given: list[str]) -> str:
     """What is wrong with the words typed, in the style of all other errors."""
     message = error.format_message().strip().rstrip(".")
     message = message[:1].lower() + message[1:]
+    if "Did you mean" in message:
+        return message.replace(". Did you mean", "; did you mean")
     verb = [word for word in given[:1] if word in VERBS or word == "data"]
     return f"{message}; `{' '.join(['hpo', *verb])} --help` shows what there is"
 

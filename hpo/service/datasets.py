@@ -56,14 +56,10 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def listed(storage: Storage) -> list[dict[str, Any]]:
     """Every data set there is: the built-in ones, then those of the database."""
     built_in = [
-        {"id": name, "name": name, "kind": "built in", "n_bytes": None, "about": _about(name)}
-        for name in BUILT_IN
+        {"id": name, "name": name, "kind": "built in", "n_bytes": None, "about": about}
+        for name, about in BUILT_IN.items()
     ]
     return built_in + [_stored_record(kept) for kept in storage.list_datasets()]
-
-
-def _about(name: str) -> str:
-    return str(BUILT_IN[name])
 
 
 def _stored_record(kept: StoredDataset) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from hpo.service.flat import write_csv
 from hpo.space import Choice, Range, SearchSpace
 
 
-def exported(storage, format):
+def exported(storage, kind):
     out = io.BytesIO()
-    export(storage, "digits", format, out)
+    export(storage, "digits", kind, out)
     return out.getvalue()
 
 

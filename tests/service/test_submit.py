@@ -104,7 +104,7 @@ def test_a_data_set_alone_makes_a_study_in_the_current_folder(tmp_path):
 
 
 def test_a_study_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(SpecError, match="nowhere.yaml"):
+    with pytest.raises(SpecError, match=r"nowhere\.yaml"):
         submit.draft_of_file(tmp_path / "nowhere.yaml")
     with pytest.raises(SpecError, match="cannot be read"):
         submit.draft_of_file(tmp_path)
