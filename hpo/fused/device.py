@@ -51,3 +51,18 @@ def buffer(n: int, device: torch.device, dtype: torch.dtype) -> Tensor:
 def column(values: list[float], device: torch.device, dtype: torch.dtype) -> Tensor:
     """One number per lane as [K, 1], cast once from Python's doubles."""
     return torch.tensor(values, dtype=torch.float64).to(device=device, dtype=dtype).unsqueeze(1)
+
+
+def free_memory(device: str) -> int:
+    """The bytes that are free on a GPU, which this wakes up; 0 for cpu, whose memory others can tell.
+
+    Raises PoolError when torch cannot use the device.
+    """
+    if device == "cpu":
+        return 0
+    try:
+        free, _ = torch.cuda.mem_get_info(torch.device(device))
+    except (AssertionError, RuntimeError, ValueError) as error:  # AssertionError: torch without CUDA
+        reason = str(error).strip().split("\n")[0]
+        raise PoolError(f"torch cannot use {device} here ({reason}); set HPO_DEVICE=cpu") from error
+    return free
