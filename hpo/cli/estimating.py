@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from hpo.cli import session
 
 if TYPE_CHECKING:
     from hpo.dataset import DatasetInfo
@@ -17,14 +18,17 @@ def estimate(
     spec: StudySpec, info: DatasetInfo, *, workers: int | None, max_lanes: int | None
 ) -> dict[str, Any]:
     """Trials, cohorts, lanes, memory and seconds of a completed study. Raises SpecError."""
-    import psutil
-
     from hpo.coordinator.capacity import Machine
     from hpo.coordinator.planner import estimate as planned
     from hpo.samplers.registry import make_sampler
+    from hpo.workers.devices import memory_per_worker, worker_devices
 
-    n_slots = workers or len(os.sched_getaffinity(0))
-    machine = Machine(n_slots=n_slots, memory_bytes=psutil.virtual_memory().available // n_slots)
+    devices = worker_devices(workers, session.settings().device)
+    machine = Machine(
+        n_slots=len(devices),
+        memory_bytes=memory_per_worker(len(devices)),
+        gpu=devices[0].startswith("cuda"),
+    )
     plans = make_sampler(spec).ask(0, min(spec.trials or FIRST_PLANS, FIRST_PLANS))
     found = planned(spec, info, plans, machine, n_trials=spec.trials, max_lanes=max_lanes)
-    return asdict(found) | {"workers": n_slots, "device": "cpu"}
+    return asdict(found) | {"workers": len(devices), "device": devices[0].split(":")[0]}

@@ -166,9 +166,8 @@ def say_data(info: DatasetInfo, *, quiet: bool) -> None:
         f"{info.source}: {info.n_rows:,} rows, {info.n_features} features{classes}; "
         f"{info.n_train:,} rows train, {info.n_validation:,} validate, {info.n_test:,} test"
     )
-    for sentence in dict.fromkeys((info.task_reason, *info.notes)):
-        if sentence:
-            say(f"  {sentence}")
+    for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
+        say(f"  {sentence}")
 
 
 def finish(storage: Storage, study: Study, options: RunOptions) -> int:

@@ -97,6 +97,8 @@ def run(
     if file is None and data is None:
         raise SpecError("give a study file, or a data set with --data (`hpo data ls` shows those there are)")
     wanted = {"sampler": sampler, "trials": trials, "epochs": epochs, "seed": seed, "name": name}
+    if file is not None and not file.is_file():
+        draft(file, data, target, space, set_, **wanted)  # says what is wrong before any worker starts
     with interrupts() as caught, started_pool(how) as workers_, ExitStack() as stack:
         from hpo.coordinator.loop import Job
         from hpo.service import datasets, submit

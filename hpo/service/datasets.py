@@ -76,7 +76,8 @@ def shown(storage: OpenStorage, source: str, *, target: str | None, folder: Path
     """What hpo makes of a data set: its columns, its task, its split. Raises DataError, DatasetNotFound."""
     if source not in BUILT_IN and not (folder / source).exists():
         source = _stored_id(storage(), source)
-    return records.info_record(describe(DataSpec(source=source, target=target), folder))
+    spec = DataSpec(source=source, target=target)
+    return records.info_record(describe(spec, folder, stored=_reader(storage)))
 
 
 def _stored_id(storage: Storage, key: str) -> str:
