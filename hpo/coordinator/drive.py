@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report
+from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.flight import Flight, TaskMaker, Work
 from hpo.coordinator.planner import MOST_IN_WINDOW, Part, Planner, ReadyTrial, Resolver, cut, n_folds
@@ -59,7 +59,9 @@ class Drive:
     ready: deque[Work] = field(default_factory=deque)
     flights: dict[int, Flight] = field(default_factory=dict)
     state: StudyState = StudyState.RUNNING
-    kept: tuple[float, int] | None = None  # value and number of the stored model
+    landed: list[Flight] = field(default_factory=list)  # over, their results not yet written
+    kept: tuple[float, int] | None = None  # value and number of the best model there is
+    model: StoredModel | None = None  # that model while it is not yet stored
     params: dict[int, Params] = field(default_factory=dict)  # of trials that run
 
     def begin(self) -> None:
@@ -119,9 +121,9 @@ class Drive:
                 return
             for report in self.pool.poll(self.poll_s):
                 self.take(report)
-            for flight in self.flights.values():
-                if flight.is_due():
-                    self._record(flight)
+            # Free slots first: a worker must not wait for the database.
+            self._dispatch()
+            self.write_results()
             self.show()
 
     def heed(self) -> None:
@@ -142,6 +144,7 @@ class Drive:
             window = self._next_window()
             if not window:
                 return
+            self.planner.machine = machine_of(self.pool.slots())
             parts = self.planner.cohorts([trial for _, trial in window])
             plans = [plan for plan, _ in window]
             cohorts = [self._cohort_plan(part) for part in parts]
@@ -188,7 +191,7 @@ class Drive:
             work = self.ready.popleft()
             work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
             if not work.parts:  # an earlier driver died between its last result and the word done
-                self._finish(work, [], done=True)
+                self._finish(Flight(work=work, part=(), attempt=work.cohort.attempt, living={}), done=True)
                 continue
             self._launch(work)
             n_free -= 1
@@ -213,83 +216,102 @@ class Drive:
 
     def take(self, report: Report) -> None:
         """Note a report; those of attempts that are over are void."""
-        if not isinstance(report, EpochResult | CohortDone | CohortFailed):
-            return
-        flight = self.flights.get(report.cohort)
-        if flight is None or flight.attempt != report.attempt:
+        flight = self._flight_of(report)
+        if flight is None:
             return
         if isinstance(report, EpochResult):
             flight.take(report)
             self.tally.trained(len(report.numbers) * self._steps_of_epoch(flight))
         elif isinstance(report, CohortDone):
             self._take_done(flight, report)
-        else:
+        elif isinstance(report, CohortFailed):
             self._take_failed(flight, report)
+
+    def _flight_of(self, report: Report) -> Flight | None:
+        if isinstance(report, ScoreDone):
+            return None
+        flight = self.flights.get(report.cohort)
+        return flight if flight is not None and flight.attempt == report.attempt else None
 
     def _steps_of_epoch(self, flight: Flight) -> int:
         steps = steps_per_epoch(self.data.info.n_train, flight.part[0].shared.batch_size)
         return steps * self.planner.lanes_per_trial
 
     def _take_done(self, flight: Flight, done: CohortDone) -> None:
-        del self.flights[flight.id]
-        # The model goes first: were it lost between the two writes, the best trial would be trained twice.
-        if done.model is not None and done.best_number is not None and done.best_value is not None:
-            self.keep_model(done.best_number, done.best_value, done.model)
+        number, value = done.best_number, done.best_value
+        if done.model is not None and number is not None and value is not None:
+            self._keep_model(StoredModel(number=number, value=value, data=done.model))
         flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
-        self._finish(flight.work, flight.ended, done=not flight.work.parts)
-        if flight.work.parts:
-            self.ready.appendleft(flight.work)
+        self._land(flight)
 
-    def keep_model(self, number: int, value: float, model: bytes) -> None:
-        """Store a trial's model when it beats the one there is."""
-        if not is_better(self.maker.direction, (value, number), self.kept):
-            return
-        stored = StoredModel(number=number, value=value, data=model)
-        self.write(lambda: self.storage.save_model(self.claim, stored))
-        self.kept = (value, number)
+    def _keep_model(self, model: StoredModel) -> None:
+        new = (model.value, model.number)
+        if is_better(self.maker.direction, new, self.kept):
+            self.kept, self.model = new, model
 
     def _take_failed(self, flight: Flight, failed: CohortFailed) -> None:
         """Train again, in halves, or give the trials up."""
-        del self.flights[flight.id]
         work = flight.work
         rest = tuple(flight.living.values())
         if failed.reason in (Reason.LOST, Reason.CANCELLED):
             work.losses += 1
         next_step = after_failure(failed.reason, n_trials=len(rest), losses=work.losses, retries=self.retries)
-        log.warning("cohort %d: %s: %s -> %s", flight.id, failed.reason, failed.detail, next_step)
+        log.warning("cohort %d: %s: %s; %s", flight.id, failed.reason, failed.detail, next_step)
         if isinstance(next_step, GiveUp):
             flight.fail_living(next_step.reason)
         elif rest:
             work.parts.extendleft(reversed(cut(rest, 2) if isinstance(next_step, Halve) else [rest]))
-        self._finish(work, flight.ended, done=not work.parts)
-        if work.parts:
-            self.ready.appendleft(work)
-        again = "training its trials again" if work.parts else "its trials end FAIL"
+        self._land(flight)
+        again = "its trials are trained again" if work.parts else "its trials end FAIL"
         self.show(message=f"cohort {flight.id}: {failed.detail or failed.reason}; {again}")
 
-    def _finish(self, work: Work, results: list[TrialResult], *, done: bool) -> None:
-        """Write results of a cohort in one transaction, count them, tell the sampler."""
+    def _land(self, flight: Flight) -> None:
+        """A flight is over; its results are written soon. The rest of its cohort goes next."""
+        del self.flights[flight.id]
+        self.landed.append(flight)
+        if flight.work.parts:
+            # Its results must be written before a new attempt voids this one.
+            self.write_results()
+            self.ready.appendleft(flight.work)
+
+    # What is written
+
+    def write_results(self) -> None:
+        """Write the new best model, what came of flights that are over, and how far the others are."""
+        # The model goes first: were it lost between the two writes, the best trial would be trained twice.
+        if self.model is not None:
+            model = self.model
+            self.write(lambda: self.storage.save_model(self.claim, model))
+            self.model = None
+        while self.landed:
+            flight = self.landed.pop(0)
+            self._finish(flight, done=not flight.work.parts)
+        for flight in self.flights.values():
+            if flight.is_due():
+                self._record(flight)
+
+    def _record(self, flight: Flight) -> None:
+        """Write what a running cohort has to tell so far."""
+        epoch, steps = flight.epoch, flight.steps
+        self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
+        self._finish(flight, done=False)
+        flight.written()
+
+    def _finish(self, flight: Flight, *, done: bool) -> None:
+        """Write results of a flight in one transaction, count them, tell the sampler."""
+        results = flight.ended
         if not results and not done:
             return
-        cohort = work.cohort
         really = set(
             self.write(
-                lambda: self.storage.finish_trials(self.claim, cohort.id, cohort.attempt, results, done=done)
+                lambda: self.storage.finish_trials(self.claim, flight.id, flight.attempt, results, done=done)
             )
         )
         finished = [result for result in results if result.number in really]
         self.tally.finished(finished)
         self.proposals.finished(
-            _trial(result, self.params.pop(result.number), cohort.id) for result in finished
+            _trial(result, self.params.pop(result.number), flight.id) for result in finished
         )
-
-    def _record(self, flight: Flight) -> None:
-        """Write what a running cohort has to tell so far."""
-        cohort = flight.work.cohort
-        steps, epoch = flight.steps, flight.epoch
-        self.write(lambda: self.storage.record_epochs(self.claim, cohort.id, cohort.attempt, epoch, steps))
-        self._finish(flight.work, flight.ended, done=False)
-        flight.written()
 
     # The end
 
@@ -308,20 +330,17 @@ class Drive:
         while self.flights and time.monotonic() < deadline:
             self.write.renew_if_due(self.renew_s)
             for report in self.pool.poll(self.poll_s):
-                if isinstance(report, CohortFailed):
-                    self._keep_ended(report)
+                flight = self._flight_of(report)
+                if isinstance(report, CohortFailed) and flight is not None:
+                    del self.flights[flight.id]
+                    self._finish(flight, done=False)
                 else:
                     self.take(report)
+            self.write_results()
             self.show()
         for flight in self.flights.values():
-            self._finish(flight.work, flight.ended, done=False)
+            self._finish(flight, done=False)
             flight.written()
-
-    def _keep_ended(self, failed: CohortFailed) -> None:
-        flight = self.flights.get(failed.cohort)
-        if flight is not None and flight.attempt == failed.attempt:
-            del self.flights[failed.cohort]
-            self._finish(flight.work, flight.ended, done=False)
 
     def show(self, message: str | None = None) -> None:
         """Show the progress, not too often."""

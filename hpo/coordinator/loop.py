@@ -93,6 +93,12 @@ class Coordinator:
             return self._hand_back(claim, drive, asked.wanted)
         except LeaseLost:
             raise
+        except PoolError as error:
+            if drive is not None:
+                with contextlib.suppress(HpoError):  # what has come back need not be trained again
+                    drive.write_results()
+            self._let_go(claim, error)
+            raise
         except HpoError as error:
             self._let_go(claim, error)
             raise

@@ -112,7 +112,7 @@ class Planner:
         self, spec: StudySpec, info: DatasetInfo, machine: Machine, *, max_lanes: int | None = None
     ) -> None:
         self._info = info
-        self._machine = machine
+        self.machine = machine
         self._max_lanes = max_lanes
         self.lanes_per_trial = lanes_per_trial(spec)
 
@@ -120,12 +120,12 @@ class Planner:
         """How many trials of these settings make a cohort; at least 1."""
         if self._max_lanes:
             return max(1, self._max_lanes // self.lanes_per_trial)
-        return trials_that_pay(shared, self._info, self._machine, lanes_per_trial=self.lanes_per_trial)
+        return trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""
         groups = group(trials)
-        slots = self._machine.n_slots
+        slots = self.machine.n_slots
         fair = -(-len(trials) // slots)  # no cohort is larger than a slot's fair share of the window
         parts: list[Part] = []
         for members in groups:
@@ -147,7 +147,7 @@ class Planner:
         """About how long a cohort takes on one slot."""
         lanes = len(part) * self.lanes_per_trial
         epochs = max(trial.lane.epochs for trial in part)
-        return epochs * epoch_seconds(part[0].shared, self._info, self._machine, lanes)
+        return epochs * epoch_seconds(part[0].shared, self._info, self.machine, lanes)
 
     def memory_bytes(self, part: Part) -> int:
         """About what a cohort takes of a slot's memory."""
@@ -155,7 +155,7 @@ class Planner:
 
     def first_window(self, shared: SharedSettings, remaining: int) -> int:
         """How many trials to plan at once: two cohorts a slot, or all that remain when they are few."""
-        window = 2 * self._machine.n_slots * self.trials_per_cohort(shared)
+        window = 2 * self.machine.n_slots * self.trials_per_cohort(shared)
         window = max(FEWEST_IN_WINDOW, min(MOST_IN_WINDOW, window))
         return remaining if remaining <= min(2 * window, MOST_IN_WINDOW) else window
 

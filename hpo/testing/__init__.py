@@ -1,1 +1,1 @@
-"""What tests of hpo, and of code built on it, share: contract classes, builders and comparisons."""
+"""Contract test classes and builders that ship with hpo."""

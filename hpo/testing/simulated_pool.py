@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hpo.cohort import (
@@ -61,14 +61,21 @@ class SimulatedPool:
     """A deterministic WorkerPool.
 
     most_lanes: a cohort with more lanes is out of memory
+    each_poll: called before the epochs of every poll: the place to interfere
     submitted: every task in order, as the tests look at it; data: what workers were given, by key
     """
 
     def __init__(
-        self, *, n_slots: int = 2, most_lanes: int | None = None, faults: Sequence[Fault] = ()
+        self,
+        *,
+        n_slots: int = 2,
+        most_lanes: int | None = None,
+        faults: Sequence[Fault] = (),
+        each_poll: Callable[[], None] = lambda: None,
     ) -> None:
         self._n_slots = n_slots
         self._most_lanes = most_lanes
+        self._each_poll = each_poll
         self._faults: Mapping[int, Fault] = {fault.submission: fault for fault in faults}
         self._running: dict[int, _Running] = {}
         self._scores: list[ScoreTask] = []
@@ -114,6 +121,7 @@ class SimulatedPool:
 
     def poll(self, timeout_s: float) -> list[Report]:
         """One epoch of every running cohort; never waits."""
+        self._each_poll()
         reports: list[Report] = []
         for running in list(self._running.values()):
             reports += self._advance(running)

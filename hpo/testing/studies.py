@@ -1,109 +1,83 @@
-"""Build small studies with their data, so that a test says only what it is about."""
+"""Builders: studies, drivers, plans and results for tests of whatever stores or drives them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
+from hpo.cohort import Cohort, CohortPlan
+from hpo.space import Choice, Range, SearchSpace
+from hpo.states import TrialState
+from hpo.storage.base import Claim, Storage
+from hpo.study import Direction, Driver, NewStudy
+from hpo.trial import TrialPlan, TrialResult
 
-from hpo.dataset import DatasetInfo, PreparedData, Rows, ScaledData, Task, TrainingData
-from hpo.space import Choice, Fixed, Parameter, Range, SearchSpace
-from hpo.storage.base import Storage
-from hpo.study import (
-    DataSpec,
-    Direction,
-    NewStudy,
-    ObjectiveSpec,
-    SamplerSpec,
-    SplitSpec,
-    Study,
-    StudySpec,
+SPACE = SearchSpace(
+    {
+        "learning_rate": Range(low=1e-4, high=1e-1, log=True, type="float"),
+        "hidden_units": Range(low=16, high=256, type="int"),
+        "optimizer": Choice(choices=("sgd", "adam")),
+    }
 )
-
-LEARNING_RATE = Range(low=1e-4, high=1.0, log=True, type="float")
-L2 = Range(low=1e-6, high=1e-2, log=True, type="float")
+GONE = -1.0  # a lease that has run out the moment it is given: no test sleeps
 
 
-def space_of(parameters: Mapping[str, Parameter] | None = None, **fixed: Any) -> SearchSpace:
-    """Learning rate and l2, or these parameters, and fixed values beside them."""
-    searched = dict(parameters or {"learning_rate": LEARNING_RATE, "l2": L2})
-    return SearchSpace(searched | {name: Fixed(value=value) for name, value in fixed.items()})
+def new_study(name: str = "wine", **changes: Any) -> NewStudy:
+    """A study to create."""
+    columns: dict[str, Any] = {
+        "direction": Direction.MAXIMIZE,
+        "metric": "accuracy",
+        "n_trials": 8,
+        "spec": {"data": {"source": "wine"}, "epochs": 5, "description": "größer"},
+        "data": {"sha256": "00"},
+        **changes,
+    }
+    return NewStudy(name=name, **columns)
 
 
-def grid_of(n_rates: int, n_l2: int) -> SearchSpace:
-    """A grid of n_rates * n_l2 points."""
-    rate = Range(low=1e-4, high=1.0, log=True, num=n_rates, type="float")
-    l2 = Range(low=1e-6, high=1e-2, log=True, num=n_l2, type="float")
-    return SearchSpace({"learning_rate": rate, "l2": l2, "activation": Choice(choices=("relu",))})
+def driver(token: str = "first", pid: int = 7) -> Driver:
+    """A process that runs studies."""
+    return Driver(host="node", pid=pid, born=1_700_000_000.25, token=token)
 
 
-def spec_of(
-    *,
-    trials: int = 20,
-    epochs: int = 3,
-    space: SearchSpace | None = None,
-    sampler: str = "random",
-    metric: str = "log_loss",
-    direction: Direction = Direction.MINIMIZE,
-    **rest: Any,
-) -> StudySpec:
-    """A completed study file on made-up data."""
-    return StudySpec(
-        name="small",
-        data=DataSpec(source="made-up", target="y", split=SplitSpec(validation=0.2, test=0.2, seed=0)),
-        parameters=space or space_of(),
-        objective=ObjectiveSpec(metric=metric, direction=direction),
-        trials=trials,
-        epochs=epochs,
-        sampler=SamplerSpec(name=sampler, seed=0),
-        **rest,
-    )
-
-
-def data_of(
-    *, features: int = 4, test: bool = True, scalings: tuple[str, ...] = ("standardize",)
-) -> PreparedData:
-    """Thirty rows of three classes: 18 to train on, 6 to validate, 6 to test."""
-    numbers = np.random.default_rng(0)
-    parts = [
-        Rows(
-            x=numbers.normal(size=(n, features)).astype(np.float32),
-            y=(np.arange(n) % 3).astype(np.float32),
+def plans(first: int, n: int) -> list[TrialPlan]:
+    """Plans of consecutive numbers."""
+    return [
+        TrialPlan(
+            number=number,
+            params={"learning_rate": 0.01, "hidden_units": 16 + number, "optimizer": "adam"},
         )
-        for n in (18, 6, 6)
+        for number in range(first, first + n)
     ]
-    info = DatasetInfo(
-        source="made-up",
-        sha256="0" * 64,
-        task=Task.CLASSIFICATION,
-        task_reason="made up",
-        target="y",
-        n_rows=30,
-        n_features=features,
-        classes=("a", "b", "c"),
-        n_train=18,
-        n_validation=6,
-        n_test=6 if test else 0,
-    )
-    training = TrainingData(
-        task=Task.CLASSIFICATION, folds=((parts[0], parts[1]),), n_features=features, n_classes=3
-    )
-    scaled = ScaledData(training=training, test=(parts[2],) if test else None)
-    return PreparedData(info=info, scaled=dict.fromkeys(scalings, scaled))
 
 
-def create(storage: Storage, spec: StudySpec, *, name: str = "small") -> Study:
-    """The study in the storage, QUEUED."""
-    if spec.objective is None or spec.objective.direction is None or spec.trials is None:
-        raise ValueError("the study file must be complete")
-    return storage.create_study(
-        NewStudy(
-            name=name,
-            direction=spec.objective.direction,
-            metric=spec.objective.metric,
-            n_trials=spec.trials,
-            spec={},
-            data={},
-        )
-    )
+def complete(number: int, value: float, **changes: Any) -> TrialResult:
+    """A trial that ended well."""
+    columns: dict[str, Any] = {"epochs": 5, "best_epoch": 3, "steps": {1: value / 2, 3: value}, **changes}
+    return TrialResult(number=number, state=TrialState.COMPLETE, value=value, **columns)
+
+
+def begun(storage: Storage, n: int = 4, name: str = "wine", **changes: Any) -> tuple[Claim, Cohort]:
+    """A claimed study with n running trials in one started cohort."""
+    storage.create_study(new_study(name, **changes))
+    claim = storage.claim_study(name, driver())
+    [cohort] = storage.plan_trials(claim, SPACE, plans(0, n), [CohortPlan(numbers=tuple(range(n)))])
+    return claim, storage.start_cohort(claim, cohort.id)
+
+
+def finished(storage: Storage, values: Sequence[float], **changes: Any) -> Claim:
+    """A claimed study whose trials are COMPLETE with these values."""
+    claim, cohort = begun(storage, len(values), **changes)
+    results = [complete(number, value) for number, value in enumerate(values)]
+    storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
+    return claim
+
+
+def numbers(trials: Sequence[Any]) -> list[int]:
+    """Their numbers, in order."""
+    return [trial.number for trial in trials]
+
+
+def counted(counts: Mapping[TrialState, int]) -> dict[str, int]:
+    """Counters that are not 0, by name."""
+    return {state.value: n for state, n in counts.items() if n}

@@ -18,6 +18,7 @@ from hpo.workers.child import ENVIRONMENT
 from hpo.workers.devices import visible_gpus
 from hpo.workers.messages import FromWorker, ToWorker
 
+MODULE = "hpo.workers.child"
 _LOG_TAIL = 3  # lines
 _PATIENCE_S = 3.0  # for each of: leave by yourself, terminate
 
@@ -32,7 +33,7 @@ class ChildProcess:
         self.log = log
         ours, theirs = socket.socketpair()
         inside = device if device == "cpu" else "cuda:0"
-        command = [sys.executable, "-P", "-m", "hpo.workers.child", str(theirs.fileno()), inside]
+        command = [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), inside]
         # A child that has not come so far as to ignore Ctrl-C inherits the blocked signal instead.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hpo.storage.open import open_storage
 
 from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
 from hpo.states import TrialState
 from hpo.storage.base import Storage
+from hpo.storage.open import open_storage
 from hpo.study import Driver, Study, StudySpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
-from hpo.testing.studies import create, data_of
+from hpo.testing.small_jobs import create, data_of
 from hpo.trial import Trial
 
 
@@ -38,18 +38,23 @@ class World:
         most_lanes: int | None = None,
         storage: Storage | None = None,
         dead: Driver | None = None,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        each_poll: Callable[[], None] = lambda: None,
     ) -> Study:
         """Run the study until the coordinator leaves it."""
 
-        def watch(progress: Progress) -> None:
-            self.seen.append(progress)
-            on_progress(progress)
-
-        self.pools.append(SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes))
+        self.pools.append(
+            SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes, each_poll=each_poll)
+        )
         options = Options(max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0)
-        self.coordinator = Coordinator(storage or self.storage, self.pools[-1], watch=watch, options=options)
+        self.coordinator = Coordinator(
+            storage or self.storage, self.pools[-1], watch=self.seen.append, options=options
+        )
         return self.coordinator.run(self.job, dead=dead)
+
+    @property
+    def n_finished(self) -> int:
+        """Trials that have ended, by the storage."""
+        return self.storage.get_study(self.job.name).n_finished
 
     def trials(self, *states: TrialState) -> list[Trial]:
         """All trials by number, or those in some states."""

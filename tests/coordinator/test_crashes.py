@@ -6,13 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hpo.storage.open import open_storage
 
 from hpo.coordinator.recovery import is_alive, this_process
 from hpo.errors import LeaseLost, StorageFull, StorageUnavailable, StudyOwned
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Storage
-from hpo.testing.studies import spec_of
+from hpo.storage.open import open_storage
+from hpo.testing.small_jobs import spec_of
 
 WRITES = (
     "claim_study",
@@ -107,13 +107,13 @@ def test_a_living_coordinator_keeps_its_study(make_world):
     world = make_world(spec_of(trials=40))
     errors = []
 
-    def second(progress):
-        if progress.n_finished and not errors:
+    def second():
+        if world.n_finished and not errors:
             with pytest.raises(StudyOwned) as caught:
                 world.storage.claim_study("small", this_process())
             errors.append(caught.value)
 
-    study = world.run(max_lanes=5, on_progress=second)
+    study = world.run(max_lanes=5, each_poll=second)
 
     assert study.state is StudyState.COMPLETED
     assert "process" in errors[0].detail
@@ -123,14 +123,14 @@ def test_a_coordinator_whose_study_was_taken_over_writes_nothing_more(make_world
     world = make_world(spec_of(trials=40))
     taken = []
 
-    def take_over(progress):
-        if progress.n_finished and not taken:
+    def take_over():
+        if world.n_finished and not taken:
             frozen = world.storage.get_study("small").driver
             taken.append(world.storage.claim_study("small", this_process(), dead=frozen))
             taken.append(world.bits())
 
     with pytest.raises(LeaseLost):
-        world.run(max_lanes=5, on_progress=take_over)
+        world.run(max_lanes=5, each_poll=take_over)
 
     study = world.storage.get_study("small")
     assert world.bits() == taken[1]
@@ -195,49 +195,61 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.coordinator.recovery import is_alive
 from hpo.storage.open import open_storage
 from hpo.testing.simulated_pool import SimulatedPool
-from hpo.testing.studies import data_of, spec_of
+from hpo.testing.small_jobs import data_of, spec_of
 
-class Loud(SimulatedPool):
-    def poll(self, timeout_s):
-        print("epoch", flush=True)
-        return super().poll(timeout_s)
+def step():
+    print("epoch", flush=True)
+    sys.stdin.readline()
 
 url, trials = sys.argv[1], int(sys.argv[2])
 storage = open_storage(url)
 driver = storage.get_study("small").driver
 dead = driver if driver is not None and is_alive(driver) is False else None
 job = Job(name="small", spec=spec_of(trials=trials, epochs=20), data=data_of())
-study = Coordinator(storage, Loud(), options=Options(max_lanes=10, renew_s=0.1)).run(job, dead=dead)
+study = Coordinator(storage, SimulatedPool(each_poll=step), options=Options(max_lanes=10, renew_s=0.1)).run(job, dead=dead)
 print(study.state, flush=True)
 """
 
 
+def run_child(url: str, *, trials: int, epochs: int | None = None, after_one=lambda: None) -> str:
+    """Run the study in another process, step by step; kill it in the middle of the work after so many epochs."""
+    last = ""
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, url, str(trials)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        for n, last in enumerate(child.stdout, start=1):  # noqa: B007
+            child.stdin.write("\n")
+            child.stdin.flush()
+            if n == 1:
+                after_one()
+            if n == epochs:
+                child.kill()
+                break
+        child.stdin.close()
+    return last.strip()
+
+
 def test_a_coordinator_killed_and_resumed_three_times_finishes_every_trial_once(make_world, tmp_path: Path):
-    spec = spec_of(trials=60, epochs=20)
+    spec = spec_of(trials=200, epochs=20)
     undisturbed = make_world(spec)
     undisturbed.run()
     url = f"sqlite:///{tmp_path / 'hpo.db'}"
     world = make_world(spec, url=url)
     finished: dict[int, object] = {}
 
-    for epochs in (3, 27, 45, None):
-        with subprocess.Popen(
-            [sys.executable, "-c", CHILD, url, "60"], stdout=subprocess.PIPE, text=True
-        ) as child:
-            lines = []
-            for line in child.stdout:
-                lines.append(line.strip())
-                if epochs is not None and len(lines) >= epochs:
-                    child.kill()
-                    break
-            child.communicate()
+    for epochs in (5, 50, 71, None):
+        last = run_child(url, trials=200, epochs=epochs)
         now = {t.number: t.finished_at for t in world.trials() if t.state.finished}
         assert {n: now[n] for n in finished} == finished
+        assert len(now) == 200 or epochs is not None
         finished = now
 
-    assert lines[-1] == StudyState.COMPLETED
+    assert last == StudyState.COMPLETED
     assert world.bits() == undisturbed.bits()
-    assert Counter(t.state for t in world.trials()) == {TrialState.COMPLETE: 60}
+    assert Counter(t.state for t in world.trials()) == {TrialState.COMPLETE: 200}
     study = world.storage.get_study("small")
     assert study.test["number"] == undisturbed.storage.get_study("small").test["number"]
 
@@ -246,14 +258,9 @@ def test_a_wish_from_another_process_is_obeyed(make_world, tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'hpo.db'}"
     world = make_world(spec_of(trials=5000, epochs=20), url=url)
 
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, url, "5000"], stdout=subprocess.PIPE, text=True
-    ) as child:
-        child.stdout.readline()
-        open_storage(url).want("small", Wanted.PAUSE)
-        *_, last = child.stdout
+    last = run_child(url, trials=5000, after_one=lambda: open_storage(url).want("small", Wanted.PAUSE))
 
     study = world.storage.get_study("small")
-    assert last.strip() == study.state == StudyState.PAUSED
+    assert last == study.state == StudyState.PAUSED
     assert study.driver is None
     assert is_alive(this_process())

@@ -8,7 +8,7 @@ from hpo.cohort import CohortTask, ScoreTask
 from hpo.errors import PoolError
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.testing.simulated_pool import Fault
-from hpo.testing.studies import spec_of
+from hpo.testing.small_jobs import spec_of
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def undisturbed(make_world):
 def ask_after(world, wanted: Wanted, n_finished: int):
     """Ask the coordinator as a signal handler would, once so many trials have ended."""
 
-    def watch(progress):
-        if progress.n_finished >= n_finished:
+    def look():
+        if world.n_finished >= n_finished:
             world.coordinator.ask(wanted)
 
-    return watch
+    return look
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
@@ -91,7 +91,7 @@ def test_a_paused_study_goes_on_as_if_it_had_never_stopped(make_world, undisturb
     spec = spec_of(trials=70)
     world = make_world(spec)
 
-    paused = world.run(max_lanes=5, on_progress=ask_after(world, Wanted.PAUSE, n_finished))
+    paused = world.run(max_lanes=5, each_poll=ask_after(world, Wanted.PAUSE, n_finished))
     finished = {t.number: t.finished_at for t in world.trials() if t.state.finished}
     world.storage.move_study("small", StudyState.QUEUED)
     done_before = set(finished)
@@ -109,7 +109,7 @@ def test_a_paused_study_goes_on_as_if_it_had_never_stopped(make_world, undisturb
 def test_stop_starts_nothing_more_finishes_what_runs_and_scores_the_best(make_world):
     world = make_world(spec_of(trials=400, epochs=5))
 
-    study = world.run(max_lanes=8, on_progress=ask_after(world, Wanted.STOP, 1))
+    study = world.run(max_lanes=8, each_poll=ask_after(world, Wanted.STOP, 1))
 
     by_state = Counter(t.reason or t.state for t in world.trials())
     started = {n for task in world.pools[0].submitted[:-1] for n in task.numbers}
@@ -123,7 +123,7 @@ def test_stop_starts_nothing_more_finishes_what_runs_and_scores_the_best(make_wo
 def test_cancel_ends_what_runs_and_leaves_what_is_finished(make_world):
     world = make_world(spec_of(trials=400, epochs=5))
 
-    study = world.run(max_lanes=8, on_progress=ask_after(world, Wanted.CANCEL, 1))
+    study = world.run(max_lanes=8, each_poll=ask_after(world, Wanted.CANCEL, 1))
 
     states = Counter((t.state, t.reason) for t in world.trials())
     assert study.state is StudyState.CANCELLED
@@ -144,11 +144,11 @@ def test_cancel_ends_what_runs_and_leaves_what_is_finished(make_world):
 def test_a_wish_left_in_the_storage_is_obeyed(make_world, wanted, state):
     world = make_world(spec_of(trials=400))
 
-    def watch(progress):
-        if progress.n_finished:
+    def watch():
+        if world.n_finished and not world.storage.get_study("small").wanted:
             world.storage.want("small", wanted)
 
-    study = world.run(max_lanes=8, on_progress=watch)
+    study = world.run(max_lanes=8, each_poll=watch)
 
     assert (study.state, study.wanted) == (state, Wanted.NOTHING)
     assert study.n_finished < 400
@@ -157,11 +157,12 @@ def test_a_wish_left_in_the_storage_is_obeyed(make_world, wanted, state):
 def test_pausing_a_study_that_stops_changes_nothing(make_world):
     world = make_world(spec_of(trials=400))
 
-    def watch(progress):
-        if progress.n_finished:
-            world.coordinator.ask(Wanted.PAUSE if progress.state is StudyState.STOPPING else Wanted.STOP)
+    def watch():
+        study = world.storage.get_study("small")
+        if study.n_finished:
+            world.coordinator.ask(Wanted.PAUSE if study.state is StudyState.STOPPING else Wanted.STOP)
 
-    study = world.run(max_lanes=8, on_progress=watch)
+    study = world.run(max_lanes=8, each_poll=watch)
 
     assert study.state is StudyState.COMPLETED
 

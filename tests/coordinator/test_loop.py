@@ -9,7 +9,7 @@ from hpo.dataset import Rows
 from hpo.space import Choice, Range
 from hpo.states import StudyState, TrialState
 from hpo.study import Direction, Limits
-from hpo.testing.studies import LEARNING_RATE, data_of, grid_of, space_of, spec_of
+from hpo.testing.small_jobs import LEARNING_RATE, data_of, grid_of, space_of, spec_of
 
 ALL_DIVERGE = Range(low=20.0, high=30.0, type="float")
 

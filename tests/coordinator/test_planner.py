@@ -11,7 +11,7 @@ from hpo.coordinator.planner import Planner, ReadyTrial, Resolver, cut, estimate
 from hpo.errors import SpecError
 from hpo.space import Choice, Fixed, Range
 from hpo.study import EarlyStopping
-from hpo.testing.studies import data_of, space_of, spec_of
+from hpo.testing.small_jobs import data_of, space_of, spec_of
 from hpo.training import SharedSettings
 from hpo.trial import TrialPlan
 
