@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hpo.errors import lookup
-from hpo.fused.activations import ACTIVATIONS, KEEPS_INPUT, KNOBS, Run, Step
+from hpo.fused.activations import ACTIVATIONS, KEEPS_INPUT, KNOBS, NEEDS_RESULT, Run, Step
 from hpo.fused.device import buffer, column
 from hpo.fused.layers import Layout
 from hpo.training import LaneSettings
@@ -87,7 +87,11 @@ class Network:
         widths = (shape.n_inputs, *shape.hidden)
         drops = self.drops
         self._mask = [flat(w) if d else None for w, d in zip(widths, drops, strict=True)]
-        self._dropped = [flat(w) if d else None for w, d in zip(widths, drops, strict=True)]
+        # Dropped inputs need memory of their own; dropped activations, where backward needs both.
+        apart = any(s.activation in NEEDS_RESULT for s in self.settings)
+        self._dropped: list[Tensor | None] = [flat(widths[0]) if drops[0] else None]
+        for width, act, drop in zip(shape.hidden, self._act, drops[1:], strict=True):
+            self._dropped.append((flat(width) if apart else act) if drop else None)
 
     def pass_of(self, rows: int) -> Pass:
         """The views for batches of so many rows, at most max_rows."""
