@@ -176,12 +176,19 @@ def _section(record: Any) -> dict[str, Any]:
     tree = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if value is None or isinstance(value, SearchSpace) or (value is False and field.default is False):
+        if isinstance(value, SearchSpace):
             continue
-        value = _plain(value)
-        if value not in ("", [], {}):
-            tree[field.name] = value
+        plain = _plain(value)
+        unused = plain is None or plain is False or plain in ("", [], {})
+        if not unused or value != _default(field):
+            tree[field.name] = plain
     return tree
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def _plain(value: Any) -> Any:
