@@ -122,8 +122,7 @@ def trials(
 def _trial_row(record: dict[str, Any]) -> dict[str, Any]:
     """What people want to see of a trial in one line."""
     names = ("number", "state", "value", "stderr", "epochs", "best_epoch", "reason")
-    row: dict[str, Any] = {name: record[name] for name in names}
-    return row | record["params"]
+    return {**{name: record[name] for name in names}, **record["params"]}
 
 
 def best(
@@ -151,8 +150,7 @@ def best(
 def _best_row(record: dict[str, Any]) -> dict[str, Any]:
     test = record["test"] or {}
     scored = {f"test {record['metric']}": test[record["metric"]]} if record["metric"] in test else {}
-    row: dict[str, Any] = {"number": record["number"], record["metric"]: record["value"]}
-    return row | scored | record["params"]
+    return {"number": record["number"], record["metric"]: record["value"], **scored, **record["params"]}
 
 
 def export(

@@ -11,7 +11,7 @@ from hpo.data.registry import BUILT_IN
 from hpo.dataset import PreparedData
 from hpo.errors import DataError, DatasetNotFound, suggest
 from hpo.service import records
-from hpo.storage.base import StoredDataset, Storage
+from hpo.storage.base import Storage, StoredDataset
 from hpo.study import DataSpec, StudySpec
 
 CHUNK = 1 << 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hpo.dataset import DatasetInfo
 from hpo.errors import DataChanged, IllegalMove, StudyOwned
-from hpo.samplers.registry import grid_size
+from hpo.samplers.points import grid_size
 from hpo.service import specfile
 from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Storage
