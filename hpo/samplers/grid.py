@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,26 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.errors import SpecError
 from hpo.samplers.distributions import distributions_of
+from hpo.samplers.points import grid_size
 from hpo.space import SearchSpace, Value
 from hpo.trial import Trial, TrialPlan
-
-
-def grid_size(space: SearchSpace) -> int:
-    """How many points the grid of a space has. Raises SpecError when a parameter has no end of them.
-
-    >>> from hpo.space import Choice, Range
-    >>> grid_size(SearchSpace({"a": Choice(choices=(1, 2)), "b": Range(low=0, high=1, step=0.25)}))
-    10
-    """
-    sizes = []
-    for name, parameter in space.searched.items():
-        n_points = parameter.n_points()
-        if n_points is None:
-            raise SpecError(
-                "a grid needs num or step on a float range; write num: 5", field=f"parameters.{name}.num"
-            )
-        sizes.append(n_points)
-    return math.prod(sizes)
 
 
 class GridSampler(BaseSampler):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from hpo.errors import lookup
 from hpo.samplers.base import Sampler
-from hpo.samplers.grid import GridSampler, grid_size
+from hpo.samplers.grid import GridSampler
+from hpo.samplers.points import grid_size
 from hpo.samplers.random import RandomSampler
 from hpo.study import StudySpec
 

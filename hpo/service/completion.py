@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import SpecError
-from hpo.samplers.grid import grid_size
+from hpo.samplers.points import grid_size
 from hpo.service.checks import check_spec, highest
 from hpo.space import Choice, Fixed
 from hpo.study import (

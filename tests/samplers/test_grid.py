@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.errors import SpecError
-from hpo.samplers.grid import GridSampler, grid_size
+from hpo.samplers.grid import GridSampler
+from hpo.samplers.points import grid_size
 from hpo.space import Choice, Fixed, Range, SearchSpace
 
 AXES = st.one_of(
