@@ -79,12 +79,12 @@ class KeptStudy:
         now = datetime.now(UTC)
         seconds = self.now().seconds
         for cohort in list(self.cohorts.values()):
-            if state is StudyState.PAUSED and cohort.state is CohortState.RUNNING:
+            if state not in FINAL and cohort.state is CohortState.RUNNING:
                 self.cohorts[cohort.id] = replace(cohort, state=CohortState.READY, driver=None)
-            elif state is not StudyState.PAUSED and cohort.state is not CohortState.DONE:
+            elif state in FINAL and cohort.state is not CohortState.DONE:
                 self.cohorts[cohort.id] = replace(cohort, state=CohortState.DONE, driver=None)
         for trial in list(self.trials.values()):
-            if state is not StudyState.PAUSED and not trial.state.finished:
+            if state in FINAL and not trial.state.finished:
                 self.trials[trial.number] = replace(
                     trial, state=TrialState.FAIL, reason=Reason.CANCELLED.value, finished_at=now
                 )

@@ -149,9 +149,9 @@ def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str 
 
 
 def settle(connection: Connection, row: Row[Any], state: StudyState) -> None:
-    """PAUSED: running cohorts go back to READY. Else open cohorts are DONE, their trials FAIL `cancelled`."""
+    """At a final state open cohorts are DONE, their trials FAIL `cancelled`; else they go back to READY."""
     mine = cohorts.c.study_id == row.study_id
-    if state is StudyState.PAUSED:
+    if state not in FINAL:
         connection.execute(
             update(cohorts)
             .where(mine, cohorts.c.state == CohortState.RUNNING)
