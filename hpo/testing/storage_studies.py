@@ -256,6 +256,24 @@ class ClaimsContract:
         assert (ready.id, ready.state, ready.numbers) == (cohort.id, CohortState.READY, (0, 1, 2, 3))
         assert numbers(storage.unfinished("wine")) == [0, 1, 2, 3]
 
+    @pytest.mark.parametrize("dies", [False, True])
+    def test_resuming_a_study_keeps_what_was_open(self, storage: Storage, dies: bool) -> None:
+        claim, cohort = begun(storage)
+        if dies:
+            storage.renew(claim, lease_s=GONE)
+            storage.move_study("wine", StudyState.PAUSED)
+        else:
+            storage.release(claim, StudyState.PAUSED)
+
+        storage.move_study("wine", StudyState.QUEUED)
+        second = storage.claim_study("wine", driver("second"))
+
+        assert numbers(storage.unfinished("wine")) == [0, 1, 2, 3]
+        again = storage.start_cohort(second, cohort.id)
+        assert (again.attempt, again.driver, again.numbers) == (2, driver("second"), (0, 1, 2, 3))
+        results = [complete(n, 0.5) for n in again.numbers]
+        assert storage.finish_trials(second, again.id, 2, results, done=True) == [0, 1, 2, 3]
+
     @pytest.mark.parametrize("state", [StudyState.CANCELLED, StudyState.COMPLETED, StudyState.FAILED])
     def test_ending_fails_what_still_runs_as_cancelled(self, storage: Storage, state: StudyState) -> None:
         claim, cohort = begun(storage)

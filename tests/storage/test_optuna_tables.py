@@ -1,12 +1,15 @@
 """Optuna is the oracle: what hpo writes in bulk is what Optuna itself would have written."""
 
+import json
 import math
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import optuna
+import optuna_dashboard
 import pytest
 
 from hpo.cohort import CohortPlan
@@ -231,3 +234,26 @@ def test_a_name_that_a_study_of_optunas_own_has_is_taken(file: Path):
 
     assert from_optuna.trials == []
     storage.close()
+
+
+def test_the_optuna_dashboard_shows_a_study_and_its_trials(file: Path):
+    storage = open_storage(f"sqlite:///{file}")
+    finished(storage, [0.5, 0.75])
+    study = storage.get_study("wine")
+    app = optuna_dashboard.wsgi(optuna.storages.get_storage(f"sqlite:///{file}"))
+
+    listed = ask(app, "/api/studies")["study_summaries"]
+    detail = ask(app, f"/api/studies/{study.id}")
+
+    assert [s["study_name"] for s in listed] == ["wine"]
+    assert listed[0]["directions"] == ["maximize"]
+    assert [t["values"] for t in detail["trials"]] == [[0.5], [0.75]]
+    assert detail["objective_names"] == ["accuracy"]
+    storage.close()
+
+
+def ask(app: Any, path: str) -> Any:
+    """What a web application answers to a GET."""
+    environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": "GET"}
+    setup_testing_defaults(environ)
+    return json.loads(b"".join(app(environ, lambda *_: None)))
