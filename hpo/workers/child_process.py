@@ -117,14 +117,19 @@ def _wait(
     return left
 
 
-def _environment(device: str) -> dict[str, str]:
-    env = {**os.environ, **ENVIRONMENT}
+def worker_environment() -> dict[str, str]:
+    """What every worker has in its environment before Python starts."""
+    env = dict(ENVIRONMENT)
     root = Path(hpo.__file__).parent.parent
-    if "site-packages" not in root.parts:  # a checkout: the child has to find it as well
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [env.get("PYTHONPATH"), str(root)]))
-    gpus = visible_gpus(os.environ) if device != "cpu" else []
-    env["CUDA_VISIBLE_DEVICES"] = gpus[int(device.removeprefix("cuda:"))] if gpus else ""
+    if "site-packages" not in root.parts:  # a checkout: the worker has to find it as well
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(root)]))
     return env
+
+
+def _environment(device: str) -> dict[str, str]:
+    gpus = visible_gpus(os.environ) if device != "cpu" else []
+    seen = gpus[int(device.removeprefix("cuda:"))] if gpus else ""
+    return {**os.environ, **worker_environment(), "CUDA_VISIBLE_DEVICES": seen}
 
 
 def _cause(code: int) -> str:

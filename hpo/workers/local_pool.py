@@ -44,7 +44,11 @@ class LocalPool:
         except OSError as error:
             raise PoolError(f"no folder for training data below {self._parent}: {error.strerror}") from error
         atexit.register(self.close)
-        self._crew = Crew("local", devices, memory_per_worker(len(devices)), self._hire)
+        try:
+            self._crew = Crew("local", devices, memory_per_worker(len(devices)), self._hire)
+        except PoolError:
+            self.close()
+            raise
 
     def slots(self) -> Sequence[Slot]:
         """The slots there are, starting ones included. A GPU's memory is known when its worker is ready."""
