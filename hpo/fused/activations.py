@@ -157,4 +157,7 @@ ACTIVATIONS: dict[str, Bind] = {
 }
 # Those whose slope cannot be told from the result: the input is kept.
 KEEPS_INPUT = frozenset({"leaky_relu", "elu"})
+# Those whose slope is told from the result itself; the others can do with the result after dropout,
+# or without it, so that dropout may work in place.
+NEEDS_RESULT = frozenset({"sigmoid", "tanh"})
 KNOBS = {"leaky_relu": "negative_slope", "elu": "elu_alpha"}

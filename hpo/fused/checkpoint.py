@@ -59,10 +59,11 @@ def load(trainer: Trainer, data: bytes) -> None:
         group.steps_done = group.steps_per_epoch * trainer.epoch
         for place, lane in enumerate(group.lanes):
             name = f"{lane.number}/{lane.repeat}/{lane.fold}"
-            group.flat[place] = tensors[f"{name}/flat"]
-            group.best[place] = tensors[f"{name}/best"]
+            rows = slice(place, None) if len(group.lanes) == 1 else place
+            group.flat[rows] = tensors[f"{name}/flat"]
+            group.best[rows] = tensors[f"{name}/best"]
             for i, state in enumerate(group.states):
-                state[place] = tensors[f"{name}/state{i}"]
+                state[rows] = tensors[f"{name}/state{i}"]
     held = trainer.trials
     trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
     for number, trial in trainer.trials.items():

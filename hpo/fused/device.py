@@ -14,6 +14,7 @@ MKL_MODE = ("MKL_CBWR", "AVX2")
 # Vectorised loops of torch run in blocks of 32 floats and treat the rest of a buffer by other
 # code, with other bits for exp and its kin. Buffers are rounded up so that no lane meets the rest.
 BLOCK = 32
+VECTOR = 16
 # Floats between the lanes of a storage are a multiple of this, so that all lanes are aligned alike.
 ALIGN = 64
 

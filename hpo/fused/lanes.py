@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -23,7 +24,9 @@ from hpo.fused.penalties import Penalties
 from hpo.training import SharedSettings
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
-VALIDATION_ROWS = 512
+VALIDATION_ROWS = 128
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ class Recipe:
 class LaneGroup:
     """The lanes of one (repeat, fold), sorted so that those of one optimizer and activation adjoin.
 
-    lanes: in the order of the first axis of every tensor here
+    lanes: in the order of the first axis of every tensor here; a lone lane has a shadow in tensors,
+        since torch multiplies a batch of one by other code, with other bits
     flat: [K, P] weights; states: up to two of the same shape, of the optimizers
     best: [K, P] weights of the epoch each trial was best in
     """
@@ -76,25 +80,26 @@ class LaneGroup:
         return torch.from_numpy(rows.x).to(r.device, r.dtype), Target(y.to(r.dtype), y.long())
 
     def _begin(self) -> Tensor:
-        r = self.recipe
-        flat = r.layout.empty(len(self.lanes), torch.device("cpu"), torch.float64)
+        r, lanes = self.recipe, _never_alone(self.lanes)
+        flat = r.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
         for layer, (n_in, n_out) in enumerate(r.layout.shape.layers):
-            names = [lane.settings.initializer for lane in self.lanes]
+            names = [lane.settings.initializer for lane in lanes]
             drawn = {
                 name: initial_weight(name, n_in, n_out, seed=r.seed, repeat=self.repeat, layer=layer)
                 for name in set(names)
             }
             torch.stack([drawn[name] for name in names], out=r.layout.weights(flat)[layer])
-            bias = torch.tensor([[lane.settings.bias_init] for lane in self.lanes], dtype=torch.float64)
+            bias = torch.tensor([[lane.settings.bias_init] for lane in lanes], dtype=torch.float64)
             r.layout.biases(flat)[layer].copy_(bias)
         return flat.to(r.device, r.dtype)
 
     def _build(self) -> None:
         """Make everything that depends on which lanes there are."""
-        r, settings = self.recipe, [lane.settings for lane in self.lanes]
+        r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
         k = len(settings)
-        largest = max(min(r.shared.batch_size, len(self._x)), min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(r.layout, self.flat, settings, largest)
+        batch = min(r.shared.batch_size, len(self._x))
+        largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
+        self.network = Network(r.layout, self.flat, settings, batch=batch, max_rows=largest)
         self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self.flat)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []
@@ -132,7 +137,7 @@ class LaneGroup:
             None if u is None else u.to(r.device, r.dtype)
             for u in dropout_noise(n, widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
         ]
-        tally = Tally(len(self.lanes), r.scale, r.metrics, r.device)
+        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         ends = batch_ends(n, r.shared.batch_size)
         for optimizer in self.optimizers:
             optimizer.begin(self.steps_done + 1, len(ends))
@@ -148,13 +153,15 @@ class LaneGroup:
                 optimizer.step_(self.steps_done)
         finite = tally.loss.isfinite() & self.flat.abs().amax(1).isfinite()
         return Measures(
-            train=self._columns(tally), validation=self._columns(self.validate()), finite=finite.cpu()
+            train=self._columns(tally),
+            validation=self._columns(self.validate()),
+            finite=finite[: len(self.lanes)].cpu(),
         )
 
     def validate(self) -> Tally:
         """One pass over the validation rows, dropout off."""
         r, x = self.recipe, self._validation_x
-        tally = Tally(len(self.lanes), r.scale, r.metrics, r.device)
+        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         for begin, end in batch_ends(len(x), VALIDATION_ROWS):
             rows = self._validation_target.rows(begin, end)
             p = self.network.forward(x[begin:end])
@@ -162,9 +169,8 @@ class LaneGroup:
         return tally
 
     def _columns(self, tally: Tally) -> Tensor:
-        return torch.stack(
-            [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)], 1
-        ).cpu()
+        columns = [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)]
+        return torch.stack(columns, 1)[: len(self.lanes)].cpu()
 
     def remember(self, places: Sequence[int]) -> None:
         """Keep the weights that the lanes in these places have now: they have not been better."""
@@ -179,8 +185,13 @@ class LaneGroup:
         if not places:
             self.lanes = []
             return
-        index = torch.tensor(places, device=self.flat.device)
+        index = torch.tensor(_never_alone(places), device=self.flat.device)
         self.lanes = [self.lanes[place] for place in places]
         self.flat, self.best = self.flat[index], self.best[index]
         self.states = [state[index] for state in self.states]
         self._build()
+
+
+def _never_alone(items: Sequence[T]) -> list[T]:
+    """The items; a single one twice."""
+    return [*items, *items] if len(items) == 1 else list(items)

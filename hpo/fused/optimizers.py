@@ -90,6 +90,23 @@ class Nesterov(Momentum):
         s.p.addcmul_(s.g, self.minus_lr)
 
 
+class _Square:
+    """v = decay v + (1 - decay) g², without a temporary when all lanes decay alike: the bits are the same."""
+
+    def __init__(self, lanes: Slice, decay: Callable[[LaneSettings], float]) -> None:
+        self.decay, self.rest = lanes.knob(decay), lanes.knob(lambda s: 1 - decay(s))
+        decays = {decay(s) for s in lanes.settings}
+        self.common = 1 - decays.pop() if len(decays) == 1 else None
+
+    def update_(self, v: Tensor, g: Tensor, t: Tensor) -> None:
+        """Update v; t is scratch memory."""
+        v.mul_(self.decay)
+        if self.common is not None:
+            v.addcmul_(g, g, value=self.common)
+        else:
+            v.addcmul_(torch.mul(g, self.rest, out=t), g)
+
+
 class Adagrad(Optimizer):
     """m += g²; p -= lr g / (sqrt(m) + eps)."""
 
@@ -113,14 +130,12 @@ class RmsProp(Adagrad):
 
     def __init__(self, lanes: Slice) -> None:
         super().__init__(lanes)
-        self.rho = lanes.knob(lambda s: s.rho)
-        self.rest = lanes.knob(lambda s: 1 - s.rho)
+        self.square = _Square(lanes, lambda s: s.rho)
 
     def step_(self, step: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
-        torch.mul(s.g, self.rest, out=s.t)
-        s.m.mul_(self.rho).addcmul_(s.t, s.g)
+        self.square.update_(s.m, s.g, s.t)
         torch.sqrt(s.m, out=s.d).add_(self.eps)
         s.g.mul_(self.minus_lr)
         s.p.addcdiv_(s.g, s.d)
@@ -134,8 +149,7 @@ class Adam(Optimizer):
     def __init__(self, lanes: Slice) -> None:
         super().__init__(lanes)
         self.rest1 = lanes.knob(lambda s: 1 - s.beta1)
-        self.beta2 = lanes.knob(lambda s: s.beta2)
-        self.rest2 = lanes.knob(lambda s: 1 - s.beta2)
+        self.square = _Square(lanes, lambda s: s.beta2)
         self.eps = lanes.knob(lambda s: s.epsilon)
         self.first = 1
         self.minus_size: Sequence[Tensor] = ()
@@ -158,8 +172,7 @@ class Adam(Optimizer):
         """Move p by one step along the gradient."""
         s, i = self.lanes, step - self.first
         s.m.lerp_(s.g, self.rest1)
-        torch.mul(s.g, self.rest2, out=s.t)
-        s.v.mul_(self.beta2).addcmul_(s.t, s.g)
+        self.square.update_(s.v, s.g, s.t)
         torch.sqrt(s.v, out=s.d).div_(self.root[i]).add_(self.eps)
         torch.mul(s.m, self.minus_size[i], out=s.t)
         s.p.addcdiv_(s.t, s.d)
