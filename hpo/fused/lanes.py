@@ -24,7 +24,7 @@ from hpo.fused.penalties import Penalties
 from hpo.training import SharedSettings
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
-VALIDATION_ROWS = 512
+VALIDATION_ROWS = 128
 
 T = TypeVar("T")
 
@@ -97,8 +97,9 @@ class LaneGroup:
         """Make everything that depends on which lanes there are."""
         r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
         k = len(settings)
-        largest = max(min(r.shared.batch_size, len(self._x)), min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(r.layout, self.flat, settings, largest)
+        batch = min(r.shared.batch_size, len(self._x))
+        largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
+        self.network = Network(r.layout, self.flat, settings, batch=batch, max_rows=largest)
         self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self.flat)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []

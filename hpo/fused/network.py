@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -34,7 +34,6 @@ class Pass:
     masks: list[Tensor | None]
     dropped: list[Tensor | None]
     steps: list[list[tuple[Step, Step]]]
-    grad_t: list[Tensor] = field(default_factory=list)
 
 
 class Network:
@@ -42,11 +41,20 @@ class Network:
 
     flat: [K, P] weights and biases as `layout` lays them out; grads: the same for the gradient
     settings: of each lane; lanes of one activation in one stretch are computed together
+    batch: rows of the largest training batch; max_rows: of the largest pass of any kind
     """
 
-    def __init__(self, layout: Layout, flat: Tensor, settings: Sequence[LaneSettings], max_rows: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        flat: Tensor,
+        settings: Sequence[LaneSettings],
+        *,
+        batch: int,
+        max_rows: int,
+    ) -> None:
         self.layout, self.flat, self.settings = layout, flat, settings
-        self.n_lanes, self.max_rows = len(flat), max_rows
+        self.n_lanes, self.batch, self.max_rows = len(flat), batch, max_rows
         self.device, self.dtype = flat.device, flat.dtype
         self.grads = torch.zeros_like(flat)
         self.weights, self.biases = layout.weights(flat), layout.biases(flat)
@@ -56,7 +64,7 @@ class Network:
         # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
         self.raw = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in self.weights]
         self._make_buffers()
-        self._passes: dict[int, Pass] = {}
+        self._passes: dict[tuple[int, bool], Pass] = {}
         self.keep = [column([1 - s.input_dropout for s in settings], self.device, self.dtype).unsqueeze(2)]
         self.keep.append(column([1 - s.dropout for s in settings], self.device, self.dtype).unsqueeze(2))
         self._scale = [1 / column([1 - p for p in ps], self.device, torch.float64) for ps in self._rates()]
@@ -72,34 +80,35 @@ class Network:
         return [any(inputs)] + [any(hidden)] * len(self.layout.shape.hidden)
 
     def _make_buffers(self) -> None:
-        shape, n = self.layout.shape, self.n_lanes * self.max_rows
+        shape = self.layout.shape
 
-        def flat(width: int) -> Tensor:
-            return buffer(n * width, self.device, self.dtype)
+        def flat(width: int, rows: int = self.max_rows) -> Tensor:
+            return buffer(self.n_lanes * rows * width, self.device, self.dtype)
 
         widest = max(shape.hidden, default=0)
         keeps = any(s.activation in KEEPS_INPUT for s in self.settings)
         self._act = [flat(h) for h in shape.hidden]
         self._kept = [flat(h) if keeps else flat(0) for h in shape.hidden]
-        self._grad = [flat(widest), flat(widest)]
+        self._grad = [flat(widest, self.batch), flat(widest, self.batch)]
         self._scratch = flat(widest)
-        self._out, self._out_grad = flat(shape.n_outputs), flat(shape.n_outputs)
+        self._out, self._out_grad = flat(shape.n_outputs), flat(shape.n_outputs, self.batch)
         widths = (shape.n_inputs, *shape.hidden)
         drops = self.drops
-        self._mask = [flat(w) if d else None for w, d in zip(widths, drops, strict=True)]
+        self._mask = [flat(w, self.batch) if d else None for w, d in zip(widths, drops, strict=True)]
         # Dropped inputs need memory of their own; dropped activations, where backward needs both.
         apart = any(s.activation in NEEDS_RESULT for s in self.settings)
-        self._dropped: list[Tensor | None] = [flat(widths[0]) if drops[0] else None]
+        self._dropped: list[Tensor | None] = [flat(widths[0], self.batch) if drops[0] else None]
         for width, act, drop in zip(shape.hidden, self._act, drops[1:], strict=True):
-            self._dropped.append((flat(width) if apart else act) if drop else None)
+            self._dropped.append((flat(width, self.batch) if apart else act) if drop else None)
 
-    def pass_of(self, rows: int) -> Pass:
-        """The views for batches of so many rows, at most max_rows."""
-        if rows not in self._passes:
-            self._passes[rows] = self._make_pass(rows)
-        return self._passes[rows]
+    def _pass_of(self, rows: int, training: bool) -> Pass:
+        """The views for passes of so many rows: at most `batch` in training, else `max_rows`."""
+        key = rows, training
+        if key not in self._passes:
+            self._passes[key] = self._make_pass(rows, training)
+        return self._passes[key]
 
-    def _make_pass(self, rows: int) -> Pass:
+    def _make_pass(self, rows: int, training: bool) -> Pass:
         shape, n = self.layout.shape, self.n_lanes * rows
 
         def view(flat: Tensor, width: int) -> Tensor:
@@ -107,30 +116,33 @@ class Network:
 
         def views(flats: Sequence[Tensor | None]) -> list[Tensor | None]:
             widths = (shape.n_inputs, *shape.hidden)
-            return [None if f is None else view(f, w) for f, w in zip(flats, widths, strict=True)]
+            found = zip(flats, widths, strict=True)
+            return [view(f, w) if training and f is not None else None for f, w in found]
 
         act = [view(f, h) for f, h in zip(self._act, shape.hidden, strict=True)]
-        grad = [view(self._grad[i % 2], h) for i, h in enumerate(shape.hidden)]
+        # A pass that only looks has no gradient: act and out stand in for it, unread.
+        grads = [self._grad[i % 2] if training else act for i, act in enumerate(self._act)]
+        out_grad = self._out_grad if training else self._out
         return Pass(
             rows=rows,
             inputs=[self.flat] * len(shape.layers),
             act=act,
-            grad=grad,
+            grad=[view(f, h) for f, h in zip(grads, shape.hidden, strict=True)],
             out=view(self._out, shape.n_outputs),
-            out_grad=view(self._out_grad, shape.n_outputs),
+            out_grad=view(out_grad, shape.n_outputs),
             masks=views(self._mask),
             dropped=views(self._dropped),
-            steps=[self._runs(i, rows * h) for i, h in enumerate(shape.hidden)],
+            steps=[self._runs(i, grads[i], rows * h) for i, h in enumerate(shape.hidden)],
         )
 
-    def _runs(self, layer: int, lane: int) -> list[tuple[Step, Step]]:
+    def _runs(self, layer: int, grad: Tensor, lane: int) -> list[tuple[Step, Step]]:
         steps, at = [], 0
         for name, members in groupby(self.settings, key=lambda s: s.activation):
             group = list(members)
             knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
             run = Run(
                 act=self._act[layer],
-                grad=self._grad[layer % 2],
+                grad=grad,
                 kept=self._kept[layer],
                 scratch=self._scratch,
                 begin=at * lane,
@@ -146,9 +158,9 @@ class Network:
         """The logits of rows x [B, in], in `out` of the pass returned.
 
         noise: uniform numbers [B, width] for the inputs and each hidden layer, shared by all lanes, when
-        training; None for a pass without dropout
+        training (all None without dropout); left out for a pass that only looks
         """
-        p = self.pass_of(len(x))
+        p = self._pass_of(len(x), noise is not None)
         h = self._drop(p, 0, x.unsqueeze(0).expand(self.n_lanes, -1, -1), noise)
         last = len(p.inputs) - 1
         for i, (w, b) in enumerate(zip(self._weights_t, self._bias_rows, strict=True)):

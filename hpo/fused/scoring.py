@@ -57,7 +57,7 @@ def score(
         for into, array in zip(layout.biases(flat), lane.biases, strict=True):
             into[place] = torch.from_numpy(array)
     rows = min(VALIDATION_ROWS, len(test.x))
-    network = Network(layout, flat, [settings] * n, rows)
+    network = Network(layout, flat, [settings] * n, batch=1, max_rows=rows)
     loss = LOSSES[shared.loss](n, rows, data.n_classes, flat)
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
