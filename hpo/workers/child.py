@@ -75,7 +75,7 @@ def _do(
     from hpo.workers.runner import perform
     from hpo.workers.shared_data import read_data
 
-    task, folder = order.task, order.folder
+    task, folder = order.task, order.data
 
     def data() -> TrainingData | None:
         if folder is not None and folder not in known:

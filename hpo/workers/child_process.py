@@ -74,15 +74,15 @@ class ChildProcess:
         """End it at once; `receive` will tell."""
         self._process.kill()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to have ended."""
+        return self._process.returncode is not None
+
     def obituary(self) -> str:
-        """How it ended, as words that follow a name. Call it after the process has died."""
+        """Who it was and how it ended. Call it after the process has died."""
         end([self])
-        code = self._process.returncode
-        if code == -signal.SIGKILL:
-            return "was killed (SIGKILL; often the system's answer to too little memory)"
-        if code < 0:
-            return f"was killed by {_signal_name(-code)}"
-        return f"ended with exit code {code}"
+        return f"worker process {self.pid} {_cause(self._process.returncode)}"
 
     def last_words(self) -> str:
         """The end of its log, in one line."""
@@ -117,18 +117,25 @@ def _wait(
     return left
 
 
-def _environment(device: str) -> dict[str, str]:
-    env = {**os.environ, **ENVIRONMENT}
+def worker_environment() -> dict[str, str]:
+    """What every worker has in its environment before Python starts."""
+    env = dict(ENVIRONMENT)
     root = Path(hpo.__file__).parent.parent
-    if "site-packages" not in root.parts:  # a checkout: the child has to find it as well
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, [env.get("PYTHONPATH"), str(root)]))
-    gpus = visible_gpus(os.environ) if device != "cpu" else []
-    env["CUDA_VISIBLE_DEVICES"] = gpus[int(device.removeprefix("cuda:"))] if gpus else ""
+    if "site-packages" not in root.parts:  # a checkout: the worker has to find it as well
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(root)]))
     return env
 
 
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _environment(device: str) -> dict[str, str]:
+    gpus = visible_gpus(os.environ) if device != "cpu" else []
+    seen = gpus[int(device.removeprefix("cuda:"))] if gpus else ""
+    return {**os.environ, **worker_environment(), "CUDA_VISIBLE_DEVICES": seen}
+
+
+def _cause(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed by SIGKILL, often the system's answer to too little memory"
+    if code < 0:
+        names = {number.value: number.name for number in signal.Signals}
+        return f"was killed by {names.get(-code, f'signal {-code}')}"
+    return f"ended with exit code {code}"

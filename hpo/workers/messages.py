@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.cohort import Report, Task
 
@@ -24,10 +25,13 @@ class Unfit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Do a task. folder: where the task's data lies (hpo.workers.shared_data), None when nobody put it there."""
+    """Do a task.
+
+    data: where the task's data is, in the pool's own way (a folder, a reference); None when nobody put it there
+    """
 
     task: Task
-    folder: str | None = None
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,13 @@ from hpo.testing.pool import (
     make_data,
     make_task,
 )
-from hpo.workers import child_process, local_pool
+from hpo.workers import child_process, crew
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.scratch import Scratch
 
 START = """
 import sys
+import psutil
 from pathlib import Path
 from hpo.testing.pool import FOREVER, KEY, first_epoch, make_data, make_task
 from hpo.workers.local_pool import LocalPool
@@ -35,7 +36,7 @@ from hpo.workers.local_pool import LocalPool
 pool = LocalPool(n_workers=2, device="cpu", scratch=Path(sys.argv[1]))
 pool.start()
 pool.put_data(KEY, make_data())
-print(*pool.pids(), flush=True)
+print(*(child.pid for child in psutil.Process().children()), flush=True)
 """
 TRAIN = """
 pool.submit(make_task([0], id=1, epochs=FOREVER))
@@ -122,7 +123,7 @@ def test_a_cohort_cancelled_before_its_worker_is_ready_never_begins(tmp_path):
 
 
 def test_a_worker_that_does_not_hear_a_cancellation_is_killed_and_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(local_pool, "CANCEL_GRACE_S", 0.1)
+    monkeypatch.setattr(crew, "CANCEL_GRACE_S", 0.1)
     pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
     pool.start()
     pool.put_data(KEY, make_data())
@@ -146,7 +147,8 @@ def test_a_worker_that_dies_before_it_is_ready_passes_its_task_to_the_next(tmp_p
     pool.put_data(KEY, make_data())
     pool.submit(make_task([0]))
 
-    os.kill(pool.pids()[0], signal.SIGKILL)
+    (starting,) = psutil.Process().children()
+    starting.kill()
 
     assert isinstance(collect(pool)[-1], CohortDone)
     pool.close()
