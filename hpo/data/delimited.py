@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
@@ -35,10 +36,12 @@ def read(content: bytes, suffix: str) -> Table:
         raise DataError("is larger than 2 GiB; save it as Parquet")
     delimiter = "\t" if suffix in (".tsv", ".tab") else _delimiter(text)
     names = _header(text, delimiter)
-    arrow = _parse(text.encode(), delimiter, len(names))
+    # pyarrow wants the line of a header without rows to end.
+    arrow = _parse(text.encode() + b"\n", delimiter, len(names))
     if arrow.num_rows == 0:
         raise DataError("has a header but no rows")
     columns = tuple(_text(name, cells) for name, cells in zip(names, arrow.columns, strict=True))
+    _check_closed(text, columns)
     return Table(columns=columns, comma=delimiter != ",", notes=notes)
 
 
@@ -128,9 +131,19 @@ def _parse(content: bytes, delimiter: str, n_columns: int) -> pa.Table:
 
 def _ragged(row: arrow_csv.InvalidRow, n_ragged: int) -> str:
     where = f"row {row.number - 1:,}" if row.number else "a row"
-    more = f" (and {n_ragged - 1:,} more such rows)" if n_ragged > 1 else ""
+    more = f", and {n_ragged - 1:,} more rows like it" if n_ragged > 1 else ""
     shown = row.text if len(row.text) <= 60 else row.text[:60] + "…"
-    return f"has {row.actual_columns} cells in {where} but {row.expected_columns} columns{more}: {shown!r}; quote cells that contain the delimiter"
+    return (
+        f"has {row.expected_columns} columns, but {where} has {row.actual_columns} of them{more}: {shown!r}; "
+        "quote cells that contain the delimiter, and close every quote"
+    )
+
+
+def _check_closed(text: str, columns: Sequence[Column]) -> None:
+    """Raises DataError when a quote swallowed the rest of the file into the last row."""
+    last = [column.levels[column.values[-1]] for column in columns]
+    if text.count('"') % 2 and any("\n" in cell for cell in last):
+        raise DataError(f"has a quote in row {len(columns[0].values):,} that is never closed")
 
 
 def _text(name: str, cells: pa.ChunkedArray) -> Column:

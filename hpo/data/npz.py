@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 import zlib
 
@@ -39,7 +40,7 @@ def read(content: bytes, suffix: str) -> Table:
 def table_of(x: Array, y: Array, test: Array | None = None, target: str = "y") -> Table:
     """A table of features x [n, …] and targets y [n]; more than one feature axis means images."""
     images = x.ndim >= 3
-    block = x.reshape(len(x), -1) if x.ndim > 1 else x.reshape(-1, 1)
+    block = x.reshape(len(x), math.prod(x.shape[1:]))
     if block.shape[1] > MAX_COLUMNS:
         raise DataError(f"has {block.shape[1]:,} columns; at most {MAX_COLUMNS:,} are possible")
     if block.shape[1] == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def _settle(spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], byt
         n_features=n_features,
         images=table.images,
         classes=target.classes,
-        columns=_columns(columns, records[0]),
+        columns=_columns(columns, records[0], target),
         n_train=len(parts.folds[0][0]),
         n_validation=len(parts.folds[0][1]),
         n_test=len(parts.test),
@@ -208,14 +208,17 @@ def _target_scaling(spec: DataSpec, target: Target, training: Ints) -> TargetSca
     return fit_target_scaling(spec.target_scaling, target.values[training], target.name)
 
 
-def _columns(columns: Sequence[ColumnInfo], record: Mapping[str, Any]) -> tuple[ColumnInfo, ...]:
-    dropped = record["dropped"]
-    return tuple(
-        replace(column, kind="dropped", note=f"{dropped[column.name]} in training")
-        if column.name in dropped
-        else column
-        for column in columns
-    )
+def _columns(
+    columns: Sequence[ColumnInfo], record: Mapping[str, Any], target: Target
+) -> tuple[ColumnInfo, ...]:
+    """What became of the columns, known only now: which are constant in training, what the target is."""
+    later = {
+        name: ColumnInfo(name=name, kind="dropped", note=f"{why} in training")
+        for name, why in record["dropped"].items()
+    }
+    kind = "category" if target.task is Task.CLASSIFICATION else "number"
+    later[target.name] = ColumnInfo(name=target.name, kind=kind, note="the target")
+    return tuple(later.get(column.name, column) for column in columns)
 
 
 def _notes(table: Table, target: Target, record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -211,8 +211,8 @@ def _fold_of(k: int, rows: Ints, rulers: Rulers, random: Generator) -> Ints:
 def _check_parts(n: int, training: Ints, validation: Ints, test: Ints, *, wants_test: bool) -> None:
     if len(training) < 2 or len(validation) == 0 or (wants_test and len(test) == 0):
         raise DataError(
-            f"{n:,} rows give {len(training):,} for training, {len(validation):,} for validation and "
-            f"{len(test):,} for test; more rows are needed, or another split",
+            f"too few rows: {len(training):,} for training, {len(validation):,} for validation and "
+            f"{len(test):,} for test, of {n:,}; more rows are needed, or another split",
             field="data.split",
         )
 

@@ -123,7 +123,7 @@ def _infer(column: Column, asked: str | None, known: Task | None) -> tuple[Task,
     if asked is not None:
         if asked not in list(Task):
             raise DataError(
-                f"must be classification or regression, got {asked!r}{suggest(asked, list(Task))}",
+                f"must be classification or regression, got {asked!r}{suggest(asked, [str(task) for task in Task])}",
                 field="data.task",
             )
         if asked == Task.REGRESSION and column.kind is Kind.TEXT:
