@@ -100,13 +100,16 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
         else SECTIONS.get(".".join(map(str, place)))
     )
     known = keys_of(section) if section else []
+    if place[:1] != ["parameters"]:
+        if key in HYPERPARAMETERS and not place:
+            return "there is no such key here; hyperparameters stand under parameters"
+        for name, other in SECTIONS.items():
+            if key in keys_of(other):
+                return (
+                    f"there is no such key here; it belongs {f'under {name}' if name else 'to the top level'}"
+                )
     if near := suggest(key, known):
         return f"there is no such key{near}"
-    if key in HYPERPARAMETERS and not place:
-        return "there is no such key here; hyperparameters stand under parameters"
-    for name, other in SECTIONS.items():
-        if key in keys_of(other):
-            return f"there is no such key here; it belongs {f'under {name}' if name else 'to the top level'}"
     return f"there is no such key; there are {', '.join(known)}"
 
 

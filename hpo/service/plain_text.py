@@ -25,6 +25,8 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+
 # ruamel.yaml lets these out of its scanner for some broken texts (such as "\UFFFFFFFF").
 _PARSER_ERRORS = (
     YAMLError,
@@ -56,7 +58,7 @@ def read_plain(text: str | bytes) -> Any:
 
 def check_plain(tree: Any, path: str = "", depth: int = 0) -> None:
     """Raises SpecError, with its place, unless a tree has plain JSON types only and is not too deep."""
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(tree, dict | list):
         raise SpecError(f"nested deeper than {MAX_DEPTH} levels", field=path.split(".")[0] or None)
     if isinstance(tree, dict):
         for key, value in tree.items():
@@ -87,8 +89,10 @@ def _check_scalar(value: Any, path: str) -> None:
 
 
 def _check_text(text: str, path: str) -> None:
-    if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise SpecError("holds a character that no text may hold (NUL or half a surrogate pair)")
+    if _FORBIDDEN.search(text):
+        raise SpecError(
+            "holds a character that no text may hold (NUL or half a surrogate pair)", field=path or None
+        )
 
 
 def _decode(text: str | bytes) -> str:
@@ -175,10 +179,10 @@ class _Builder:
             raise _at(event.start_mark, f"anchors (&{event.anchor}) are not allowed; write the value out")
         if getattr(event, "tag", None) is not None:
             raise _at(event.start_mark, f"tags ({event.tag}) are not allowed; leave it out")
-        if depth > MAX_DEPTH:
-            raise _at(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, ev.ScalarEvent):
             return self._scalar(event)
+        if depth >= MAX_DEPTH:
+            raise _at(event.start_mark, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, ev.MappingStartEvent):
             return self._mapping(depth)
         return self._list(depth)
@@ -202,11 +206,18 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         if not event.implicit[0]:  # in quotes, or a block of text
-            return event.value
+            return _joined(event.value)
         try:
             return plain_scalar(event.value)
         except SpecError as error:
             raise _at(event.start_mark, error.detail) from None
+
+
+def _joined(text: str) -> str:
+    """Text with pairs of surrogates, which JSON writes beyond U+FFFF, as one character each."""
+    if not _FORBIDDEN.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
