@@ -32,7 +32,7 @@ def cut_file(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def piece(connection: Connection, blob: int, place: int) -> bytes | None:
-    """One chunk; None past the last."""
+    """One chunk; None when there is none."""
     wanted = select(chunks.c.data).where(chunks.c.blob == blob, chunks.c.place == place)
     data = connection.execute(wanted).scalar_one_or_none()
     return None if data is None else bytes(data)

@@ -13,25 +13,25 @@ from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import LeaseLost
 from hpo.states import CohortState
 from hpo.storage.base import LEASE_S, Claim
+from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.records import cohort_of, driver_columns
 from hpo.storage.tables import cohorts, lanes
+
+_INSERT_LANES = BulkInsert(lanes, ("cohort", "place", "number", "repeat", "fold"))
 
 
 def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list[Cohort]:
     """Insert cohorts, READY, and their lanes: those of one trial together, trials by number."""
     made: list[Cohort] = []
-    rows: list[dict[str, int]] = []
+    rows: list[tuple[int, ...]] = []
     for plan in plans:
         columns = {"state": CohortState.READY, "attempt": 0, "epoch": 0}
         shape = {"repeats": plan.repeats, "folds": plan.folds}
         result = connection.execute(insert(cohorts).values(study_id=study, **columns, **shape))
         id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
         places = product(plan.numbers, range(plan.repeats), range(plan.folds))
-        rows += [
-            {"cohort": id_, "place": place, "number": number, "repeat": repeat, "fold": fold}
-            for place, (number, repeat, fold) in enumerate(places)
-        ]
+        rows += [(id_, place, number, repeat, fold) for place, (number, repeat, fold) in enumerate(places)]
         made.append(
             Cohort(
                 id=id_,
@@ -44,8 +44,7 @@ def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list
                 **shape,
             )
         )
-    if rows:
-        connection.execute(insert(lanes), rows)
+    _INSERT_LANES(connection, rows)
     return made
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from hpo.cohort import Cohort, CohortPlan
-from hpo.errors import StudyExists
+from hpo.errors import DatasetNotFound, StudyExists
 from hpo.space import SearchSpace
 from hpo.states import StudyState, Wanted
 from hpo.storage import blobs, claims, cohorts, datasets, models, reading, studies, trials
 from hpo.storage.base import LEASE_S, Claim, StoredDataset, StoredModel, TrialQuery
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
+from hpo.storage.tables import CHUNK_BYTES
 from hpo.study import Driver, NewStudy, Study
 from hpo.trial import Curve, Trial, TrialPlan, TrialResult
 
@@ -196,19 +197,17 @@ class Database:
     def read_dataset(self, key: str) -> Iterator[bytes]:
         """Its bytes in chunks of at most 1 MiB."""
         with self._db.read() as connection:
-            blob = datasets.blob_of(connection, key)
-        return self._pieces(blob)
+            blob, kept = datasets.blob_of(connection, key), datasets.get(connection, key)
+        return self._pieces(blob, kept)
 
-    def _pieces(self, blob: int) -> Iterator[bytes]:
+    def _pieces(self, blob: int, kept: StoredDataset) -> Iterator[bytes]:
         """A transaction per chunk: a slow reader keeps none open."""
-        place = 0
-        while True:
+        for place in range(-(-kept.n_bytes // CHUNK_BYTES)):
             with self._db.read() as connection:
                 data = blobs.piece(connection, blob, place)
             if data is None:
-                return
+                raise DatasetNotFound(f"data set {kept.name!r} was removed while it was read")
             yield data
-            place += 1
 
     def delete_dataset(self, key: str) -> None:
         """Remove it."""

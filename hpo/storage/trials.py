@@ -8,12 +8,11 @@ trial is written before its state, in the same transaction.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import IllegalMove, TrialNotFound
@@ -23,6 +22,7 @@ from hpo.storage import cohorts as cohort_rows
 from hpo.storage import optuna_tables as optuna
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Claim
+from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
 from hpo.storage.records import COUNTERS, curve_columns, to_json
@@ -30,7 +30,12 @@ from hpo.storage.rules import check_plan, finite, storable
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
 
-_UPSERTS: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_UPSERT_STEPS = BulkInsert(
+    optuna.steps,
+    ("trial_id", "step", "intermediate_value", "intermediate_value_type"),
+    conflict=("trial_id", "step"),
+)
+_INSERT_PARAMS = BulkInsert(optuna.params, ("trial_id", "param_name", "param_value", "distribution_json"))
 
 
 def plan(
@@ -60,9 +65,7 @@ def plan(
             for id_, plan in zip(ids, plans, strict=True)
         ],
     )
-    rows = list(_params(ids, plans, space))
-    if rows:
-        connection.execute(insert(optuna.params), rows)
+    _INSERT_PARAMS(connection, list(_params(ids, plans, space)))
     connection.execute(
         insert(trials),
         [
@@ -110,18 +113,15 @@ def _new_trial_ids(connection: Connection, n: int) -> Sequence[int]:
     return sorted(connection.execute(drawn, {"n": n}).scalars())
 
 
-def _params(ids: Sequence[int], plans: Sequence[TrialPlan], space: SearchSpace) -> Iterable[dict[str, Any]]:
+def _params(
+    ids: Sequence[int], plans: Sequence[TrialPlan], space: SearchSpace
+) -> Iterable[tuple[int, str, float, str]]:
     """Rows of Optuna's trial_params. The study file's range goes with each value, not a round's own."""
     searched = {name: (p, p.distribution_json()) for name, p in space.searched.items()}
     for id_, plan in zip(ids, plans, strict=True):
         for name, value in plan.params.items():
             parameter, distribution = searched[name]
-            yield {
-                "trial_id": id_,
-                "param_name": name,
-                "param_value": parameter.internal(value),
-                "distribution_json": distribution,
-            }
+            yield id_, name, parameter.internal(value), distribution
 
 
 def record(
@@ -197,27 +197,9 @@ def _kind(value: float) -> tuple[float | None, str]:
 
 def _write_steps(connection: Connection, steps: Mapping[int, Mapping[int, float]]) -> None:
     """Upsert intermediate values, by Optuna's trial id and step."""
-    rows = []
-    for id_, points in steps.items():
-        for step, value in points.items():
-            number, kind = _kind(value)
-            rows.append(
-                {
-                    "trial_id": id_,
-                    "step": step,
-                    "intermediate_value": number,
-                    "intermediate_value_type": kind,
-                }
-            )
-    if not rows:
-        return
-    upsert = _UPSERTS[connection.dialect.name](optuna.steps)
-    columns = ("intermediate_value", "intermediate_value_type")
-    connection.execute(
-        upsert.on_conflict_do_update(
-            index_elements=["trial_id", "step"], set_={name: upsert.excluded[name] for name in columns}
-        ),
-        rows,
+    _UPSERT_STEPS(
+        connection,
+        [(id_, step, *_kind(value)) for id_, points in steps.items() for step, value in points.items()],
     )
 
 

@@ -49,7 +49,7 @@ class StudiesContract:
         assert (made.spec, made.data) == (new.spec, new.data)
         assert (made.labels, made.versions) == (labels, versions)
         assert (made.folder, made.owner, made.priority) == ("/data", "ann", 3)
-        assert made.test is made.started_at is made.finished_at is made.lease_left_s is None
+        assert (made.test, made.started_at, made.finished_at, made.lease_left_s) == (None, None, None, None)
         assert abs(made.created_at - before) < timedelta(minutes=1)
         assert set(made.counts) == set(TrialState)
         assert made.n_planned == 0
@@ -255,6 +255,24 @@ class ClaimsContract:
         [ready] = storage.open_cohorts("wine")
         assert (ready.id, ready.state, ready.numbers) == (cohort.id, CohortState.READY, (0, 1, 2, 3))
         assert numbers(storage.unfinished("wine")) == [0, 1, 2, 3]
+
+    @pytest.mark.parametrize("dies", [False, True])
+    def test_resuming_a_study_keeps_what_was_open(self, storage: Storage, dies: bool) -> None:
+        claim, cohort = begun(storage)
+        if dies:
+            storage.renew(claim, lease_s=GONE)
+            storage.move_study("wine", StudyState.PAUSED)
+        else:
+            storage.release(claim, StudyState.PAUSED)
+
+        storage.move_study("wine", StudyState.QUEUED)
+        second = storage.claim_study("wine", driver("second"))
+
+        assert numbers(storage.unfinished("wine")) == [0, 1, 2, 3]
+        again = storage.start_cohort(second, cohort.id)
+        assert (again.attempt, again.driver, again.numbers) == (2, driver("second"), (0, 1, 2, 3))
+        results = [complete(n, 0.5) for n in again.numbers]
+        assert storage.finish_trials(second, again.id, 2, results, done=True) == [0, 1, 2, 3]
 
     @pytest.mark.parametrize("state", [StudyState.CANCELLED, StudyState.COMPLETED, StudyState.FAILED])
     def test_ending_fails_what_still_runs_as_cancelled(self, storage: Storage, state: StudyState) -> None:

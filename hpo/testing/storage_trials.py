@@ -48,7 +48,7 @@ class TrialsContract:
         assert type(two.params["hidden_units"]) is int
         assert one.started_at is not None
         assert one.started_at.tzinfo is UTC
-        assert one.finished_at is one.value is one.reason is one.retry_of is None
+        assert (one.finished_at, one.value, one.reason, one.retry_of) == (None, None, None, None)
         assert counted(storage.get_study("wine").counts) == {"RUNNING": 2}
 
     def test_numbers_follow_the_last_and_cohorts_cover_them(self, storage: Storage) -> None:
