@@ -149,15 +149,9 @@ def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str 
 
 
 def settle(connection: Connection, row: Row[Any], state: StudyState) -> None:
-<<<<<<< HEAD
-    """Final: open cohorts are DONE, their trials FAIL `cancelled`. Else running cohorts go back to READY."""
-    mine = cohorts.c.study_id == row.study_id
-    if state not in FINAL:  # PAUSED, or QUEUED on the way to be resumed
-=======
     """At a final state open cohorts are DONE, their trials FAIL `cancelled`; else they go back to READY."""
     mine = cohorts.c.study_id == row.study_id
     if state not in FINAL:
->>>>>>> storage
         connection.execute(
             update(cohorts)
             .where(mine, cohorts.c.state == CohortState.RUNNING)
