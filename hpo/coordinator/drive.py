@@ -121,8 +121,8 @@ class Drive:
                 return
             for report in self.pool.poll(self.poll_s):
                 self.take(report)
-            # Free slots first: a worker must not wait for the database.
-            self._dispatch()
+            if not self.asked():
+                self._dispatch()  # free slots first: a worker must not wait for the database
             self.write_results()
             self.show()
 

@@ -79,7 +79,7 @@ class Ending:
             return model
         if not rows:
             return None
-        # With folds every fold has scaled the rows in its own way.
+        # One entry: study files with folds are refused, their end is another (a network on all other rows).
         metrics = test_metrics(drive.maker.metric, self._data.info.task)
         report = self._run(ScoreTask(id=SCORE_TASK, model=model, test=rows[0], metrics=metrics))
         if not isinstance(report, ScoreDone):

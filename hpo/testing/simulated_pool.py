@@ -40,11 +40,13 @@ class Fault:
     """What happens to the n-th cohort submitted (from 0), instead of the epoch's reports.
 
     reason: of CohortFailed, or `pool`: poll raises PoolError
+    late: a last word of the attempt comes after its end, as from a worker that was thought dead
     """
 
     submission: int
     epoch: int = 1
     reason: str = Reason.LOST.value
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class SimulatedPool:
         self._faults: Mapping[int, Fault] = {fault.submission: fault for fault in faults}
         self._running: dict[int, _Running] = {}
         self._scores: list[ScoreTask] = []
+        self._late: list[Report] = []
         self._n_cohorts = 0
         self.submitted: list[Task] = []
         self.data: dict[str, TrainingData] = {}
@@ -122,7 +125,7 @@ class SimulatedPool:
     def poll(self, timeout_s: float) -> list[Report]:
         """One epoch of every running cohort; never waits."""
         self._each_poll()
-        reports: list[Report] = []
+        reports, self._late = self._late, []
         for running in list(self._running.values()):
             reports += self._advance(running)
         for score in self._scores:
@@ -148,6 +151,8 @@ class SimulatedPool:
         failed = self._failure(running)
         if failed is not None:
             del self._running[task.id]
+            if running.fault is not None and running.fault.late:
+                self._late.append(_done(running))
             return [failed]
         running.epoch += 1
         reports: list[Report] = [_epoch(running)]

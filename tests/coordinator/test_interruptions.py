@@ -4,10 +4,12 @@ from collections import Counter
 
 import pytest
 
-from hpo.cohort import CohortTask, ScoreTask
+from hpo.cohort import CohortFailed, CohortTask, ScoreTask
+from hpo.coordinator.loop import Coordinator, Options
 from hpo.errors import PoolError
 from hpo.states import StudyState, TrialState, Wanted
-from hpo.testing.simulated_pool import Fault
+from hpo.storage.base import StoredModel
+from hpo.testing.simulated_pool import Fault, SimulatedPool
 from hpo.testing.small_jobs import spec_of
 
 
@@ -45,6 +47,15 @@ def test_a_lost_worker_costs_time_but_no_result(make_world, undisturbed, epoch):
     assert study.state is StudyState.COMPLETED
     assert world.bits() == undisturbed(spec)
     assert any("lost" in (progress.message or "") for progress in world.seen)
+
+
+def test_what_a_lost_worker_says_later_is_void(make_world, undisturbed):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+
+    world.run(max_lanes=10, faults=[Fault(submission=0, epoch=2, late=True)])
+
+    assert world.bits() == undisturbed(spec)
 
 
 def test_a_cohort_that_is_always_lost_ends_fail_lost_after_its_retries(make_world):
@@ -108,13 +119,23 @@ def test_a_paused_study_goes_on_as_if_it_had_never_stopped(make_world, undisturb
 
 def test_stop_starts_nothing_more_finishes_what_runs_and_scores_the_best(make_world):
     world = make_world(spec_of(trials=400, epochs=5))
+    begun = []
 
-    study = world.run(max_lanes=8, each_poll=ask_after(world, Wanted.STOP, 1))
+    def stop():
+        if world.n_finished and not begun:
+            begun.extend(world.pools[0].submitted)
+            world.coordinator.ask(Wanted.STOP)
+
+    study = world.run(max_lanes=8, each_poll=stop)
 
     by_state = Counter(t.reason or t.state for t in world.trials())
-    started = {n for task in world.pools[0].submitted[:-1] for n in task.numbers}
+    *trained, score = world.pools[0].submitted
+    assert trained == begun
+    assert isinstance(score, ScoreTask)
     assert study.state is StudyState.COMPLETED
-    assert {t.number for t in world.trials(TrialState.COMPLETE)} == started
+    assert {t.number for t in world.trials(TrialState.COMPLETE)} == {
+        n for task in begun for n in task.numbers
+    }
     assert set(by_state) <= {TrialState.COMPLETE, "cancelled"}
     assert study.n_planned < 400
     assert study.test["number"] == world.storage.best_trials("small")[0].number
@@ -182,20 +203,22 @@ def test_a_dead_pool_leaves_a_study_that_can_be_resumed(make_world, undisturbed)
     assert world.bits() == undisturbed(spec)
 
 
-def test_a_lost_model_is_trained_again_before_it_is_scored(make_world):
+@pytest.mark.parametrize("gone", [True, False])
+def test_the_best_trials_model_is_trained_again_when_there_is_none_or_another_ones(make_world, gone):
     world = make_world(spec_of(trials=20))
     world.run()
     best = world.storage.best_trials("small")[0]
+    other = None if gone else StoredModel(number=best.number + 1, value=0.0, data=b"another trial's")
     world.storage.move_study("small", StudyState.QUEUED)
 
     class Forgetful:
-        """The storage, from which the model is gone until one is saved."""
+        """The storage with the wrong model until one is saved."""
 
         def __init__(self):
             self.saved = False
 
         def model(self, name):
-            return world.storage.model(name) if self.saved else None
+            return world.storage.model(name) if self.saved else other
 
         def save_model(self, claim, model):
             self.saved = True
@@ -216,9 +239,6 @@ def test_a_lost_model_is_trained_again_before_it_is_scored(make_world):
 
 @pytest.mark.parametrize("reason", ["lost", "error"])
 def test_a_scoring_that_fails_is_told_and_the_study_completes(make_world, reason):
-    from hpo.cohort import CohortFailed
-    from hpo.testing.simulated_pool import SimulatedPool
-
     class NoScores(SimulatedPool):
         """A pool whose workers die of scoring."""
 
@@ -231,8 +251,6 @@ def test_a_scoring_that_fails_is_told_and_the_study_completes(make_world, reason
 
     world = make_world(spec_of(trials=5))
     world_pool = NoScores(n_slots=1)
-
-    from hpo.coordinator.loop import Coordinator, Options
 
     study = Coordinator(world.storage, world_pool, options=Options(poll_s=0.0, renew_s=0.0)).run(world.job)
 
