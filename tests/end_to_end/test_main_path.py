@@ -122,18 +122,21 @@ def test_a_search_on_digits_ends_with_a_setting_a_test_score_and_what_to_type_ne
     assert not list((program.home / "scratch").glob("*"))  # no copy of the data stays behind
 
 
-def test_workers_and_cohorts_do_not_change_a_bit(program):
-    program("run", program.study_file("one"), "--workers", "1", "--cohort-lanes", "256")
-    program("run", program.study_file("two"), "--workers", "2", "--cohort-lanes", "5")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A search on one worker in cohorts as wide as may be: its trials and its test score."""
+    program = Program(tmp_path_factory.mktemp("alone"))
+    program("run", program.study_file("alone"), "--workers", "1", "--cohort-lanes", "256")
+    return program.trials("alone"), json.loads(program("best", "alone", "-f", "json"))["test"]
 
-    one, two = program.trials("one"), program.trials("two")
 
-    assert len(one) == 12
-    assert results_of(one) == results_of(two)
-    assert (
-        json.loads(program("best", "one", "-f", "json"))["test"]
-        == (json.loads(program("best", "two", "-f", "json"))["test"])
-    )
+@pytest.mark.parametrize("pool", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_workers_cohorts_and_the_kind_of_pool_do_not_change_a_bit(program, alone, pool):
+    program("run", program.study_file("many"), "--pool", pool, "--workers", "2", "--cohort-lanes", "5")
+
+    assert results_of(program.trials("many")) == results_of(alone[0])
+    assert len(alone[0]) == 12
+    assert json.loads(program("best", "many", "-f", "json"))["test"] == alone[1]
 
 
 @pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
