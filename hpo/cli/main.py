@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import traceback
@@ -15,6 +14,7 @@ import typer
 from hpo import __version__
 from hpo.cli import data, looking, moving, searching
 from hpo.cli.doctor import doctor
+from hpo.cli.log import set_up_log
 from hpo.cli.output import clean
 from hpo.errors import HpoError
 from hpo.settings import read_settings
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     try:
-        _set_up_log()
+        set_up_log(read_settings().log)
         code = app(given or ["--help"], prog_name="hpo", standalone_mode=False)
         return int(code or 0)
     except HpoError as error:
@@ -129,7 +129,7 @@ def _usage(error: typer.TyperException, given: list[str]) -> str:
 def _unexpected(error: Exception) -> str:
     """Keep the traceback in the log and say where."""
     trace = "".join(traceback.format_exception(error))
-    if os.environ.get("HPO_LOG") == "debug":
+    if "debug" in os.environ.get("HPO_LOG", ""):
         print(trace, file=sys.stderr)
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     try:
@@ -140,15 +140,6 @@ def _unexpected(error: Exception) -> str:
     except (OSError, HpoError):
         return f"hpo itself failed ({what}); HPO_LOG=debug shows where"
     return f"hpo itself failed ({what}); {path} has the details"
-
-
-def _set_up_log() -> None:
-    """Log lines on standard error, from the level that HPO_LOG names."""
-    level = logging.getLevelName(read_settings().log.upper())
-    if not isinstance(level, int):
-        level = logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("hpo").setLevel(level)
 
 
 def _reader_left() -> int:

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -27,6 +28,9 @@ parameters:
   dropout: {{low: 0.0, high: 0.5}}
   hidden_units: 23
 """
+
+LONG = {"trials": 24, "epochs": 40}  # long enough to be interrupted half-way
+SMALL = ("--data", "iris", "--epochs", "3", "--workers", "1")
 
 
 class Program:
@@ -82,6 +86,14 @@ def program(tmp_path):
     return Program(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The trials of a search that nothing disturbed."""
+    program = Program(tmp_path_factory.mktemp("whole"))
+    program("run", program.study_file("whole", **LONG), "--workers", "1")
+    return program.trials("whole")
+
+
 def results_of(trials):
     """What must not depend on who trained a trial, and when."""
     names = ("number", "state", "reason", "value", "params", "epochs", "best_epoch")
@@ -104,46 +116,48 @@ def test_a_search_on_digits_ends_with_a_setting_a_test_score_and_what_to_type_ne
     assert (study.best_trial.number, study.best_value) == (best["number"], best["value"])
     assert study.best_params == best["params"]
     assert len(study.trials) == 12
+    with closing(sqlite3.connect(program.home / "hpo.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert not list((program.home / "scratch").glob("*"))  # no copy of the data stays behind
 
 
-def test_workers_and_cohorts_do_not_change_a_bit(program):
-    program("run", program.study_file("one"), "--workers", "1", "--cohort-lanes", "256")
-    program("run", program.study_file("two"), "--workers", "2", "--cohort-lanes", "5")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A search on one worker in cohorts as wide as may be: its trials and its test score."""
+    program = Program(tmp_path_factory.mktemp("alone"))
+    program("run", program.study_file("alone"), "--workers", "1", "--cohort-lanes", "256")
+    return program.trials("alone"), json.loads(program("best", "alone", "-f", "json"))["test"]
 
-    one, two = program.trials("one"), program.trials("two")
 
-    assert len(one) == 12
-    assert results_of(one) == results_of(two)
-    assert (
-        json.loads(program("best", "one", "-f", "json"))["test"]
-        == (json.loads(program("best", "two", "-f", "json"))["test"])
-    )
+@pytest.mark.parametrize("pool", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_workers_cohorts_and_the_kind_of_pool_do_not_change_a_bit(program, alone, pool):
+    program("run", program.study_file("many"), "--pool", pool, "--workers", "2", "--cohort-lanes", "5")
+
+    assert results_of(program.trials("many")) == results_of(alone[0])
+    assert len(alone[0]) == 12
+    assert json.loads(program("best", "many", "-f", "json"))["test"] == alone[1]
 
 
 @pytest.mark.parametrize(("by", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_an_interrupted_search_goes_on_and_ends_as_if_nothing_had_happened(program, by, code):
-    size = {"trials": 24, "epochs": 40}
-    found, err = program.interrupted(program.study_file("broken", **size), "--cohort-lanes", "4", by=by)
+def test_an_interrupted_search_ends_as_if_nothing_had_happened(program, uninterrupted, by, code):
+    found, err = program.interrupted(program.study_file("broken", **LONG), "--cohort-lanes", "4", by=by)
     assert found == code, err
     if by is signal.SIGINT:
         assert "hpo resume broken" in err
     before = program.trials("broken")
     finished = {trial["number"]: trial for trial in before if trial["state"] == "COMPLETE"}
-    assert 0 < len(finished) < size["trials"]
+    assert 0 < len(finished) < LONG["trials"]
 
     program("resume", "broken")
-    program("run", program.study_file("whole", **size))
 
     after = program.trials("broken")
-    assert results_of(after) == results_of(program.trials("whole"))
+    assert results_of(after) == results_of(uninterrupted)
     assert {n: t for n, t in enumerate(after) if n in finished} == finished  # not trained again
 
 
 def test_two_searches_in_one_database_at_once(program):
-    searches = [
-        program.start("run", "--data", "iris", "--trials", "6", "--epochs", "3", "--workers", "1")
-        for _ in range(2)
-    ]
+    searches = [program.start("run", *SMALL, "--trials", "6") for _ in range(2)]
 
     for search in searches:
         _, err = search.communicate(timeout=60)
@@ -156,7 +170,7 @@ def test_two_searches_in_one_database_at_once(program):
 
 def test_a_grid_trains_every_point_once_and_grows_no_further(program):
     grid = "parameters={learning_rate: [0.001, 0.01, 0.1], hidden_units: [8, 16]}"
-    program("run", "--data", "iris", "--sampler", "grid", "--epochs", "3", "--set", grid)
+    program("run", *SMALL, "--sampler", "grid", "--set", grid)
 
     points = [tuple(trial["params"].values()) for trial in program.trials("iris")]
 
@@ -165,34 +179,24 @@ def test_a_grid_trains_every_point_once_and_grows_no_further(program):
 
 
 def test_a_completed_study_takes_more_trials_and_is_scored_again(program):
-    program("run", "--data", "iris", "--trials", "4", "--epochs", "3")
-    program("resume", "iris", "--trials", "7")
+    program("run", *SMALL, "--trials", "4")
+    before = program.trials("iris")
+    program("resume", "iris", "--trials", "7", "--workers", "1")
 
-    best = json.loads(program("best", "iris", "-f", "json"))
+    shown = json.loads(program("show", "iris", "-f", "json"))
 
-    assert best["states"] == {"COMPLETE": 7}
-    assert best["test"]["scored"] in (1, 2)
-    program("run", "--data", "iris", "--trials", "7", "--epochs", "3", "--name", "at-once")
-    assert results_of(program.trials("iris")) == results_of(program.trials("at-once"))
+    assert shown["states"] == {"COMPLETE": 7}
+    assert shown["test"]["scored"] == 2
+    assert program.trials("iris")[:4] == before
 
 
 def test_other_data_than_the_study_began_with_are_refused_and_nothing_moves(program):
     data = program.home / "small.csv"
     rows = [f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}" for i in range(60)]
     data.write_text("\n".join(["a,b,y", *rows]))
-    program("run", "--data", "small.csv", "--target", "y", "--trials", "2", "--epochs", "2")
+    program("run", *SMALL, "--data", "small.csv", "--target", "y", "--trials", "2")
     data.write_text("\n".join(["a,b,y", *rows[::-1]]))
 
-    program("resume", "small", "--trials", "4", code=1)
+    program("resume", "small", "--trials", "4", "--workers", "1", code=1)
 
     assert json.loads(program("show", "small", "-f", "json"))["state"] == "COMPLETED"
-
-
-def test_test_rows_of_a_study_reach_no_worker_before_its_end_and_the_database_is_sound(program):
-    program("run", "--data", "iris", "--trials", "2", "--epochs", "2")
-
-    with sqlite3.connect(program.home / "hpo.db") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    connection.close()
-    assert not list((program.home / "scratch").glob("*"))
