@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 from hpo.errors import SpecError
@@ -48,6 +49,10 @@ class Range:
             raise SpecError("cannot stand beside step; give one of them", field="num")
         if self.num is not None and not 1 <= self.num <= MAX_POINTS:
             raise SpecError(f"must be between 1 and {MAX_POINTS}, got {self.num}", field="num")
+        if not math.isfinite(self.high - self.low):
+            raise SpecError(f"is too far from low ({self.low:g}), got {self.high:g}", field="high")
+        if self.step is not None and (self.high - self.low) / self.step > 1e15:
+            raise SpecError(f"is too small for so wide a range, got {self.step:g}", field="step")
         if self.type == "int":
             for name, number in (("low", self.low), ("high", self.high), ("step", self.step)):
                 if number is not None and not float(number).is_integer():
@@ -65,7 +70,7 @@ class Range:
         if self.num is not None:
             return len(self.points())
         if self.step is not None:
-            return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+            return self._n_steps(self.step)
         return int(self.high - self.low) + 1 if self.is_int else None
 
     def points(self) -> Sequence[int | float]:
@@ -77,13 +82,27 @@ class Range:
             step = self.step or (1 if self.is_int else None)
             if step is None:
                 raise SpecError("a grid needs num or step on a float range", field="num")
-            count = math.floor((self.high - self.low) / step + 1e-9) + 1
             if self.is_int:
-                return range(int(self.low), int(self.low) + count * int(step), int(step))
-            return [self.low + i * step for i in range(count)]
+                return range(int(self.low), int(self.high) + 1, int(step))
+            return [self._step_to(i, step) for i in range(self._n_steps(step))]
         if self.is_int:
             return sorted({round(p) for p in _spaced(self.low, self.high, n, self.log)})
         return list(_spaced(self.low, self.high, n, self.log))
+
+    def _n_steps(self, step: float) -> int:
+        """How many of low, low + step, … there are; counted in decimals, so 0.3 is three steps of 0.1."""
+        low, high, width = Decimal(str(self.low)), Decimal(str(self.high)), Decimal(str(step))
+        return int((high - low) // width) + 1
+
+    def _step_to(self, place: int, step: float) -> float:
+        """low + place * step as a person would write it: 0.3, not 0.30000000000000004."""
+        return float(Decimal(str(self.low)) + place * Decimal(str(step)))
+
+    def _last_step(self, step: float) -> float:
+        """The high that Optuna keeps of a stepped range, in its own arithmetic."""
+        low, width = Decimal(str(self.low)), Decimal(str(step))
+        reach = Decimal(str(self.high)) - low
+        return self.high if reach % width == 0 else float(reach // width * width + low)
 
     def contains(self, value: Value) -> bool:
         """Whether a value lies in the range."""
@@ -100,17 +119,16 @@ class Range:
         return int(internal) if self.is_int else internal
 
     def distribution_json(self) -> str:
-        """Optuna's distribution of this range as its storage writes it."""
+        """Optuna's distribution of this range as its storage writes it: high lowered to the last step."""
         if self.is_int:
             attributes: dict[str, Any] = {
                 "log": self.log,
                 "step": int(self.step or 1),
                 "low": int(self.low),
-                "high": int(self.high),
+                "high": int(self.high) - (int(self.high) - int(self.low)) % int(self.step or 1),
             }
             return json.dumps({"name": "IntDistribution", "attributes": attributes})
-        # Optuna lowers high to the last reachable step; a study file's range is stored as Optuna would.
-        high = self.high if self.step is None else self.points()[-1]
+        high = self.high if self.step is None else self._last_step(self.step)
         attributes = {
             "step": self.step,
             "low": float(self.low),

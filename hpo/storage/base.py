@@ -116,7 +116,8 @@ class Storage(Protocol):
         cohorts: Sequence[CohortPlan],
     ) -> list[Cohort]:
         """Insert trials of the next consecutive numbers, RUNNING, in order, and their cohorts, READY.
-        Raises LeaseLost, ValueError when numbers do not follow the last or cohorts do not cover them."""
+        Raises LeaseLost, ValueError when numbers do not follow the last or cohorts do not cover them,
+        IllegalMove when another program added trials through Optuna."""
 
     def open_cohorts(self, name: str) -> list[Cohort]:
         """The cohorts that are not DONE, by id. Raises StudyNotFound."""
@@ -138,7 +139,8 @@ class Storage(Protocol):
     ) -> list[int]:
         """RUNNING trials to their final state, everything about them written before or with it; a
         finished one is left as it is. done: the cohort is DONE. The numbers really finished now.
-        Raises LeaseLost, TrialNotFound."""
+        COMPLETE without a value, or with NaN, is kept as FAIL `error`, as Optuna does.
+        Raises LeaseLost, TrialNotFound for a trial that is not the cohort's."""
 
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep the model of the best trial so far in place of an earlier one. Raises LeaseLost."""

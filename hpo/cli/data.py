@@ -1,0 +1,94 @@
+"""The verbs of data sets: data add, ls, show, rm."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hpo.cli import session
+from hpo.cli.moving import confirm
+from hpo.cli.output import (
+    Format,
+    FormatOption,
+    QuietOption,
+    YesOption,
+    pairs,
+    say,
+    table,
+    write_record,
+    write_rows,
+)
+
+KeyArgument = Annotated[str, typer.Argument(metavar="DATA", help="Id or name (`hpo data ls`).")]
+
+
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, TSV, Parquet, NPZ; .gz too.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call it; else the file's name.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """Keep a file in the database; `source: ds_…` then names it."""
+    from hpo.service import datasets
+
+    with session.storage() as storage:
+        record = datasets.add(storage, file, name=name)
+    write_record(record, format, record["id"])
+    if format is Format.TABLE:
+        say(f"{record['name']} is kept; `hpo run --data {record['id']}` searches on it", quiet=quiet)
+
+
+def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
+    """The data sets there are, built in and stored."""
+    from hpo.service import datasets
+
+    with session.storage() as storage:
+        write_rows(datasets.listed(storage), format)
+
+
+def show(
+    source: Annotated[
+        str, typer.Argument(metavar="DATA", help="Built-in name, file, or id of a stored set.")
+    ],
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """What hpo makes of a data set: columns, task, split."""
+    from hpo.service import datasets
+
+    with ExitStack() as stack:
+        record = datasets.shown(session.opener(stack), source, target=target, folder=Path.cwd())
+    write_record(record, format, _data_text(record))
+
+
+def _data_text(record: dict[str, Any]) -> str:
+    """A data set as people read it."""
+    classes = record["classes"]
+    lines = {
+        "data": record["source"],
+        "SHA-256": record["sha256"],
+        "rows": f"{record['n_rows']} ({record['n_train']} train, {record['n_validation']} validate, {record['n_test']} test)",
+        "features": record["n_features"],
+        "target": record["target"],
+        "task": f"{record['task']}: {record['task_reason']}",
+        "classes": f"{len(classes)}: {', '.join(classes[:20])}" if classes else None,
+    }
+    text = pairs({name: value for name, value in lines.items() if value is not None})
+    notes = [f"  {note}" for note in record["notes"]]
+    columns = ["", table(record["columns"])] if record["columns"] else []
+    return "\n".join([text, *notes, *columns])
+
+
+def rm(key: KeyArgument, yes: YesOption = False, quiet: QuietOption = False) -> None:
+    """Remove a stored data set."""
+    from hpo.service import datasets
+
+    with session.storage() as storage:
+        kept = storage.get_dataset(key)
+        confirm(f"remove data set {kept.name} ({kept.id}, {kept.n_bytes} bytes) for good?", yes=yes)
+        datasets.remove(storage, kept.id)
+    say(f"data set {kept.name} is removed", quiet=quiet)

@@ -1,0 +1,56 @@
+"""Log lines on standard error: their level and form, as HPO_LOG says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from hpo.errors import SpecError, suggest
+
+LEVELS: dict[str, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and the traceback if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_log(words: str) -> None:
+    """Send hpo's log lines to standard error. words: a level, `json`, or both with a comma.
+
+    Raises SpecError for any other word.
+    """
+    level, formatter = logging.WARNING, logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    for word in filter(None, (word.strip().lower() for word in words.split(","))):
+        if word == "json":
+            formatter = JsonLines()
+        elif word in LEVELS:
+            level = LEVELS[word]
+        else:
+            known = [*LEVELS, "json"]
+            hint = suggest(word, known) or f"; there are {', '.join(known)}"
+            raise SpecError(f"no level is called {word!r}{hint}", field="HPO_LOG")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    log = logging.getLogger("hpo")
+    log.handlers[:] = [handler]
+    log.propagate = False
+    log.setLevel(level)

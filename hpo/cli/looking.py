@@ -1,0 +1,193 @@
+"""The verbs that look and change nothing: ls, show, trials, best, export, spaces."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hpo.cli import session
+from hpo.cli.live import duration
+from hpo.cli.output import (
+    Format,
+    FormatOption,
+    QuietOption,
+    StudyArgument,
+    answer,
+    cell,
+    clean,
+    pairs,
+    say,
+    write_json,
+    write_record,
+    write_rows,
+)
+from hpo.errors import SpecError
+
+LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created_at", "seconds")
+
+
+class ExportFormat(StrEnum):
+    """What an export is."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def ls(
+    state: Annotated[str | None, typer.Option("--state", help="Only studies in this state.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the newest first.")] = 50,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """The studies there are, the newest first."""
+    from hpo.service import results
+
+    with session.storage() as storage:
+        rows: list[dict[str, Any]] = results.studies(storage, state=state, limit=limit)
+    if format is Format.TABLE:
+        rows = [row | {"trials": f"{row['n_finished']}/{row['n_trials']}"} for row in rows]
+        if not rows:
+            say("no studies yet; `hpo run --data digits` makes one", quiet=quiet)
+            return
+    write_rows(rows, format, LS_COLUMNS)
+
+
+def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
+    """A study: its state, counts, data, settings, test score and who runs it."""
+    from hpo.service import results
+
+    with session.storage() as storage:
+        record = results.show(storage, study)
+    write_record(record, format, _study_text(record))
+
+
+def _study_text(record: dict[str, Any]) -> str:
+    """A study as people read it."""
+    data, spec, driver = record["data"], record["spec"], record["driver"]
+    best = "-" if record["value"] is None else f"{cell(record['value'])} (trial {record['best_number']})"
+    scores = {
+        name: score for name, score in (record["test"] or {}).items() if name not in ("number", "scored")
+    }
+    lines = {
+        "study": record["name"],
+        "state": record["state"] + (f", {record['wanted']} is asked for" if record["wanted"] else ""),
+        "reason": record["reason"],
+        "trials": f"{record['n_finished']} of {record['n_trials']} ({cell(record['states'])})",
+        "objective": f"{record['direction']} {record['metric']} on validation rows",
+        "best": best,
+        "test": scores or None,
+        "run by": f"process {driver['pid']} on {driver['host']}" if driver else None,
+        "data": f"{data['source']}: {data['n_rows']} rows, {data['n_features']} features, {data['task']} of {data['target']}",
+        "split": f"{data['n_train']} train, {data['n_validation']} validate, {data['n_test']} test",
+        "sampler": f"{spec.get('sampler', {}).get('name', '-')}, seed {spec.get('seed', 0)}",
+        "epochs": spec.get("epochs"),
+        "parameters": ", ".join(spec.get("parameters", {})) or "-",
+        "labels": record["labels"] or None,
+        "created": record["created_at"],
+        "finished": record["finished_at"],
+        "ran for": duration(record["seconds"]),
+        "versions": record["versions"],
+    }
+    return pairs({name: value for name, value in lines.items() if value is not None})
+
+
+def trials(
+    study: StudyArgument,
+    sort: Annotated[str, typer.Option("--sort", help="number or value; - reverses: -value.")] = "number",
+    state: Annotated[list[str] | None, typer.Option("--state", help="Only trials in this state.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """The trials of a study."""
+    from hpo.service import results
+
+    with session.storage() as storage:
+        rows = results.trials(storage, study, sort=sort, states=state or (), limit=limit)
+        if format is Format.TABLE:
+            found = [_trial_row(row) for row in rows]
+            if not found:
+                say(f"study {study} has no such trials", quiet=quiet)
+                return
+            write_rows(found, format)
+        else:
+            write_rows(rows, format)
+
+
+def _trial_row(record: dict[str, Any]) -> dict[str, Any]:
+    """What people want to see of a trial in one line."""
+    names = ("number", "state", "value", "stderr", "epochs", "best_epoch", "reason")
+    return {**{name: record[name] for name in names}, **record["params"]}
+
+
+def best(
+    study: StudyArgument,
+    top: Annotated[int | None, typer.Option("--top", min=1, help="The best N, as a list.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """The best setting of a study, with its test score."""
+    from hpo.cli.running import best_report, next_commands
+    from hpo.service import results
+
+    with session.storage() as storage:
+        found = results.best(storage, study, top=top or 1)
+        commands = next_commands(storage.get_study(study))
+    if top is not None:
+        rows = found if format is not Format.TABLE else [_best_row(record) for record in found]
+        write_rows(rows, format)
+        return
+    write_record(found[0], format, best_report(found[0]))
+    if format is Format.TABLE and not quiet:
+        answer("\n" + commands)
+
+
+def _best_row(record: dict[str, Any]) -> dict[str, Any]:
+    test = record["test"] or {}
+    scored = {f"test {record['metric']}": test[record["metric"]]} if record["metric"] in test else {}
+    return {"number": record["number"], record["metric"]: record["value"], **scored, **record["params"]}
+
+
+def export(
+    study: StudyArgument,
+    kind: Annotated[
+        ExportFormat, typer.Option("-f", "--format", help="What the file is.")
+    ] = ExportFormat.CSV,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """All trials of a study as CSV, JSON or Parquet."""
+    from hpo.service import export as exporting
+
+    if output is None and kind is ExportFormat.PARQUET and sys.stdout.isatty():
+        raise SpecError("Parquet is not for a terminal; give a file with -o", field="output")
+    with session.storage() as storage:
+        if output is None:
+            exporting.export(storage, study, kind.value, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
+        exporting.export_to(storage, study, kind.value, output)
+    say(f"{output} holds the trials of study {study}", quiet=quiet)
+
+
+def spaces(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this one.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """The named search spaces, or the text of one."""
+    from hpo.service import spaces as named
+
+    if name is not None:
+        text = named.text(name)
+        if format is Format.TABLE:
+            answer(clean(text.rstrip("\n")))
+        else:
+            write_json({"name": name, "about": named.description(name), "text": text})
+        return
+    write_rows([{"name": known, "about": named.description(known)} for known in named.names()], format)

@@ -1,0 +1,152 @@
+"""The program `hpo`: its verbs, and the one door at which errors become a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from hpo import __version__
+from hpo.cli import data, looking, moving, searching
+from hpo.cli.doctor import doctor
+from hpo.cli.log import set_up_log
+from hpo.cli.output import clean
+from hpo.errors import HpoError
+from hpo.settings import read_settings
+
+app = typer.Typer(
+    name="hpo",
+    help="Search hyperparameters of multilayer perceptrons: hundreds of trials train as one tensor program.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+data_app = typer.Typer(help="Data sets: add, ls, show, rm.", no_args_is_help=True)
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "run": searching.run,
+    "validate": searching.validate,
+    "ls": looking.ls,
+    "show": looking.show,
+    "watch": searching.watch,
+    "trials": looking.trials,
+    "best": looking.best,
+    "pause": moving.pause,
+    "resume": searching.resume,
+    "stop": moving.stop,
+    "cancel": moving.cancel,
+    "rm": moving.rm,
+    "export": looking.export,
+    "spaces": looking.spaces,
+    "doctor": doctor,
+}
+DATA_VERBS: dict[str, Callable[..., Any]] = {
+    "add": data.add,
+    "ls": data.ls,
+    "show": data.show,
+    "rm": data.rm,
+}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"hpo {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _hpo(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search hyperparameters of multilayer perceptrons: hundreds of trials train as one tensor program."""
+
+
+for _name, _verb in VERBS.items():
+    app.command(_name)(_verb)
+for _name, _verb in DATA_VERBS.items():
+    data_app.command(_name)(_verb)
+app.add_typer(data_app, name="data")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit code. Every error ends as one sentence on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    return code
+
+
+def _run(given: list[str]) -> int:
+    try:
+        set_up_log(read_settings().log)
+        code = app(given or ["--help"], prog_name="hpo", standalone_mode=False)
+        return int(code or 0)
+    except HpoError as error:
+        return _tell(str(error), error.exit_code)
+    except typer.TyperException as error:
+        # `hpo data` alone has printed its help and has nothing more to say.
+        return _tell(_usage(error, given), error.exit_code) if error.format_message() else 0
+    except typer.Abort:
+        return _tell("answered no; nothing was done", 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        raise
+    except MemoryError:
+        return _tell("there is not enough memory for that", 1)
+    except Exception as error:  # noqa: BLE001 - the door: told in a sentence, kept in the log
+        return _tell(_unexpected(error), 1)
+
+
+def _tell(sentence: str, code: int) -> int:
+    print(clean(f"error: {sentence}"), file=sys.stderr)
+    return code
+
+
+def _usage(error: typer.TyperException, given: list[str]) -> str:
+    """What is wrong with the words typed, in the style of all other errors."""
+    message = error.format_message().strip().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    if "Did you mean" in message:
+        return message.replace(". Did you mean", "; did you mean")
+    verb = [word for word in given[:1] if word in VERBS or word == "data"]
+    return f"{message}; `{' '.join(['hpo', *verb])} --help` shows what there is"
+
+
+def _unexpected(error: Exception) -> str:
+    """Keep the traceback in the log and say where."""
+    trace = "".join(traceback.format_exception(error))
+    if "debug" in os.environ.get("HPO_LOG", ""):
+        print(trace, file=sys.stderr)
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    try:
+        path = read_settings().home / "log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{trace}\n")
+    except (OSError, HpoError):
+        return f"hpo itself failed ({what}); HPO_LOG=debug shows where"
+    return f"hpo itself failed ({what}); {path} has the details"
+
+
+def _reader_left() -> int:
+    """`| head` has seen enough: quiet, and no complaint when Python flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Drive a study in this terminal: pool, coordinator, Ctrl-C, and what is said at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from hpo.cli import session
+from hpo.cli.live import duration, open_view
+from hpo.cli.output import Format, cell, clean, pairs, say, write_record
+from hpo.errors import PoolError, StorageUnavailable, StudyFailed
+from hpo.states import StudyState, Wanted
+
+if TYPE_CHECKING:
+    from hpo.coordinator.loop import Coordinator, Job
+    from hpo.dataset import DatasetInfo
+    from hpo.settings import Settings
+    from hpo.storage.base import Storage
+    from hpo.study import Driver, Study
+    from hpo.workers.base import WorkerPool
+
+INTERRUPTED = 130
+
+EXIT_CODES: dict[StudyState, int] = {
+    StudyState.COMPLETED: 0,
+    StudyState.FAILED: StudyFailed.exit_code,
+    StudyState.PAUSED: INTERRUPTED,
+    StudyState.CANCELLED: INTERRUPTED,
+}
+
+
+class PoolChoice(StrEnum):
+    """Which kind of worker pool."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run; none of it changes a result."""
+
+    pool: PoolChoice = PoolChoice.AUTO
+    workers: int | None = None
+    cohort_lanes: int | None = None
+    format: Format = Format.TABLE
+    quiet: bool = False
+
+
+def _local(settings: Settings, workers: int | None) -> WorkerPool:
+    from hpo.workers.local_pool import LocalPool
+
+    return LocalPool(n_workers=workers, device=settings.device, scratch=settings.home / "scratch")
+
+
+def _ray(settings: Settings, workers: int | None) -> WorkerPool:
+    from hpo.workers.ray_pool import RayPool
+
+    return RayPool(
+        n_workers=workers, address=settings.ray_address, device=settings.device, home=settings.home
+    )
+
+
+POOLS: dict[PoolChoice, Callable[[Settings, int | None], WorkerPool]] = {
+    PoolChoice.LOCAL: _local,
+    PoolChoice.RAY: _ray,
+}
+
+
+@contextmanager
+def started_pool(options: RunOptions) -> Iterator[WorkerPool]:
+    """A pool whose workers have begun to start; closed at the end, whatever happens. Raises PoolError."""
+    settings = session.settings()
+    session.make_home(settings)
+    choice = options.pool
+    if choice is PoolChoice.AUTO:
+        choice = PoolChoice.RAY if settings.ray_address else PoolChoice.LOCAL
+    with ExitStack() as stack:
+        pool = POOLS[choice](settings, options.workers)
+        stack.callback(pool.close)
+        pool.start()
+        yield pool
+
+
+@dataclass(slots=True)
+class Interrupts:
+    """Ctrl-C: the first one pauses the study, or ends the program when none runs yet; the second kills."""
+
+    coordinator: Coordinator | None = None
+    study: str | None = None
+    n_caught: int = field(default=0)
+
+    def caught(self, _number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
+        self.n_caught += 1
+        if self.n_caught > 2:
+            os._exit(INTERRUPTED)
+        if self.coordinator is None or self.n_caught == 2:
+            raise KeyboardInterrupt
+        # print() is not safe in a signal handler: it may have been interrupted itself.
+        os.write(2, f"\npausing study {self.study}; Ctrl-C again kills it\n".encode())
+        self.coordinator.ask(Wanted.PAUSE)
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupts]:
+    """Catch Ctrl-C, termination and a closed terminal for the length of a run."""
+    found = Interrupts()
+    before = {
+        number: signal.signal(number, found.caught)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield found
+    except KeyboardInterrupt:
+        if found.study is None:
+            say("interrupted before a study was made; nothing is left behind")
+        else:
+            say(f"interrupted; `hpo resume {found.study}` goes on")
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def drive(
+    storage: Storage,
+    pool: WorkerPool,
+    job: Job,
+    *,
+    options: RunOptions,
+    caught: Interrupts,
+    dead: Driver | None = None,
+) -> Study:
+    """Run a study to its end in this terminal, and return it."""
+    from hpo.coordinator.loop import Coordinator
+    from hpo.coordinator.loop import Options as HowToRun
+
+    caught.study = job.name
+    with open_view(quiet=options.quiet or options.format is not Format.TABLE) as view:
+        coordinator = Coordinator(
+            storage, pool, watch=view.show, options=HowToRun(max_lanes=options.cohort_lanes)
+        )
+        caught.coordinator = coordinator
+        try:
+            return coordinator.run(job, dead=dead)
+        except (PoolError, StorageUnavailable) as error:
+            if "hpo resume" in error.detail:
+                raise
+            raise type(error)(f"{error.detail}; then `hpo resume {job.name}` goes on") from error
+
+
+def say_data(info: DatasetInfo, *, quiet: bool) -> None:
+    """What was made of the data: one line, then the sentences that the data gave rise to."""
+    if quiet:
+        return
+    classes = f", {len(info.classes)} classes" if info.classes else ""
+    say(
+        f"{info.source}: {info.n_rows:,} rows, {info.n_features} features{classes}; "
+        f"{info.n_train:,} rows train, {info.n_validation:,} validate, {info.n_test:,} test"
+    )
+    for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
+        say(f"  {sentence}")
+
+
+def finish(storage: Storage, study: Study, options: RunOptions) -> int:
+    """Say how a study ended; the exit code."""
+    from hpo.service import results
+
+    code = EXIT_CODES.get(study.state, 1)
+    if study.state is StudyState.FAILED:
+        raise StudyFailed(f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}")
+    if code == INTERRUPTED:
+        cure = f"; `hpo resume {study.name}` goes on" if study.state is StudyState.PAUSED else ""
+        say(f"study {study.name} is {study.state} after {study.n_finished} of {study.n_trials} trials{cure}")
+        return code
+    best = results.best(storage, study.name)[0]
+    write_record(best, options.format, best_report(best))
+    if study.reason:
+        say(f"study {study.name}: {study.reason}", quiet=options.quiet)
+    if not options.quiet and options.format is Format.TABLE:
+        print("\n" + next_commands(study))
+    return code
+
+
+def best_report(best: dict[str, Any]) -> str:
+    """The best trial as people read it: value, settings, test score, how many trials."""
+    done = ", ".join(f"{n} {state}" for state, n in best["states"].items())
+    lines = [f"best {best['metric']} of {best['study']} on validation rows: {cell(best['value'])}"]
+    lines[0] += f" (trial {best['number']})"
+    if best["params"]:
+        lines.append(pairs(best["params"], indent=2))
+    if best["fixed"]:
+        lines += ["fixed", pairs(best["fixed"], indent=2)]
+    if best["test"] is not None:
+        scores = {name: score for name, score in best["test"].items() if name != "scored"}
+        again = f", scored {best['test']['scored']} times" if best["test"].get("scored", 1) > 1 else ""
+        lines.append(f"on test rows: {cell(scores)}{again}")
+    else:
+        lines.append("on test rows: not scored")
+    rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
+    lines.append(f"{best['n_trials']} trials ({done}) in {duration(best['seconds'])}{rate}")
+    return clean("\n".join(lines))
+
+
+def next_commands(study: Study) -> str:
+    """What to type next."""
+    sort = "-value" if study.direction.sign < 0 else "value"
+    lines = ["next:", f"  hpo trials {study.name} --sort {sort} --limit 10", f"  hpo show {study.name}"]
+    url = session.settings().storage
+    if url.startswith("sqlite:"):
+        lines.append(f"  optuna-dashboard {url}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The coordinator drives a study: ask, plan, dispatch, collect, tell. Nothing is imported here."""

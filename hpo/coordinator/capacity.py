@@ -1,0 +1,104 @@
+"""How many lanes a cohort should have: by cache on a CPU, by memory on a GPU, and how long they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpo.dataset import DatasetInfo
+from hpo.model import NetworkShape
+from hpo.training import SharedSettings, n_outputs
+from hpo.workers.base import Slot
+
+# What a step touches of all lanes (weights, gradients, optimizer states, activations) should stay in a core's
+# share of the cache. Tried on digits (64-64-64-10): the same from 16 to 64 lanes, 10 % slower at 100; on nets
+# of 100,000 weights: 4 to 8; on 7-8-2 the wider the better.
+CACHE_BYTES = 21 * 2**19
+FEWEST_LANES = 4
+MOST_LANES_CPU = 512
+MOST_LANES_GPU = 4096
+VALIDATION_ROWS = 512  # validation goes through in blocks of so many
+SHARE_OF_MEMORY = 0.8  # the rest is for data and for what the allocator rounds up
+
+# Rates for estimates only: what a fused step reaches, and what it costs before it multiplies anything.
+CPU_FLOPS = 30e9
+GPU_FLOPS = 3e12
+CPU_STEP_S = 0.4e-3
+GPU_STEP_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the planner must know of a pool: how many slots, what a cohort may take of one, and its kind."""
+
+    n_slots: int
+    memory_bytes: int
+    gpu: bool = False
+
+
+def machine_of(slots: Sequence[Slot]) -> Machine:
+    """The machine that slots make; the smallest one counts for all."""
+    return Machine(
+        n_slots=max(1, len(slots)),
+        memory_bytes=min((slot.memory_bytes for slot in slots), default=2**30),
+        gpu=any(slot.device.startswith("cuda") for slot in slots),
+    )
+
+
+def shape_of(shared: SharedSettings, info: DatasetInfo) -> NetworkShape:
+    """The network that a trial of these settings trains."""
+    return NetworkShape(info.n_features, shared.hidden, n_outputs(shared.loss, len(info.classes)))
+
+
+def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
+    """Bytes that one lane needs: weights, their best copy, gradients, optimizer states, activations.
+
+    >>> from hpo.dataset import Task
+    >>> info = DatasetInfo(source="", sha256="", task=Task.REGRESSION, task_reason="", target="", n_rows=9, n_features=7)
+    >>> lane_bytes(SharedSettings(hidden=(8,), loss="mse", batch_size=10, scaling="none"), info)
+    3844
+    """
+    rows = max(shared.batch_size, min(info.n_validation, VALIDATION_ROWS))
+    return 7 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, rows)
+
+
+def trials_that_pay(
+    shared: SharedSettings, info: DatasetInfo, machine: Machine, *, lanes_per_trial: int = 1
+) -> int:
+    """How many trials in a cohort train fastest, each, and fit into a slot's memory; at least 1.
+
+    Repeats and folds of a trial are trained side by side, so they count for the memory only.
+    """
+    lanes = int(SHARE_OF_MEMORY * machine.memory_bytes / lane_bytes(shared, info))
+    fit = max(1, lanes // lanes_per_trial)
+    if machine.gpu:
+        return min(max(1, MOST_LANES_GPU // lanes_per_trial), fit)
+    step = 4 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, shared.batch_size)
+    return min(max(FEWEST_LANES, min(MOST_LANES_CPU, CACHE_BYTES // step)), fit)
+
+
+def _weight_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
+    return 4 * shape_of(shared, info).n_parameters
+
+
+def _activation_bytes(shared: SharedSettings, info: DatasetInfo, rows: int) -> int:
+    shape = shape_of(shared, info)
+    return 4 * rows * (sum(shape.hidden) + shape.n_outputs)
+
+
+def epoch_seconds(shared: SharedSettings, info: DatasetInfo, machine: Machine, lanes: int) -> float:
+    """About how long an epoch of a cohort takes on one slot, validation included."""
+    steps = steps_per_epoch(info.n_train, shared.batch_size)
+    rows = info.n_train + info.n_validation / 3
+    flops = shape_of(shared, info).flops_per_row * rows * lanes
+    rate, step_s = (GPU_FLOPS, GPU_STEP_S) if machine.gpu else (CPU_FLOPS, CPU_STEP_S)
+    return steps * step_s + flops / rate
+
+
+def steps_per_epoch(n_train: int, batch_size: int) -> int:
+    """Batches of an epoch; the last one is kept however small.
+
+    >>> steps_per_epoch(1149, 64)
+    18
+    """
+    return -(-n_train // batch_size)

@@ -1,0 +1,336 @@
+"""One run of one study: plan ahead, keep the slots busy, write what comes back, heed what is wanted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
+from hpo.coordinator.capacity import machine_of, steps_per_epoch
+from hpo.coordinator.flight import Flight, TaskMaker, Work
+from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
+from hpo.coordinator.proposals import Proposals, told_trial
+from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
+from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.window import next_window
+from hpo.coordinator.writer import Writer
+from hpo.dataset import PreparedData
+from hpo.progress import Progress
+from hpo.samplers.registry import make_sampler
+from hpo.space import Params
+from hpo.states import Reason, StudyState, TrialState, Wanted
+from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
+from hpo.study import Study, StudySpec
+from hpo.workers.base import WorkerPool
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RETRIES = 2
+PAGE = 1000
+
+
+class Asked(Exception):
+    """Somebody wants the study paused or cancelled."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
+@dataclass(kw_only=True)
+class Drive:
+    """A claimed study on a pool. `begin`, then `train`; any call may raise Asked, LeaseLost, PoolError."""
+
+    storage: Storage
+    pool: WorkerPool
+    claim: Claim
+    write: Writer
+    spec: StudySpec
+    data: PreparedData
+    max_lanes: int | None
+    poll_s: float
+    renew_s: float
+    asked: Callable[[], Wanted]
+    watch: Callable[[Progress], None]
+    keys: set[str]
+    ready: deque[Work] = field(default_factory=deque)
+    flights: dict[int, Flight] = field(default_factory=dict)
+    state: StudyState = StudyState.RUNNING
+    landed: list[Flight] = field(default_factory=list)  # over, their results not yet written
+    kept: tuple[float, int] | None = None  # value and number of the best model there is
+    model: StoredModel | None = None  # that model while it is not yet stored
+    params: dict[int, Params] = field(default_factory=dict)  # of trials that run
+
+    def begin(self) -> None:
+        """Read how far the study is, and take up what an earlier driver left."""
+        name = self.claim.name
+        study = self.write(lambda: self.storage.get_study(name))
+        best = self.write(lambda: self.storage.best_trials(name))
+        model = self.write(lambda: self.storage.model(name))
+        self.state = study.state
+        self.kept = None if model is None else (model.value, model.number)
+        self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
+        self.tally = Tally(study, best[0] if best else None, self.watch)
+        self.maker = TaskMaker(
+            spec=self.spec, info=self.data.info, metric=study.metric, direction=study.direction
+        )
+        self.resolver = Resolver(self.spec, self.data.info)
+        self.planner = Planner(
+            self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
+        )
+        self.proposals = Proposals(make_sampler(self.spec), planned=study.n_planned, total=study.n_trials)
+        self._tell_stored(study.n_planned)
+        self._take_up()
+
+    def _tell_stored(self, n_planned: int) -> None:
+        """Tell the sampler of trials that finished under earlier drivers."""
+        finished = tuple(state for state in TrialState if state.finished)
+        for offset in range(0, n_planned, PAGE):
+            query = TrialQuery(states=finished, limit=PAGE, offset=offset)
+            page = self.write(lambda query=query: self.storage.trials(self.claim.name, query))  # type: ignore[misc]
+            self.proposals.finished(page)
+            if len(page) < PAGE:
+                return
+
+    def _take_up(self) -> None:
+        """Cohorts that an earlier driver left go first, under the same numbers."""
+        cohorts = self.write(lambda: self.storage.open_cohorts(self.claim.name))
+        unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
+        for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
+            members = [self.resolver.resolve(trial.number, trial.params) for trial in trials]
+            self.params |= {trial.number: trial.params for trial in trials}
+            self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(members))))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further cohort is to be started."""
+        return self.state is StudyState.STOPPING
+
+    # The loop
+
+    def train(self) -> None:
+        """Train until no trial is left, or until the study that is stopping has nothing running."""
+        while True:
+            self.heed()
+            self._plan_ahead()
+            self._dispatch()
+            if not self.flights and not self.ready:
+                return
+            for report in self.pool.poll(self.poll_s):
+                self.take(report)
+            if not self.asked():
+                self._dispatch()  # free slots first: a worker must not wait for the database
+            self.write_results()
+            self.show()
+
+    def heed(self) -> None:
+        """Renew the lease and obey what is wanted. Raises Asked to pause or cancel."""
+        wanted = self.write.renew_if_due(self.renew_s)
+        wanted = self.asked() or wanted
+        if wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and not self.stopping):
+            raise Asked(wanted)
+        if wanted is Wanted.STOP and not self.stopping:
+            study = self.write(lambda: self.storage.move_claimed(self.claim, StudyState.STOPPING))
+            self.state = study.state
+            self.ready = deque(work for work in self.ready if work.begun)
+            self.show(message="stopping: no further trials begin, the running ones finish")
+
+    def _plan_ahead(self) -> None:
+        """Plan the next window when a slot might soon have nothing to take."""
+        while not self.stopping and len(self.ready) < len(self.pool.slots()):
+            self.planner.machine = machine_of(self.pool.slots())
+            plans, trials = next_window(self.proposals, self.resolver, self.planner)
+            if not plans:
+                return
+            parts = self.planner.cohorts(trials)
+            cohorts = [self._cohort_plan(part) for part in parts]
+            stored = self.write(
+                lambda plans=plans, cohorts=cohorts: self.storage.plan_trials(  # type: ignore[misc]
+                    self.claim, self.spec.parameters, plans, cohorts
+                )
+            )
+            self.proposals.planned(len(plans))
+            self.tally.planned(len(plans))
+            self.params |= {plan.number: plan.params for plan in plans}
+            self.ready += (
+                Work(cohort=cohort, parts=deque([part])) for cohort, part in zip(stored, parts, strict=True)
+            )
+
+    def _cohort_plan(self, part: Part) -> CohortPlan:
+        return CohortPlan(
+            numbers=tuple(trial.number for trial in part),
+            repeats=self.spec.repeats,
+            folds=n_folds(self.spec),
+        )
+
+    def _dispatch(self) -> None:
+        """Give free slots the next cohorts."""
+        n_free = sum(slot.task is None for slot in self.pool.slots())
+        while n_free and self.ready:
+            work = self.ready.popleft()
+            work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
+            if not work.parts:  # an earlier driver died between its last result and the word done
+                self._finish(Flight(work=work, part=(), attempt=work.cohort.attempt, living={}), done=True)
+                continue
+            self._launch(work)
+            n_free -= 1
+
+    def _launch(self, work: Work) -> None:
+        part = work.parts.popleft()
+        attempt = work.cohort.attempt
+        task = self.maker.task(work.cohort.id, attempt, part, kept=self.kept)
+        self.give_data(part[0].shared.scaling)
+        self.pool.submit(task)
+        living = {trial.number: trial for trial in part}
+        self.flights[work.cohort.id] = Flight(work=work, part=part, attempt=attempt, living=living)
+
+    def give_data(self, scaling: str) -> None:
+        """See to it that workers have the training rows of a scaling; never any test rows."""
+        key = self.maker.data_key(scaling)
+        if key not in self.keys:
+            self.pool.put_data(key, self.data.scaled[scaling].training)
+            self.keys.add(key)
+
+    # What comes back
+
+    def take(self, report: Report) -> None:
+        """Note a report; those of attempts that are over are void."""
+        flight = self._flight_of(report)
+        if flight is None:
+            return
+        if isinstance(report, EpochResult):
+            flight.take(report)
+            self.tally.trained(len(report.numbers) * self._steps_of_epoch(flight))
+        elif isinstance(report, CohortDone):
+            self._take_done(flight, report)
+        elif isinstance(report, CohortFailed):
+            self._take_failed(flight, report)
+
+    def _flight_of(self, report: Report) -> Flight | None:
+        if isinstance(report, ScoreDone):
+            return None
+        flight = self.flights.get(report.cohort)
+        return flight if flight is not None and flight.attempt == report.attempt else None
+
+    def _steps_of_epoch(self, flight: Flight) -> int:
+        steps = steps_per_epoch(self.data.info.n_train, flight.part[0].shared.batch_size)
+        return steps * self.planner.lanes_per_trial
+
+    def _take_done(self, flight: Flight, done: CohortDone) -> None:
+        number, value = done.best_number, done.best_value
+        if done.model is not None and number is not None and value is not None:
+            self._keep_model(StoredModel(number=number, value=value, data=done.model))
+        flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
+        self._land(flight)
+
+    def _keep_model(self, model: StoredModel) -> None:
+        new = (model.value, model.number)
+        if is_better(self.maker.direction, new, self.kept):
+            self.kept, self.model = new, model
+
+    def _take_failed(self, flight: Flight, failed: CohortFailed) -> None:
+        """Train again, in halves, or give the trials up."""
+        work = flight.work
+        rest = tuple(flight.living.values())
+        if failed.reason in (Reason.LOST, Reason.CANCELLED):
+            work.losses += 1
+        next_step = after_failure(failed.reason, n_trials=len(rest), losses=work.losses, retries=self.retries)
+        log.warning("cohort %d: %s: %s; %s", flight.id, failed.reason, failed.detail, next_step)
+        if isinstance(next_step, GiveUp):
+            flight.fail_living(next_step.reason)
+        elif rest:
+            work.parts.extendleft(reversed(cut(rest, 2) if isinstance(next_step, Halve) else [rest]))
+        self._land(flight)
+        again = "its trials are trained again" if work.parts else "its trials end FAIL"
+        self.show(message=f"cohort {flight.id}: {failed.detail or failed.reason}; {again}")
+
+    def _land(self, flight: Flight) -> None:
+        """A flight is over; its results are written soon. The rest of its cohort goes next."""
+        del self.flights[flight.id]
+        self.landed.append(flight)
+        if flight.work.parts:
+            # Its results must be written before a new attempt voids this one.
+            self.write_results()
+            self.ready.appendleft(flight.work)
+
+    # What is written
+
+    def write_results(self) -> None:
+        """Write the new best model, what came of flights that are over, and how far the others are."""
+        # The model goes first: were it lost between the two writes, the best trial would be trained twice.
+        if self.model is not None:
+            model = self.model
+            self.write(lambda: self.storage.save_model(self.claim, model))
+            self.model = None
+        while self.landed:
+            flight = self.landed.pop(0)
+            self._finish(flight, done=not flight.work.parts)
+        for flight in self.flights.values():
+            if flight.is_due():
+                self._record(flight)
+
+    def _record(self, flight: Flight) -> None:
+        """Write what a running cohort has to tell so far."""
+        epoch, steps = flight.epoch, flight.steps
+        self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
+        self._finish(flight, done=False)
+        flight.written()
+
+    def _finish(self, flight: Flight, *, done: bool) -> None:
+        """Write results of a flight in one transaction, count them, tell the sampler."""
+        results = flight.ended
+        if not results and not done:
+            return
+        really = set(
+            self.write(
+                lambda: self.storage.finish_trials(self.claim, flight.id, flight.attempt, results, done=done)
+            )
+        )
+        finished = [result for result in results if result.number in really]
+        self.tally.finished(finished)
+        self.proposals.finished(
+            told_trial(result, self.params.pop(result.number), flight.id) for result in finished
+        )
+
+    # The end
+
+    def cancel_flights(self) -> None:
+        """Ask every running cohort to end at once."""
+        for cohort in self.flights:
+            self.pool.cancel(cohort)
+
+    def call_back(self, deadline: float) -> None:
+        """End what runs, wait for the workers' last words, and keep every result that has come.
+
+        The trials without one are left to the storage: it hands them back or ends them with the study.
+        """
+        self.ready.clear()
+        self.cancel_flights()
+        while self.flights and time.monotonic() < deadline:
+            self.write.renew_if_due(self.renew_s)
+            for report in self.pool.poll(self.poll_s):
+                flight = self._flight_of(report)
+                if isinstance(report, CohortFailed) and flight is not None:
+                    del self.flights[flight.id]
+                    self._finish(flight, done=False)
+                else:
+                    self.take(report)
+            self.write_results()
+            self.show()
+        for flight in self.flights.values():
+            self._finish(flight, done=False)
+            flight.written()
+
+    def show(self, message: str | None = None) -> None:
+        """Show the progress, not too often."""
+        slots = self.pool.slots()
+        busy = sum(slot.task is not None for slot in slots)
+        self.tally.show(self.state, n_slots=len(slots), n_busy=busy, message=message)
+
+    def show_end(self, study: Study) -> None:
+        """Show the study as it was left."""
+        self.tally.counts = {state: study.counts.get(state, 0) for state in TrialState}
+        self.tally.show(study.state, n_slots=len(self.pool.slots()), now=True)

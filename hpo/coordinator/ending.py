@@ -1,0 +1,142 @@
+"""The end of a study: its best model is made sure of, scored once on the test rows, and the study left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hpo.cohort import CohortDone, CohortFailed, Report, ScoreDone, ScoreTask, Task
+from hpo.coordinator.drive import PAGE, Drive
+from hpo.dataset import PreparedData
+from hpo.dataset import Task as Kind
+from hpo.states import Reason, StudyState, TrialState
+from hpo.storage.base import StoredModel, TrialQuery
+from hpo.study import Study
+from hpo.trial import Trial
+
+# Ids of tasks that are no stored cohorts; those are positive.
+MODEL_TASK = -1
+SCORE_TASK = -2
+
+USUAL_METRICS = {
+    Kind.CLASSIFICATION: ("accuracy", "log_loss", "f1"),
+    Kind.REGRESSION: ("rmse", "r2", "mae"),
+}
+
+
+def test_metrics(metric: str, kind: Kind) -> tuple[str, ...]:
+    """What the test score consists of: the objective, then the usual ones of the task.
+
+    >>> test_metrics("log_loss", Kind.CLASSIFICATION)
+    ('log_loss', 'accuracy', 'f1')
+    """
+    return tuple(dict.fromkeys((metric, *USUAL_METRICS[kind])))
+
+
+def why_failed(reasons: Sequence[str | None]) -> str:
+    """One sentence about a study in which not one trial is complete.
+
+    >>> why_failed(["diverged@4", "diverged@1", "error"])
+    'not one trial is complete: 2 diverged, 1 error'
+    """
+    counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
+    return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
+
+
+class Ending:
+    """Brings a study whose trials are all finished to COMPLETED or FAILED."""
+
+    def __init__(self, drive: Drive, data: PreparedData) -> None:
+        self._drive = drive
+        self._data = data
+
+    def conclude(self) -> Study:
+        """Score and release. May raise Asked, LeaseLost, PoolError, StorageUnavailable."""
+        drive = self._drive
+        best = drive.write(lambda: drive.storage.best_trials(drive.claim.name))
+        state, reason = StudyState.COMPLETED, None
+        if best:
+            reason = self._score(best[0])
+        elif drive.tally.counts[TrialState.FAIL] or drive.tally.counts[TrialState.PRUNED]:
+            state, reason = StudyState.FAILED, self._why_failed()
+        study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason))
+        drive.show_end(study)
+        return study
+
+    def _why_failed(self) -> str:
+        drive = self._drive
+        query = TrialQuery(states=(TrialState.FAIL, TrialState.PRUNED), limit=PAGE)
+        failed = drive.write(lambda: drive.storage.trials(drive.claim.name, query))
+        return why_failed([trial.reason for trial in failed])
+
+    def _score(self, best: Trial) -> str | None:
+        """Score the best trial's model on the test rows; a sentence when that did not work."""
+        drive = self._drive
+        scaling = drive.resolver.resolve(best.number, best.params).shared.scaling
+        rows = self._data.scaled[scaling].test
+        model = self._model_of(best)
+        if isinstance(model, str):
+            return model
+        if not rows:
+            return None
+        # One entry: study files with folds are refused, their end is another (a network on all other rows).
+        metrics = test_metrics(drive.maker.metric, self._data.info.task)
+        report = self._run(ScoreTask(id=SCORE_TASK, model=model, test=rows[0], metrics=metrics))
+        if not isinstance(report, ScoreDone):
+            return f"the test rows could not be scored: {_detail(report)}"
+        drive.write(lambda: drive.storage.save_test(drive.claim, best.number, report.scores))
+        return None
+
+    def _model_of(self, best: Trial) -> bytes | str:
+        """The kept model of the best trial, trained once more when it was lost; or why there is none."""
+        drive = self._drive
+        stored = drive.write(lambda: drive.storage.model(drive.claim.name))
+        if stored is not None and stored.number == best.number:
+            return stored.data
+        trial = drive.resolver.resolve(best.number, best.params)
+        drive.give_data(trial.shared.scaling)
+        report = self._run(drive.maker.task(MODEL_TASK, 1, (trial,)))
+        if not isinstance(report, CohortDone) or report.model is None or best.value is None:
+            return f"the best trial's model could not be trained again: {_detail(report)}"
+        model = StoredModel(number=best.number, value=best.value, data=report.model)
+        drive.write(lambda: drive.storage.save_model(drive.claim, model))
+        return model.data
+
+    def _run(self, task: Task) -> Report:
+        """The last report of a task that runs alone; a lost worker is replaced `retries` times."""
+        drive = self._drive
+        report = self._run_once(task)
+        for _ in range(drive.retries):
+            if not (isinstance(report, CohortFailed) and report.reason == Reason.LOST):
+                break
+            report = self._run_once(task)
+        return report
+
+    def _run_once(self, task: Task) -> Report:
+        drive = self._drive
+        while not any(slot.task is None for slot in drive.pool.slots()):
+            drive.heed()
+            drive.pool.poll(drive.poll_s)
+        drive.pool.submit(task)
+        ended = False
+        try:
+            while True:
+                drive.heed()
+                for report in drive.pool.poll(drive.poll_s):
+                    if _is_last_of(task, report):
+                        ended = True
+                        return report
+                drive.show()
+        finally:
+            if not ended:  # paused, or the lease is lost
+                drive.pool.cancel(task.id)
+
+
+def _is_last_of(task: Task, report: Report) -> bool:
+    if isinstance(report, ScoreDone):
+        return report.id == task.id
+    return isinstance(report, CohortDone | CohortFailed) and report.cohort == task.id
+
+
+def _detail(report: Report) -> str:
+    return report.detail or report.reason if isinstance(report, CohortFailed) else "no model came back"

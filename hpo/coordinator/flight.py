@@ -1,0 +1,144 @@
+"""A stored cohort while this coordinator trains it: its parts, its attempts, its results not yet written."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from functools import cache
+
+from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
+from hpo.coordinator.planner import Part, ReadyTrial, n_folds
+from hpo.dataset import DatasetInfo
+from hpo.states import Reason, TrialState
+from hpo.study import Direction, StudySpec
+from hpo.trial import TrialResult
+
+WRITE_EVERY_S = 1.0
+MOST_STEPS = 20  # points of a trial in Optuna's table
+
+
+@dataclass(slots=True)
+class Work:
+    """A stored cohort and the parts in which it is still to be trained, one after another."""
+
+    cohort: Cohort
+    parts: deque[Part]
+    losses: int = 0  # how often a worker died over it
+
+    @property
+    def begun(self) -> bool:
+        """Whether any of it was ever given to a worker."""
+        return self.cohort.attempt > 0
+
+
+@dataclass(slots=True)
+class Flight:
+    """A part of a cohort that is with a worker now."""
+
+    work: Work
+    part: Part
+    attempt: int
+    living: dict[int, ReadyTrial]
+    ended: list[TrialResult] = field(default_factory=list)
+    steps: dict[int, dict[int, float]] = field(default_factory=dict)
+    epoch: int = 0
+    written_epoch: int = 0
+    written_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def id(self) -> int:
+        """The cohort's id, which is the task's."""
+        return self.work.cohort.id
+
+    def take(self, result: EpochResult) -> None:
+        """Note an epoch: who ended, and one step a second of the others for those who watch."""
+        self.epoch = result.epoch
+        for ended in result.ended:
+            if self.living.pop(ended.number, None) is not None:
+                self.ended.append(ended)
+                self.steps.pop(ended.number, None)
+        for number, value in zip(result.numbers, result.values, strict=True):
+            trial = self.living.get(number)
+            if trial is not None and result.epoch in steps_shown(trial.lane.epochs):
+                self.steps.setdefault(number, {})[result.epoch] = value
+
+    def is_due(self) -> bool:
+        """Whether there is something to write and the last write is long enough ago."""
+        news = bool(self.ended) or self.epoch > self.written_epoch
+        return news and time.monotonic() - self.written_at >= WRITE_EVERY_S
+
+    def written(self) -> None:
+        """All that there was has been written."""
+        self.ended, self.steps = [], {}
+        self.written_epoch = self.epoch
+        self.written_at = time.monotonic()
+
+    def fail_living(self, reason: Reason) -> None:
+        """Everything about trials that will not end by themselves."""
+        self.ended += [
+            TrialResult(number=number, state=TrialState.FAIL, reason=reason.value) for number in self.living
+        ]
+        self.living = {}
+
+
+@cache
+def steps_shown(epochs: int) -> frozenset[int]:
+    """The epochs, 20 at most, that Optuna's table shows of a trial while it runs: those its result will have.
+
+    >>> sorted(steps_shown(100))[:3], sorted(steps_shown(3))
+    ([1, 6, 11], [1, 2, 3])
+    """
+    if epochs <= MOST_STEPS:
+        return frozenset(range(1, epochs + 1))
+    return frozenset(1 + round(i * (epochs - 1) / (MOST_STEPS - 1)) for i in range(MOST_STEPS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskMaker:
+    """Makes the messages to workers of one study."""
+
+    spec: StudySpec
+    info: DatasetInfo
+    metric: str
+    direction: Direction
+
+    def data_key(self, scaling: str) -> str:
+        """The name under which workers know the study's data of one input scaling."""
+        prepared = hashlib.sha256(repr((self.spec.data, self.spec.seed)).encode()).hexdigest()[:12]
+        return f"{self.info.sha256[:16]}-{scaling}-{prepared}"
+
+    def task(
+        self, task_id: int, attempt: int, part: Part, *, kept: tuple[float, int] | None = None
+    ) -> CohortTask:
+        """The message that trains a part. kept: value and number of the model there is already."""
+        shared = part[0].shared
+        lanes = tuple(
+            LaneTask(number=trial.number, repeat=repeat, fold=fold, settings=trial.lane)
+            for trial in part
+            for repeat in range(self.spec.repeats)
+            for fold in range(n_folds(self.spec))
+        )
+        return CohortTask(
+            id=task_id,
+            attempt=attempt,
+            data=self.data_key(shared.scaling),
+            shared=shared,
+            lanes=lanes,
+            seed=self.spec.seed,
+            metric=self.metric,
+            direction=self.direction,
+            beat=self._to_beat(part, kept),
+            on_diverged=self.spec.objective.on_diverged if self.spec.objective else "fail",
+        )
+
+    def _to_beat(self, part: Part, kept: tuple[float, int] | None) -> float | None:
+        """The value to beat; the next worse number when an equal value of a lower number would do."""
+        if kept is None:
+            return None
+        value, number = kept
+        if part[0].number < number:
+            return math.nextafter(value, self.direction.sign * math.inf)
+        return value

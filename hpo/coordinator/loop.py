@@ -1,0 +1,147 @@
+"""The coordinator: claims a study, drives it to its end, and leaves it in a state from which it can go on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hpo.coordinator.drive import Asked, Drive
+from hpo.coordinator.ending import Ending
+from hpo.coordinator.recovery import this_process
+from hpo.coordinator.writer import Writer
+from hpo.dataset import PreparedData
+from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable
+from hpo.progress import Progress
+from hpo.states import StudyState, Wanted
+from hpo.storage.base import Claim, Storage
+from hpo.study import Driver, Study, StudySpec
+from hpo.workers.base import WorkerPool
+
+log = logging.getLogger(__name__)
+
+HAND_BACK_S = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A study to run: its name in the storage, its completed study file, its data."""
+
+    name: str
+    spec: StudySpec
+    data: PreparedData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run; none of it changes a result.
+
+    max_lanes: the widest cohort (None: what pays); patience_s: how long a locked database is tried again
+    poll_s: the longest wait for workers; renew_s: how often the lease is renewed and the wish read
+    """
+
+    max_lanes: int | None = None
+    patience_s: float = 30.0
+    poll_s: float = 0.2
+    renew_s: float = 0.7
+
+
+def _unwatched(progress: Progress) -> None:
+    """Nobody looks."""
+
+
+class Coordinator:
+    """Drives studies, one at a time, on a pool that its owner starts and closes."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        pool: WorkerPool,
+        *,
+        watch: Callable[[Progress], None] = _unwatched,
+        options: Options | None = None,
+    ) -> None:
+        self._storage = storage
+        self._pool = pool
+        self._watch = watch
+        self._options = options or Options()
+        self._asked = Wanted.NOTHING
+        self._keys: set[str] = set()  # of data that the pool has
+
+    def ask(self, wanted: Wanted) -> None:
+        """Pause, stop or cancel the running study soon; may be called from a signal handler."""
+        self._asked = wanted
+
+    def run(self, job: Job, *, dead: Driver | None = None) -> Study:
+        """Claim a study, drive it until it is COMPLETED, PAUSED, CANCELLED or FAILED, and return it.
+
+        dead: a driver that is known to have died, whose lease need not run out first. Raises
+        StudyNotFound, StudyOwned, IllegalMove; LeaseLost when another coordinator took over; PoolError
+        and StorageUnavailable, after which the study can be resumed.
+        """
+        self._asked = Wanted.NOTHING
+        claim = self._storage.claim_study(job.name, this_process(), dead=dead)
+        drive: Drive | None = None
+        try:
+            write = Writer(self._storage, claim, patience_s=self._options.patience_s)
+            drive = self._drive(job, claim, write)
+            drive.train()
+            return Ending(drive, job.data).conclude()
+        except Asked as asked:
+            return self._hand_back(claim, drive, asked.wanted)
+        except LeaseLost:
+            raise
+        except PoolError as error:
+            if drive is not None:
+                with contextlib.suppress(HpoError):  # what has come back need not be trained again
+                    drive.write_results()
+            self._let_go(claim, error)
+            raise
+        except HpoError as error:
+            self._let_go(claim, error)
+            raise
+        finally:
+            self._cancel(drive)
+
+    def _drive(self, job: Job, claim: Claim, write: Writer) -> Drive:
+        drive = Drive(
+            storage=self._storage,
+            pool=self._pool,
+            claim=claim,
+            write=write,
+            spec=job.spec,
+            data=job.data,
+            max_lanes=self._options.max_lanes,
+            poll_s=self._options.poll_s,
+            renew_s=self._options.renew_s,
+            asked=lambda: self._asked,
+            watch=self._watch,
+            keys=self._keys,
+        )
+        drive.begin()
+        return drive
+
+    def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted) -> Study:
+        """Pause or cancel: call the workers back, keep what they have finished, leave the study."""
+        if drive is not None:
+            with contextlib.suppress(PoolError):  # a pool that dies now has called everybody back
+                drive.call_back(time.monotonic() + HAND_BACK_S)
+        state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
+        study = self._storage.release(claim, state)
+        if drive is not None:
+            drive.show_end(study)
+        return study
+
+    def _let_go(self, claim: Claim, error: HpoError) -> None:
+        """Leave the study PAUSED, if that can still be written, so that anyone may resume it."""
+        with contextlib.suppress(HpoError):  # the first error is the one to tell
+            self._storage.release(claim, StudyState.PAUSED, reason=error.detail)
+
+    def _cancel(self, drive: Drive | None) -> None:
+        """End what workers still do, for whatever reason the run ended."""
+        if drive is None:
+            return
+        with contextlib.suppress(PoolError, StorageUnavailable):
+            drive.cancel_flights()

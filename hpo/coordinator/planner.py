@@ -1,0 +1,227 @@
+"""Plan: resolve trials to settings, group those that share them, cut groups into cohorts. All pure.
+
+How trials are cut never changes their results, only how long they take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
+from hpo.dataset import DatasetInfo
+from hpo.errors import SpecError
+from hpo.space import Fixed, Params, Value
+from hpo.study import StudySpec
+from hpo.training import LaneSettings, SharedSettings, settings_of
+from hpo.trial import TrialPlan
+
+FEWEST_IN_WINDOW = 64
+MOST_IN_WINDOW = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyTrial:
+    """A trial whose settings are resolved."""
+
+    number: int
+    params: Params
+    shared: SharedSettings
+    lane: LaneSettings
+
+
+Part = tuple[ReadyTrial, ...]  # trials that may train as one tensor program, by number
+
+
+class Resolver:
+    """Turns the params of a study's trials into settings: the study's own, fixed and searched values."""
+
+    def __init__(self, spec: StudySpec, info: DatasetInfo) -> None:
+        self._info = info
+        self._space = spec.parameters
+        self._names = spec.parameters.in_order()
+        self._conditional = any(p.when for p in spec.parameters.parameters.values())
+        self._first: dict[str, Value] = {}
+        if spec.epochs is not None:
+            self._first["epochs"] = spec.epochs
+        if spec.early_stopping is not None:
+            self._first["patience"] = spec.early_stopping.patience
+            self._first["min_delta"] = spec.early_stopping.min_delta
+        if not self._conditional:
+            self._first |= spec.parameters.fixed
+
+    def resolve(self, number: int, params: Params) -> ReadyTrial:
+        """The trial's settings. Raises SpecError when they do not fit together."""
+        values = self._with_conditions(params) if self._conditional else params
+        shared, lane = settings_of(
+            self._first | dict(values),
+            task=self._info.task,
+            n_classes=len(self._info.classes),
+            images=self._info.images,
+        )
+        return ReadyTrial(number=number, params=params, shared=shared, lane=lane)
+
+    def _with_conditions(self, params: Params) -> dict[str, Value]:
+        """The searched values and those fixed ones whose condition holds."""
+        values: dict[str, Value] = {}
+        for name in self._names:
+            parameter = self._space.parameters[name]
+            if name in params:
+                values[name] = params[name]
+            elif isinstance(parameter, Fixed) and self._space.is_active(name, values):
+                values[name] = parameter.value
+        return values
+
+
+def lanes_per_trial(spec: StudySpec) -> int:
+    """Repeats times folds."""
+    return spec.repeats * n_folds(spec)
+
+
+def n_folds(spec: StudySpec) -> int:
+    """Folds of the cross-validation; 1 without."""
+    return (spec.data.split.folds if spec.data else None) or 1
+
+
+def group(trials: Iterable[ReadyTrial]) -> list[Part]:
+    """Trials that share their settings, each group by number, groups by their first number."""
+    groups: dict[SharedSettings, list[ReadyTrial]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        groups.setdefault(trial.shared, []).append(trial)
+    return [tuple(members) for members in groups.values()]
+
+
+def cut(part: Sequence[ReadyTrial], n_parts: int) -> list[Part]:
+    """A group in n_parts of nearly equal size, by number.
+
+    >>> [len(p) for p in cut(range(10), 4)]
+    [3, 3, 2, 2]
+    """
+    size, larger = divmod(len(part), n_parts)
+    bounds = [0]
+    for place in range(n_parts):
+        bounds.append(bounds[-1] + size + (place < larger))
+    return [tuple(part[a:b]) for a, b in pairwise(bounds)]
+
+
+class Planner:
+    """Cuts a study's trials into cohorts for one machine."""
+
+    def __init__(
+        self, spec: StudySpec, info: DatasetInfo, machine: Machine, *, max_lanes: int | None = None
+    ) -> None:
+        self._info = info
+        self.machine = machine
+        self._max_lanes = max_lanes
+        self.lanes_per_trial = lanes_per_trial(spec)
+
+    def trials_per_cohort(self, shared: SharedSettings) -> int:
+        """How many trials of these settings make a cohort; at least 1."""
+        if self._max_lanes:
+            return max(1, self._max_lanes // self.lanes_per_trial)
+        return trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
+
+    def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
+        """Trials of a window as cohorts, the longest first, so that slots end together."""
+        groups = group(trials)
+        slots = self.machine.n_slots
+        fair = -(-len(trials) // slots)  # no cohort is larger than a slot's fair share of the window
+        parts: list[Part] = []
+        for members in groups:
+            n_parts = -(-len(members) // min(fair, self.trials_per_cohort(members[0].shared)))
+            if len(groups) == 1:
+                n_parts = min(len(members), -(-n_parts // slots) * slots)
+            parts += cut(members, n_parts)
+        return sorted(parts, key=lambda part: (-self.seconds(part), part[0].number))
+
+    def again(self, trials: Sequence[ReadyTrial]) -> list[Part]:
+        """Trials of a stored cohort as parts that fit here: mostly one."""
+        return [
+            part
+            for members in group(trials)
+            for part in cut(members, -(-len(members) // self.trials_per_cohort(members[0].shared)))
+        ]
+
+    def seconds(self, part: Part) -> float:
+        """About how long a cohort takes on one slot."""
+        lanes = len(part) * self.lanes_per_trial
+        epochs = max(trial.lane.epochs for trial in part)
+        return epochs * epoch_seconds(part[0].shared, self._info, self.machine, lanes)
+
+    def memory_bytes(self, part: Part) -> int:
+        """About what a cohort takes of a slot's memory."""
+        return len(part) * self.lanes_per_trial * lane_bytes(part[0].shared, self._info)
+
+    def first_window(self, shared: SharedSettings, remaining: int) -> int:
+        """How many trials to plan at once: two cohorts a slot, or all that remain when they are few."""
+        window = 2 * self.machine.n_slots * self.trials_per_cohort(shared)
+        window = max(FEWEST_IN_WINDOW, min(MOST_IN_WINDOW, window))
+        return remaining if remaining <= min(2 * window, MOST_IN_WINDOW) else window
+
+    def too_scattered(self, trials: Sequence[ReadyTrial]) -> bool:
+        """Whether a larger window would make fuller cohorts: its groups are less than half full."""
+        groups = group(trials)
+        room = sum(self.trials_per_cohort(members[0].shared) for members in groups)
+        return len(groups) > 1 and len(trials) < room / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a study would take. seconds and memory_bytes come from stated rates, not from a measurement."""
+
+    n_trials: int
+    n_lanes: int
+    n_cohorts: int
+    widest_lanes: int
+    memory_bytes: int  # of the largest cohort
+    flops: float
+    seconds: float
+
+
+def estimate(
+    spec: StudySpec,
+    info: DatasetInfo,
+    plans: Sequence[TrialPlan],
+    machine: Machine,
+    *,
+    n_trials: int | None = None,
+    max_lanes: int | None = None,
+) -> Estimate:
+    """What n_trials like these plans take (left out: spec.trials, or as many as there are plans).
+
+    Give the first plans of the study, a few hundred are enough. Raises SpecError when a plan does not
+    resolve or there is none.
+    """
+    if not plans:
+        raise SpecError("the study has no trials", field="trials")
+    total = n_trials if n_trials is not None else spec.trials or len(plans)
+    planner = Planner(spec, info, machine, max_lanes=max_lanes)
+    resolver = Resolver(spec, info)
+    trials = [resolver.resolve(plan.number, plan.params) for plan in plans]
+    parts = planner.cohorts(trials)
+    scale = total / len(plans)
+    flops = sum(_flops(trial, spec, info) for trial in trials)
+    return Estimate(
+        n_trials=total,
+        n_lanes=total * planner.lanes_per_trial,
+        n_cohorts=max(1, round(len(parts) * scale)),
+        widest_lanes=max(len(part) for part in parts) * planner.lanes_per_trial,
+        memory_bytes=max(planner.memory_bytes(part) for part in parts),
+        flops=flops * scale,
+        seconds=_seconds(parts, planner, machine) * max(1.0, scale),
+    )
+
+
+def _flops(trial: ReadyTrial, spec: StudySpec, info: DatasetInfo) -> float:
+    rows = info.n_train + info.n_validation / 3  # validation is the forward pass only
+    return shape_of(trial.shared, info).flops_per_row * rows * trial.lane.epochs * lanes_per_trial(spec)
+
+
+def _seconds(parts: Sequence[Part], planner: Planner, machine: Machine) -> float:
+    """When the last slot ends, each taking the next cohort as it becomes free."""
+    ends = [0.0] * machine.n_slots
+    for part in parts:
+        place = ends.index(min(ends))
+        ends[place] += planner.seconds(part)
+    return max(ends)

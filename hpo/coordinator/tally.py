@@ -1,0 +1,126 @@
+"""What is known of a running study in memory: counts, the best trial, rates; shown as Progress."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from hpo.progress import Progress
+from hpo.states import StudyState, TrialState
+from hpo.study import Direction, Study
+from hpo.trial import Trial, TrialResult
+
+WINDOW_S = 20.0  # rates are of the last so many seconds
+SHOW_S = 0.1
+
+
+def is_better(direction: Direction, new: tuple[float, int], old: tuple[float, int] | None) -> bool:
+    """Whether (value, number) beats another; ties go to the lowest number, NaN and inf never win.
+
+    >>> is_better(Direction.MAXIMIZE, (0.9, 3), (0.9, 7)), is_better(Direction.MINIMIZE, (0.9, 3), (0.8, 7))
+    (True, False)
+    """
+    if not math.isfinite(new[0]):
+        return False
+    return old is None or (direction.sign * new[0], new[1]) < (direction.sign * old[0], old[1])
+
+
+class Tally:
+    """Counts and rates of one study while it runs."""
+
+    def __init__(
+        self,
+        study: Study,
+        best: Trial | None,
+        watch: Callable[[Progress], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.counts = {state: study.counts.get(state, 0) for state in TrialState}
+        self.best: tuple[float, int] | None = None
+        if best is not None and best.value is not None:
+            self.best = (best.value, best.number)
+        self._study = study
+        self._watch = watch
+        self._clock = clock
+        self._began = clock()
+        self._model_steps = 0
+        self._shown = -math.inf
+        self._marks = deque([(self._began, self._n_finished, 0)])
+        self._progress = Progress(
+            study=study.name,
+            state=study.state,
+            n_trials=study.n_trials,
+            counts=dict(self.counts),
+            metric=study.metric,
+        )
+
+    @property
+    def _n_finished(self) -> int:
+        return sum(n for state, n in self.counts.items() if state.finished)
+
+    def planned(self, n: int) -> None:
+        """n trials have a number now."""
+        self.counts[TrialState.RUNNING] += n
+
+    def finished(self, results: Iterable[TrialResult]) -> None:
+        """Trials that ended just now."""
+        for result in results:
+            self.counts[TrialState.RUNNING] -= 1
+            self.counts[result.state] += 1
+            if result.state is TrialState.COMPLETE and result.value is not None:
+                new = (result.value, result.number)
+                if is_better(self._study.direction, new, self.best):
+                    self.best = new
+
+    def trained(self, model_steps: int) -> None:
+        """Steps of single models that were trained."""
+        if not self._model_steps:  # rates count from here: workers take seconds to start
+            self._marks = deque([(self._clock(), self._n_finished, 0)])
+        self._model_steps += model_steps
+
+    def show(
+        self,
+        state: StudyState,
+        *,
+        n_slots: int = 0,
+        n_busy: int = 0,
+        message: str | None = None,
+        now: bool = False,
+    ) -> None:
+        """Hand the progress to whoever watches, ten times a second at most unless it is asked for now."""
+        moment = self._clock()
+        if moment - self._shown < SHOW_S and not now and message is None:
+            return
+        self._shown = moment
+        trials_per_s, steps_per_s = self._rates(moment)
+        left = self._study.n_trials - self._n_finished
+        self._progress = replace(
+            self._progress,
+            state=state,
+            counts=dict(self.counts),
+            best_value=None if self.best is None else self.best[0],
+            best_number=None if self.best is None else self.best[1],
+            trials_per_s=trials_per_s,
+            model_steps_per_s=steps_per_s,
+            seconds=self._study.seconds + moment - self._began,
+            seconds_left=left / trials_per_s if trials_per_s > 0 else None,
+            n_slots=n_slots,
+            n_slots_busy=n_busy,
+            message=message,
+        )
+        self._watch(self._progress)
+
+    def _rates(self, moment: float) -> tuple[float, float]:
+        """Trials and model steps a second over the recent window."""
+        if moment - self._marks[-1][0] >= 1.0:
+            self._marks.append((moment, self._n_finished, self._model_steps))
+        while len(self._marks) > 2 and moment - self._marks[0][0] > WINDOW_S:
+            self._marks.popleft()
+        then, n_finished, model_steps = self._marks[0]
+        seconds = moment - then
+        if seconds <= 0:
+            return 0.0, 0.0
+        return (self._n_finished - n_finished) / seconds, (self._model_steps - model_steps) / seconds

@@ -1,0 +1,1 @@
+"""Tables and images become arrays: reading, column types, splits, scaling; all of it fitted on training rows only."""

@@ -1,0 +1,281 @@
+"""From a data spec to arrays: read, settle columns, divide rows, fit on training rows, apply to all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpo.data import preprocessing
+from hpo.data.columns import Features, as_category, check_keep_missing, clean, numbers_from_text, settle
+from hpo.data.literals import looks_like_data
+from hpo.data.preprocessing import MAX_LEVELS, Record
+from hpo.data.readers import read_source
+from hpo.data.splits import Parts, Rulers, divide
+from hpo.data.table import Array, Column, Ints, Kind, Table
+from hpo.data.target import Target, fit_target_scaling, read_target, scale_target, target_record
+from hpo.dataset import (
+    ColumnInfo,
+    DatasetInfo,
+    PreparedData,
+    Rows,
+    ScaledData,
+    TargetScaling,
+    Task,
+    TrainingData,
+)
+from hpo.errors import DataError
+from hpo.study import DataSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Settled:
+    """All decisions taken, no array made yet; one record per fold.
+
+    scaling: of a regression target, from the first fold's training rows: TrainingData has room for one
+    """
+
+    info: DatasetInfo
+    features: Features
+    target: Target
+    parts: Parts
+    records: tuple[Record, ...]
+    scaling: TargetScaling
+
+
+def prepare(
+    spec: DataSpec,
+    *,
+    scalings: Sequence[str | None],
+    folder: Path,
+    seed: int,
+    stored: Callable[[str], bytes] | None = None,
+) -> PreparedData:
+    """The arrays of a study's data, under each of the input scalings. Raises DataError, UnknownName.
+
+    scalings: names; None is the data's default, minmax for images, else standardize
+    folder: what a relative path is relative to
+    seed: the study's, for a split without its own
+    stored: gives the bytes of uploaded data (`ds_…`)
+    """
+    settled = _settle(spec, folder, seed, stored)
+    default = "minmax" if settled.info.images else "standardize"
+    names = dict.fromkeys(default if name is None else name for name in scalings)
+    return PreparedData(info=settled.info, scaled={name: _scaled(settled, name) for name in names})
+
+
+def describe(
+    spec: DataSpec, folder: Path, *, stored: Callable[[str], bytes] | None = None, seed: int = 0
+) -> DatasetInfo:
+    """What there is to say of a data set, without making its arrays. Raises DataError."""
+    return _settle(spec, folder, seed, stored).info
+
+
+def _settle(spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], bytes] | None) -> _Settled:
+    check_keep_missing(spec.keep_missing)
+    table, sha256 = read_source(spec.source, spec.options, folder, stored)
+    target = _target(table, spec)
+    features, columns = settle(
+        table,
+        without=_without(table, spec, target.name),
+        categories=spec.categories,
+        keep_missing=spec.keep_missing,
+    )
+    parts = _divide(table, spec, target, seed)
+    fitted = [
+        preprocessing.fit(features, training, images=table.images, keep_missing=spec.keep_missing)
+        for training, _ in parts.folds
+    ]
+    n_features = max(record["n_features"] for record in fitted)
+    records = tuple(preprocessing.padded(record, n_features) for record in fitted)
+    info = DatasetInfo(
+        source=spec.source,
+        sha256=sha256,
+        task=target.task,
+        task_reason=target.reason,
+        target=target.name,
+        n_rows=len(target.rows),
+        n_features=n_features,
+        images=table.images,
+        classes=target.classes,
+        columns=_columns(columns, records[0], target),
+        n_train=len(parts.folds[0][0]),
+        n_validation=len(parts.folds[0][1]),
+        n_test=len(parts.test),
+        notes=_notes(table, target, records[0]),
+    )
+    return _Settled(
+        info=info,
+        features=features,
+        target=target,
+        parts=parts,
+        records=records,
+        scaling=_target_scaling(spec, target, parts.folds[0][0]),
+    )
+
+
+def _target(table: Table, spec: DataSpec) -> Target:
+    try:
+        return read_target(table, spec)
+    except DataError as error:
+        if error.field == "data.target" and spec.target not in table.names and looks_like_data(table.names):
+            raise DataError(
+                f"{error.detail}; the first line should name the columns", field=error.field
+            ) from error
+        raise
+
+
+def _without(table: Table, spec: DataSpec, target: str) -> dict[str, str]:
+    """The columns that are no features, each with the reason."""
+    without: dict[str, str] = {}
+    for key, names in (("drop", spec.drop), ("categories", spec.categories)):
+        for name in names:
+            table.check_name(name, field=f"data.{key}")
+    for name in spec.drop:
+        if name == target:
+            raise DataError(f"{name!r} is the target and cannot be dropped", field="data.drop")
+        without[name] = "left out as asked"
+    for key in ("column", "groups", "order"):
+        name = getattr(spec.split, key)
+        if name is not None:
+            table.check_name(name, field=f"data.split.{key}")
+            without[name] = "says how rows are divided"
+    without[target] = "the target"
+    return without
+
+
+def _divide(table: Table, spec: DataSpec, target: Target, seed: int) -> Parts:
+    """Parts in row numbers of the table."""
+    rows = target.rows
+    split = spec.split
+    words, groups, order = (
+        None if name is None else table.column(name) for name in (split.column, split.groups, split.order)
+    )
+    rulers = Rulers(
+        labels=target.labels[rows] if target.task is Task.CLASSIFICATION else None,
+        words=None if words is None else _words(words)[rows],
+        groups=None if groups is None else _groups(groups, rows),
+        order=None if order is None else _order(order, table.comma, rows),
+        official=None if table.test is None or words or groups or order else table.test[rows],
+    )
+    parts = divide(split, len(rows), rulers, seed=seed, classes=target.classes)
+    return Parts(
+        folds=tuple((rows[training], rows[validation]) for training, validation in parts.folds),
+        test=rows[parts.test],
+    )
+
+
+def _words(column: Column) -> Array:
+    category = as_category(column)
+    levels = np.array([*(level.strip().lower() for level in category.levels), ""])
+    return levels[category.codes]
+
+
+def _groups(column: Column, rows: Ints) -> Ints:
+    codes = as_category(clean(column) if column.kind is Kind.TEXT else column).codes
+    _check_present(codes >= 0, column.name, rows, "groups")
+    return codes[rows]
+
+
+def _order(column: Column, comma: bool, rows: Ints) -> Array:
+    if column.kind is Kind.TEXT:
+        column = clean(column)
+        column = numbers_from_text(column, comma) or column
+    present = column.values >= 0 if column.kind is Kind.TEXT else ~np.isnan(column.values)
+    _check_present(present, column.name, rows, "order")
+    if column.kind is not Kind.TEXT:
+        return column.values[rows]
+    rank = np.empty(len(column.levels), dtype=np.int64)
+    rank[sorted(range(len(column.levels)), key=column.levels.__getitem__)] = np.arange(len(column.levels))
+    return rank[column.values[rows]]
+
+
+def _check_present(present: Array, name: str, rows: Ints, key: str) -> None:
+    absent = rows[~present[rows]]
+    if len(absent):
+        raise DataError(
+            f"column {name!r} is empty in row {absent[0] + 1:,}, so that row has no place",
+            field=f"data.split.{key}",
+        )
+
+
+def _target_scaling(spec: DataSpec, target: Target, training: Ints) -> TargetScaling:
+    if target.task is Task.CLASSIFICATION:
+        return TargetScaling()
+    return fit_target_scaling(spec.target_scaling, target.values[training], target.name)
+
+
+def _columns(
+    columns: Sequence[ColumnInfo], record: Mapping[str, Any], target: Target
+) -> tuple[ColumnInfo, ...]:
+    """What became of the columns, known only now: which are constant in training, what the target is."""
+    later = {
+        name: ColumnInfo(name=name, kind="dropped", note=f"{why} in training")
+        for name, why in record["dropped"].items()
+    }
+    kind = "category" if target.task is Task.CLASSIFICATION else "number"
+    later[target.name] = ColumnInfo(name=target.name, kind=kind, note="the target")
+    return tuple(later.get(column.name, column) for column in columns)
+
+
+def _notes(table: Table, target: Target, record: Mapping[str, Any]) -> tuple[str, ...]:
+    notes = list(table.notes)
+    lost = table.n_rows - len(target.rows)
+    if lost:
+        notes.append(
+            f"{lost:,} {'row has' if lost == 1 else 'rows have'} no target and {'is' if lost == 1 else 'are'} left out."
+        )
+    for why in ("constant", "empty"):
+        names = [name for name, reason in record["dropped"].items() if reason == why]
+        if names:
+            notes.append(f"Left out, as {why} in the training rows: {_listed(names)}.")
+    if record["indicators"]:
+        notes.append(
+            f"Missing numbers became the median, with an indicator column, in: {_listed(record['indicators'])}."
+        )
+    for entry in record["categories"]:
+        if entry["other"]:
+            notes.append(
+                f"{entry['name']} has {entry['n_levels']:,} categories in training; the {MAX_LEVELS} most frequent have a column each, the rest share one."
+            )
+    return tuple(notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
+
+
+def _scaled(settled: _Settled, kind: str) -> ScaledData:
+    """One input scaling, fitted anew on each fold's training rows."""
+    features, parts = settled.features, settled.parts
+    folds: list[tuple[Rows, Rows]] = []
+    tests: list[Rows] = []
+    records: list[Record] = []
+    for (training, validation), base in zip(parts.folds, settled.records, strict=True):
+        record = preprocessing.with_scaling(base, features, training, kind)
+        record["target"] = target_record(settled.target, settled.scaling)
+        folds.append((_rows(settled, record, training), _rows(settled, record, validation)))
+        if len(parts.test):
+            tests.append(_rows(settled, record, parts.test))
+        records.append(record)
+    training_data = TrainingData(
+        task=settled.target.task,
+        folds=tuple(folds),
+        n_features=settled.info.n_features,
+        n_classes=len(settled.target.classes),
+        target_scaling=settled.scaling,
+        positive=settled.target.positive,
+    )
+    return ScaledData(training=training_data, test=tuple(tests) or None, preprocessing=tuple(records))
+
+
+def _rows(settled: _Settled, record: Record, rows: Ints) -> Rows:
+    target = settled.target
+    if target.task is Task.CLASSIFICATION:
+        y = target.labels[rows].astype(np.float32)
+    else:
+        y = scale_target(settled.scaling, target.values[rows])
+    return Rows(x=preprocessing.apply(record, settled.features, rows), y=y)

@@ -1,0 +1,98 @@
+"""A cohort at the end of an epoch as bytes, and back: tensors as safetensors, the rest as JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from hpo.fused.layers import LaneWeights
+from hpo.fused.stopping import Progress
+
+if TYPE_CHECKING:
+    from hpo.fused.trainer import Trainer
+
+_TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch")
+
+
+def save(trainer: Trainer) -> bytes:
+    """What a trainer is after the last epoch it reported. Raises nothing that training would not."""
+    tensors: dict[str, Tensor] = {}
+    for group in trainer.groups:
+        for place, lane in enumerate(group.lanes):
+            name = f"{lane.number}/{lane.repeat}/{lane.fold}"
+            tensors[f"{name}/flat"] = group.flat[place]
+            tensors[f"{name}/best"] = group.best[place]
+            for i, state in enumerate(group.states):
+                tensors[f"{name}/state{i}"] = state[place]
+    about: dict[str, Any] = {
+        "epoch": trainer.epoch,
+        "trials": {str(n): _trial_to_json(t) for n, t in trainer.trials.items()},
+        "best": None,
+    }
+    if trainer.best is not None:
+        trial, lanes = trainer.best
+        about["best"] = {"number": trial.number, "lanes": [[w.repeat, w.fold] for w in lanes]}
+        about["best_trial"] = _trial_to_json(trial)
+        for i, lane_weights in enumerate(lanes):
+            for layer, (w, b) in enumerate(zip(lane_weights.weights, lane_weights.biases, strict=True)):
+                tensors[f"best/{i}/{layer}/weight"] = torch.from_numpy(w)
+                tensors[f"best/{i}/{layer}/bias"] = torch.from_numpy(b)
+    tensors["about"] = torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8)
+    return bytes(save_tensors({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}))
+
+
+def load(trainer: Trainer, data: bytes) -> None:
+    """Put a fresh trainer of the same task where `save` found another; trials that had ended stay out."""
+    tensors = load_tensors(data)
+    about = json.loads(bytes(tensors["about"].tolist()))
+    trainer.epoch = about["epoch"]
+    for group in trainer.groups:
+        places = [i for i, lane in enumerate(group.lanes) if str(lane.number) in about["trials"]]
+        group.keep(places)
+        group.steps_done = group.steps_per_epoch * trainer.epoch
+        for place, lane in enumerate(group.lanes):
+            name = f"{lane.number}/{lane.repeat}/{lane.fold}"
+            rows = slice(place, None) if len(group.lanes) == 1 else place
+            group.flat[rows] = tensors[f"{name}/flat"]
+            group.best[rows] = tensors[f"{name}/best"]
+            for i, state in enumerate(group.states):
+                state[rows] = tensors[f"{name}/state{i}"]
+    held = trainer.trials
+    trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
+    for number, trial in trainer.trials.items():
+        _trial_from_json(trial, about["trials"][str(number)])
+    if about["best"] is not None:
+        trial = held[about["best"]["number"]]
+        _trial_from_json(trial, about["best_trial"])
+        n_layers = len(trainer.groups[0].recipe.layout.shape.layers)
+        lanes = tuple(
+            LaneWeights(
+                repeat=repeat,
+                fold=fold,
+                weights=tuple(tensors[f"best/{i}/{n}/weight"].numpy() for n in range(n_layers)),
+                biases=tuple(tensors[f"best/{i}/{n}/bias"].numpy() for n in range(n_layers)),
+            )
+            for i, (repeat, fold) in enumerate(about["best"]["lanes"])
+        )
+        trainer.best = trial, lanes
+
+
+def _trial_to_json(trial: Progress) -> dict[str, Any]:
+    return {name: getattr(trial, name) for name in _TRIAL} | {
+        "values": trial.values,
+        "block": list(trial.block),
+    }
+
+
+def _trial_from_json(trial: Progress, stored: Mapping[str, Any]) -> None:
+    for name in _TRIAL:
+        setattr(trial, name, stored[name])
+    trial.values = list(stored["values"])
+    trial.block = array("f", stored["block"])

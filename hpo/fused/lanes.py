@@ -1,0 +1,197 @@
+"""Lanes that read the same rows in the same order: one repeat of one fold, one lane for each trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from hpo.cohort import LaneTask
+from hpo.dataset import Rows
+from hpo.errors import lookup
+from hpo.fused.batches import batch_ends, dropout_noise, row_order
+from hpo.fused.initializers import initial_weight
+from hpo.fused.layers import Layout
+from hpo.fused.losses import LOSSES, Target
+from hpo.fused.metrics import METRICS, Scale, Tally
+from hpo.fused.network import Network
+from hpo.fused.optimizers import OPTIMIZERS, Optimizer, Slice, n_states
+from hpo.fused.penalties import Penalties
+from hpo.training import SharedSettings
+
+# Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
+VALIDATION_ROWS = 128
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What one epoch showed of a group's lanes. train, validation: [K, 1 + metrics] float64 on the CPU
+    (the loss first); finite: [K], whether every batch loss and every weight is a finite number."""
+
+    train: Tensor
+    validation: Tensor
+    finite: Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What all groups of a cohort share."""
+
+    shared: SharedSettings
+    layout: Layout
+    scale: Scale
+    metrics: tuple[str, ...]
+    seed: int
+    device: torch.device
+    dtype: torch.dtype
+
+
+class LaneGroup:
+    """The lanes of one (repeat, fold), sorted so that those of one optimizer and activation adjoin.
+
+    lanes: in the order of the first axis of every tensor here; a lone lane has a shadow in tensors,
+        since torch multiplies a batch of one by other code, with other bits
+    flat: [K, P] weights; states: up to two of the same shape, of the optimizers
+    best: [K, P] weights of the epoch each trial was best in
+    """
+
+    def __init__(self, recipe: Recipe, lanes: Sequence[LaneTask], training: Rows, validation: Rows) -> None:
+        self.recipe = recipe
+        self.lanes = sorted(lanes, key=lambda lane: (lane.settings.optimizer, lane.settings.activation))
+        self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
+        self.steps_done = 0
+        self._x, self._target = self._rows(training)
+        self._validation_x, self._validation_target = self._rows(validation)
+        self.flat = self._begin()
+        states = n_states([lane.settings for lane in self.lanes])
+        self.states = [torch.zeros_like(self.flat) for _ in range(states)]
+        self.best = self.flat.clone()
+        self._build()
+
+    def _rows(self, rows: Rows) -> tuple[Tensor, Target]:
+        r = self.recipe
+        y = torch.from_numpy(rows.y).to(r.device)
+        return torch.from_numpy(rows.x).to(r.device, r.dtype), Target(y.to(r.dtype), y.long())
+
+    def _begin(self) -> Tensor:
+        r, lanes = self.recipe, _never_alone(self.lanes)
+        flat = r.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
+        for layer, (n_in, n_out) in enumerate(r.layout.shape.layers):
+            names = [lane.settings.initializer for lane in lanes]
+            drawn = {
+                name: initial_weight(name, n_in, n_out, seed=r.seed, repeat=self.repeat, layer=layer)
+                for name in set(names)
+            }
+            torch.stack([drawn[name] for name in names], out=r.layout.weights(flat)[layer])
+            bias = torch.tensor([[lane.settings.bias_init] for lane in lanes], dtype=torch.float64)
+            r.layout.biases(flat)[layer].copy_(bias)
+        return flat.to(r.device, r.dtype)
+
+    def _build(self) -> None:
+        """Make everything that depends on which lanes there are."""
+        r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
+        k = len(settings)
+        batch = min(r.shared.batch_size, len(self._x))
+        largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
+        self.network = Network(r.layout, self.flat, settings, batch=batch, max_rows=largest)
+        self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self.flat)
+        self.penalties = Penalties(settings, self.flat)
+        self.optimizers: list[Optimizer] = []
+        scratch = [torch.zeros_like(self.flat) for _ in range(2)]
+        at = 0
+        for name, members in groupby(settings, key=lambda s: s.optimizer):
+            group = list(members)
+            part = slice(at, at + len(group))
+            states = [state[part] for state in self.states] + [self.flat[:0]] * 2
+            lanes = Slice(
+                p=self.flat[part],
+                g=self.network.grads[part],
+                m=states[0],
+                v=states[1],
+                t=scratch[0][part],
+                d=scratch[1][part],
+                settings=group,
+            )
+            self.optimizers.append(lookup(OPTIMIZERS, name, "optimizer")(lanes))
+            at += len(group)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches of an epoch."""
+        return len(batch_ends(len(self._x), self.recipe.shared.batch_size))
+
+    def train_epoch(self, epoch: int) -> Measures:
+        """Train one epoch (from 1) and look at the validation rows."""
+        r, net = self.recipe, self.network
+        n, shape = len(self._x), r.layout.shape
+        order = row_order(n, seed=r.seed, repeat=self.repeat, epoch=epoch).to(r.device)
+        x, target = self._x[order], self._target.take(order)
+        widths = (shape.n_inputs, *shape.hidden)
+        noise = [
+            None if u is None else u.to(r.device, r.dtype)
+            for u in dropout_noise(n, widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
+        ]
+        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
+        ends = batch_ends(n, r.shared.batch_size)
+        for optimizer in self.optimizers:
+            optimizer.begin(self.steps_done + 1, len(ends))
+        for begin, end in ends:
+            rows = target.rows(begin, end)
+            p = net.forward(x[begin:end], [None if u is None else u[begin:end] for u in noise])
+            tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
+            self.loss.backward(p, rows)
+            net.backward(p)
+            self.penalties.write(net.raw, net.weights, net.weight_grads)
+            self.steps_done += 1
+            for optimizer in self.optimizers:
+                optimizer.step_(self.steps_done)
+        finite = tally.loss.isfinite() & self.flat.abs().amax(1).isfinite()
+        return Measures(
+            train=self._columns(tally),
+            validation=self._columns(self.validate()),
+            finite=finite[: len(self.lanes)].cpu(),
+        )
+
+    def validate(self) -> Tally:
+        """One pass over the validation rows, dropout off."""
+        r, x = self.recipe, self._validation_x
+        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
+        for begin, end in batch_ends(len(x), VALIDATION_ROWS):
+            rows = self._validation_target.rows(begin, end)
+            p = self.network.forward(x[begin:end])
+            tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
+        return tally
+
+    def _columns(self, tally: Tally) -> Tensor:
+        columns = [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)]
+        return torch.stack(columns, 1)[: len(self.lanes)].cpu()
+
+    def remember(self, places: Sequence[int]) -> None:
+        """Keep the weights that the lanes in these places have now: they have not been better."""
+        if len(places) == len(self.lanes):
+            self.best.copy_(self.flat)
+        elif places:
+            index = torch.tensor(places, device=self.flat.device)
+            self.best[index] = self.flat[index]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with the lanes in these places only."""
+        if not places:
+            self.lanes = []
+            return
+        index = torch.tensor(_never_alone(places), device=self.flat.device)
+        self.lanes = [self.lanes[place] for place in places]
+        self.flat, self.best = self.flat[index], self.best[index]
+        self.states = [state[index] for state in self.states]
+        self._build()
+
+
+def _never_alone(items: Sequence[T]) -> list[T]:
+    """The items; a single one twice."""
+    return [*items, *items] if len(items) == 1 else list(items)

@@ -1,0 +1,165 @@
+"""Losses: the mean over a batch's rows, its gradient, and what metrics need to know of the outputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hpo.fused.device import BLOCK, VECTOR, buffer, round_up
+from hpo.fused.network import Pass
+
+aten: Any = torch.ops.aten
+
+
+@dataclass(slots=True)
+class Target:
+    """The targets of some rows: y [n] in the outputs' dtype, labels [n] int64 for classes."""
+
+    y: Tensor
+    labels: Tensor
+
+    def take(self, order: Tensor) -> Target:
+        """The rows in another order."""
+        return Target(self.y[order], self.labels[order])
+
+    def rows(self, begin: int, end: int) -> Target:
+        """Rows [begin, end)."""
+        return Target(self.y[begin:end], self.labels[begin:end])
+
+
+class Loss(Protocol):
+    """Reads `out` of a pass and writes `out_grad`."""
+
+    def per_row(self, p: Pass, target: Target) -> Tensor:
+        """The loss of every row, [K, B], in a buffer that the next call overwrites."""
+
+    def backward(self, p: Pass, target: Target) -> None:
+        """Write the gradient of the mean over rows; `per_row` was called just before."""
+
+    def predict(self, p: Pass) -> Tensor:
+        """Class numbers [K, B] int64, or the outputs [K, B] of a regression; after `per_row`."""
+
+
+class CrossEntropy:
+    """Softmax and cross-entropy, in whichever layout has the bits of torch's [B, C] at the best speed.
+
+    Below 16 classes the class axis stands before the rows, which are padded to whole vectors: many
+    times faster than along the last axis, and the same bits. From 16 classes on torch sums along the
+    last axis in another order, and is fast there.
+    """
+
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
+        self._n_lanes, self._n_classes = n_lanes, n_classes
+        self._classes_first = n_classes < VECTOR
+        size = n_lanes * round_up(rows, VECTOR) * n_classes
+        self._flat = [buffer(size, like.device, like.dtype) for _ in range(3)]
+        self._views: dict[int, list[Tensor]] = {}
+
+    def _buffers(self, rows: int) -> list[Tensor]:
+        """Logits, log-probabilities and a gradient: [K, C, B rounded up] or [K, B, C]."""
+        if rows not in self._views:
+            shape = (self._n_lanes, rows, self._n_classes)
+            if self._classes_first:
+                shape = (self._n_lanes, self._n_classes, round_up(rows, VECTOR))
+            n = math.prod(shape)
+            self._views[rows] = [f[:n].view(shape) for f in self._flat]
+            self._views[rows][0].zero_()
+        return self._views[rows]
+
+    def _by_class(self, p: Pass, one: Tensor) -> Tensor:
+        """[K, B, C] as a view of one of the buffers."""
+        return one[:, :, : p.rows].transpose(1, 2) if self._classes_first else one
+
+    def per_row(self, p: Pass, target: Target) -> Tensor:
+        """The loss of every row, [K, B]."""
+        logits, logp, _ = self._buffers(p.rows)
+        self._by_class(p, logits).copy_(p.out)
+        axis = 1 if self._classes_first else 2
+        torch.log_softmax(logits, axis, out=logp)
+        index = target.labels.unsqueeze(1).expand(self._n_lanes, -1, 1)
+        if self._classes_first:
+            return torch.gather(logp, 1, index.transpose(1, 2)).squeeze(1).neg_()
+        return torch.gather(logp, 2, index).squeeze(2).neg_()
+
+    def backward(self, p: Pass, target: Target) -> None:
+        """Write the gradient of the mean over rows: that of -logp at the labels, then log_softmax's own."""
+        logits, logp, grad = self._buffers(p.rows)
+        at_label = torch.zeros(p.rows, self._n_classes, device=grad.device, dtype=grad.dtype)
+        at_label.scatter_(1, target.labels.unsqueeze(1), -1.0 / p.rows)
+        self._by_class(p, grad).copy_(at_label)
+        axis = 1 if self._classes_first else 2
+        aten._log_softmax_backward_data.out(grad, logp, axis, grad.dtype, out=logits)
+        p.out_grad.copy_(self._by_class(p, logits))
+
+    def predict(self, p: Pass) -> Tensor:
+        """The likeliest class, the first of equals, [K, B]."""
+        logp = self._buffers(p.rows)[1]
+        if self._classes_first:
+            return torch.max(logp, 1).indices[:, : p.rows]
+        return torch.max(logp, 2).indices
+
+
+class BinaryCrossEntropy:
+    """Sigmoid and cross-entropy on one logit."""
+
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
+        self._scratch = buffer(n_lanes * rows, like.device, like.dtype)
+        self._whole = buffer(n_lanes * rows, like.device, like.dtype)
+
+    def _blocks(self, p: Pass) -> tuple[Tensor, Tensor]:
+        """The logits in whole blocks, and as much scratch memory."""
+        n = round_up(p.out.numel(), BLOCK)
+        return self._whole[:n], self._scratch[:n]
+
+    def per_row(self, p: Pass, target: Target) -> Tensor:
+        """The loss of every row, [K, B]."""
+        logits = p.out.squeeze(2)
+        whole, _ = self._blocks(p)
+        whole[: logits.numel()].copy_(logits.reshape(-1))
+        log_sigmoid = F.logsigmoid(whole)[: logits.numel()].view_as(logits)
+        return ((1 - target.y) * logits).sub_(log_sigmoid)
+
+    def backward(self, p: Pass, target: Target) -> None:
+        """Write the gradient of the mean over rows."""
+        whole, scratch = self._blocks(p)
+        torch.sigmoid(whole, out=scratch)
+        out = p.out_grad.squeeze(2)
+        torch.sub(scratch[: out.numel()].view_as(out), target.y, out=out)
+        out.div_(p.rows)
+
+    def predict(self, p: Pass) -> Tensor:
+        """1 where the logit is above 0, [K, B]."""
+        return (p.out.squeeze(2) > 0).long()
+
+
+class MeanSquaredError:
+    """(output - y)²."""
+
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
+        del n_lanes, rows, n_classes, like
+
+    def per_row(self, p: Pass, target: Target) -> Tensor:
+        """The loss of every row, [K, B]."""
+        return (p.out.squeeze(2) - target.y).square_()
+
+    def backward(self, p: Pass, target: Target) -> None:
+        """Write the gradient of the mean over rows."""
+        out = p.out_grad.squeeze(2)
+        torch.sub(p.out.squeeze(2), target.y, out=out)
+        out.mul_(2.0 / p.rows)
+
+    def predict(self, p: Pass) -> Tensor:
+        """The outputs, [K, B]."""
+        return p.out.squeeze(2)
+
+
+LOSSES: dict[str, type[CrossEntropy] | type[BinaryCrossEntropy] | type[MeanSquaredError]] = {
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "mse": MeanSquaredError,
+}

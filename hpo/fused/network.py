@@ -1,0 +1,200 @@
+"""The forward and backward pass of K perceptrons, written out by hand over buffers made once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from hpo.errors import lookup
+from hpo.fused.activations import ACTIVATIONS, KEEPS_INPUT, KNOBS, NEEDS_RESULT, Run, Step
+from hpo.fused.device import buffer, column
+from hpo.fused.layers import Layout
+from hpo.training import LaneSettings
+
+
+@dataclass(slots=True)
+class Pass:
+    """Everything one pass over B rows needs, as views made once for this B.
+
+    inputs: what each dense layer reads, [K, B, in]; the first is set by `forward`
+    act, grad: of each hidden layer, [K, B, H]; out, out_grad: logits and their gradient, [K, B, C]
+    masks: float dropout masks by layer, 0 for the inputs, [K, B, width]; None where no lane drops
+    """
+
+    rows: int
+    inputs: list[Tensor]
+    act: list[Tensor]
+    grad: list[Tensor]
+    out: Tensor
+    out_grad: Tensor
+    masks: list[Tensor | None]
+    dropped: list[Tensor | None]
+    steps: list[list[tuple[Step, Step]]]
+
+
+class Network:
+    """K lanes of one shape.
+
+    flat: [K, P] weights and biases as `layout` lays them out; grads: the same for the gradient
+    settings: of each lane; lanes of one activation in one stretch are computed together
+    batch: rows of the largest training batch; max_rows: of the largest pass of any kind
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        flat: Tensor,
+        settings: Sequence[LaneSettings],
+        *,
+        batch: int,
+        max_rows: int,
+    ) -> None:
+        self.layout, self.flat, self.settings = layout, flat, settings
+        self.n_lanes, self.batch, self.max_rows = len(flat), batch, max_rows
+        self.device, self.dtype = flat.device, flat.dtype
+        self.grads = torch.zeros_like(flat)
+        self.weights, self.biases = layout.weights(flat), layout.biases(flat)
+        self._weights_t = [w.transpose(1, 2) for w in self.weights]
+        self._bias_rows = [b.unsqueeze(1) for b in self.biases]
+        self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
+        # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
+        self.raw = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in self.weights]
+        self._make_buffers()
+        self._passes: dict[tuple[int, bool], Pass] = {}
+        self.keep = [column([1 - s.input_dropout for s in settings], self.device, self.dtype).unsqueeze(2)]
+        self.keep.append(column([1 - s.dropout for s in settings], self.device, self.dtype).unsqueeze(2))
+        self._scale = [1 / column([1 - p for p in ps], self.device, torch.float64) for ps in self._rates()]
+        self.scale = [s.to(self.dtype).unsqueeze(2) for s in self._scale]
+
+    def _rates(self) -> tuple[list[float], list[float]]:
+        return [s.input_dropout for s in self.settings], [s.dropout for s in self.settings]
+
+    @property
+    def drops(self) -> list[bool]:
+        """Whether any lane drops inputs (first entry) or units of each hidden layer."""
+        inputs, hidden = self._rates()
+        return [any(inputs)] + [any(hidden)] * len(self.layout.shape.hidden)
+
+    def _make_buffers(self) -> None:
+        shape = self.layout.shape
+
+        def flat(width: int, rows: int = self.max_rows) -> Tensor:
+            return buffer(self.n_lanes * rows * width, self.device, self.dtype)
+
+        widest = max(shape.hidden, default=0)
+        keeps = any(s.activation in KEEPS_INPUT for s in self.settings)
+        self._act = [flat(h) for h in shape.hidden]
+        self._kept = [flat(h) if keeps else flat(0) for h in shape.hidden]
+        self._grad = [flat(widest, self.batch), flat(widest, self.batch)]
+        self._scratch = flat(widest)
+        self._out, self._out_grad = flat(shape.n_outputs), flat(shape.n_outputs, self.batch)
+        widths = (shape.n_inputs, *shape.hidden)
+        drops = self.drops
+        self._mask = [flat(w, self.batch) if d else None for w, d in zip(widths, drops, strict=True)]
+        # Dropped inputs need memory of their own; dropped activations, where backward needs both.
+        apart = any(s.activation in NEEDS_RESULT for s in self.settings)
+        self._dropped: list[Tensor | None] = [flat(widths[0], self.batch) if drops[0] else None]
+        for width, act, drop in zip(shape.hidden, self._act, drops[1:], strict=True):
+            self._dropped.append((flat(width, self.batch) if apart else act) if drop else None)
+
+    def _pass_of(self, rows: int, training: bool) -> Pass:
+        """The views for passes of so many rows: at most `batch` in training, else `max_rows`."""
+        key = rows, training
+        if key not in self._passes:
+            self._passes[key] = self._make_pass(rows, training)
+        return self._passes[key]
+
+    def _make_pass(self, rows: int, training: bool) -> Pass:
+        shape, n = self.layout.shape, self.n_lanes * rows
+
+        def view(flat: Tensor, width: int) -> Tensor:
+            return flat[: n * width].view(self.n_lanes, rows, width)
+
+        def views(flats: Sequence[Tensor | None]) -> list[Tensor | None]:
+            widths = (shape.n_inputs, *shape.hidden)
+            found = zip(flats, widths, strict=True)
+            return [view(f, w) if training and f is not None else None for f, w in found]
+
+        act = [view(f, h) for f, h in zip(self._act, shape.hidden, strict=True)]
+        # A pass that only looks has no gradient: act and out stand in for it, unread.
+        grads = [self._grad[i % 2] if training else act for i, act in enumerate(self._act)]
+        out_grad = self._out_grad if training else self._out
+        return Pass(
+            rows=rows,
+            inputs=[self.flat] * len(shape.layers),
+            act=act,
+            grad=[view(f, h) for f, h in zip(grads, shape.hidden, strict=True)],
+            out=view(self._out, shape.n_outputs),
+            out_grad=view(out_grad, shape.n_outputs),
+            masks=views(self._mask),
+            dropped=views(self._dropped),
+            steps=[self._runs(i, grads[i], rows * h) for i, h in enumerate(shape.hidden)],
+        )
+
+    def _runs(self, layer: int, grad: Tensor, lane: int) -> list[tuple[Step, Step]]:
+        steps, at = [], 0
+        for name, members in groupby(self.settings, key=lambda s: s.activation):
+            group = list(members)
+            knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
+            run = Run(
+                act=self._act[layer],
+                grad=grad,
+                kept=self._kept[layer],
+                scratch=self._scratch,
+                begin=at * lane,
+                end=(at + len(group)) * lane,
+                lane=lane,
+                knob=column(knobs, self.device, self.dtype),
+            )
+            steps.append(lookup(ACTIVATIONS, name, "activation")(run))
+            at += len(group)
+        return steps
+
+    def forward(self, x: Tensor, noise: Sequence[Tensor | None] | None = None) -> Pass:
+        """The logits of rows x [B, in], in `out` of the pass returned.
+
+        noise: uniform numbers [B, width] for the inputs and each hidden layer, shared by all lanes, when
+        training (all None without dropout); left out for a pass that only looks
+        """
+        p = self._pass_of(len(x), noise is not None)
+        h = self._drop(p, 0, x.unsqueeze(0).expand(self.n_lanes, -1, -1), noise)
+        last = len(p.inputs) - 1
+        for i, (w, b) in enumerate(zip(self._weights_t, self._bias_rows, strict=True)):
+            p.inputs[i] = h
+            z = p.out if i == last else p.act[i]
+            torch.baddbmm(b, h, w, out=z)
+            if i < last:
+                for activate, _ in p.steps[i]:
+                    activate()
+                h = self._drop(p, i + 1, z, noise)
+        return p
+
+    def _drop(self, p: Pass, layer: int, h: Tensor, noise: Sequence[Tensor | None] | None) -> Tensor:
+        mask, out, which = p.masks[layer], p.dropped[layer], min(layer, 1)
+        u = noise[layer] if noise is not None else None
+        if u is None or mask is None or out is None:
+            return h
+        torch.lt(u, self.keep[which], out=mask)
+        mask.mul_(self.scale[which])
+        return torch.mul(h, mask, out=out)
+
+    def backward(self, p: Pass) -> None:
+        """From `out_grad` of a training pass to the gradient of the loss: `raw` for weights, `grads` for biases."""
+        g = p.out_grad
+        for i in range(len(p.inputs) - 1, -1, -1):
+            h = p.inputs[i]
+            torch.bmm(g.transpose(1, 2), h, out=self.raw[i])
+            torch.sum(g, 1, out=self.bias_grads[i])
+            if i:
+                below = p.grad[i - 1]
+                torch.bmm(g, self.weights[i], out=below)
+                mask = p.masks[i]
+                if mask is not None:
+                    below.mul_(mask)
+                for _, differentiate in p.steps[i - 1]:
+                    differentiate()
+                g = below

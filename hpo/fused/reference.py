@@ -1,0 +1,142 @@
+"""One lane by plain torch.nn and torch.optim: what the fused code is held against. Slow on purpose.
+
+The classes are torch's own; given from outside are only the first weights, the order of the rows and
+the dropout noise, which are those of the fused code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hpo.errors import lookup
+from hpo.fused.batches import batch_ends, dropout_noise, row_order
+from hpo.fused.initializers import initial_weight
+from hpo.fused.layers import LaneWeights
+from hpo.model import NetworkShape
+from hpo.training import LaneSettings, SharedSettings
+
+Params = list[dict[str, object]]
+
+ACTIVATIONS: dict[str, Callable[[LaneSettings], nn.Module]] = {
+    "linear": lambda s: nn.Identity(),
+    "sigmoid": lambda s: nn.Sigmoid(),
+    "tanh": lambda s: nn.Tanh(),
+    "relu": lambda s: nn.ReLU(),
+    "leaky_relu": lambda s: nn.LeakyReLU(s.negative_slope),
+    "elu": lambda s: nn.ELU(s.elu_alpha),
+}
+OPTIMIZERS: dict[str, Callable[[LaneSettings, Params], torch.optim.Optimizer]] = {
+    "sgd": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate),
+    "momentum": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate, momentum=s.momentum),
+    "nesterov": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate, momentum=s.momentum, nesterov=True),
+    "adagrad": lambda s, p: torch.optim.Adagrad(p, lr=s.learning_rate, eps=s.epsilon),
+    "rmsprop": lambda s, p: torch.optim.RMSprop(p, lr=s.learning_rate, alpha=s.rho, eps=s.epsilon),
+    "adam": lambda s, p: torch.optim.Adam(p, lr=s.learning_rate, betas=(s.beta1, s.beta2), eps=s.epsilon),
+}
+LOSSES: dict[str, Callable[[], nn.Module]] = {
+    "cross_entropy": nn.CrossEntropyLoss,
+    "binary_cross_entropy": nn.BCEWithLogitsLoss,
+    "mse": nn.MSELoss,
+}
+
+
+class GivenDropout(nn.Module):
+    """Inverted dropout whose noise comes from outside: `noise` is set before each batch."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.noise: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x where noise < 1 - rate, scaled up; x itself in evaluation or without noise."""
+        if not self.training or self.noise is None:
+            return x
+        return x * (self.noise < 1 - self.rate).to(x.dtype) * (1 / (1 - self.rate))
+
+
+class ReferenceLane:
+    """A perceptron as a textbook would write it. Raises UnknownName."""
+
+    def __init__(
+        self,
+        shared: SharedSettings,
+        settings: LaneSettings,
+        shape: NetworkShape,
+        *,
+        seed: int = 0,
+        repeat: int = 0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.shared, self.settings, self.shape = shared, settings, shape
+        self.seed, self.repeat, self.dtype = seed, repeat, dtype
+        self.dropouts = [GivenDropout(settings.input_dropout)]
+        self.linears = [nn.Linear(n_in, n_out).to(dtype) for n_in, n_out in shape.layers]
+        modules: list[nn.Module] = [self.dropouts[0]]
+        for linear in self.linears[:-1]:
+            self.dropouts.append(GivenDropout(settings.dropout))
+            modules += [linear, lookup(ACTIVATIONS, settings.activation, "activation")(settings)]
+            modules.append(self.dropouts[-1])
+        self.net = nn.Sequential(*modules, self.linears[-1])
+        self.loss = lookup(LOSSES, shared.loss, "loss")()
+        weights = [linear.weight for linear in self.linears]
+        biases = [linear.bias for linear in self.linears]
+        groups: Params = [{"params": weights, "weight_decay": settings.l2}, {"params": biases}]
+        self.optimizer = lookup(OPTIMIZERS, settings.optimizer, "optimizer")(settings, groups)
+        self._begin()
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        for layer, linear in enumerate(self.linears):
+            n_in, n_out = linear.in_features, linear.out_features
+            first = initial_weight(
+                self.settings.initializer, n_in, n_out, seed=self.seed, repeat=self.repeat, layer=layer
+            )
+            linear.weight.copy_(first)
+            linear.bias.fill_(self.settings.bias_init)
+
+    def step(self, x: Tensor, y: Tensor, noise: Sequence[Tensor | None] = ()) -> float:
+        """One batch: forward, backward, update. Returns the loss without penalties."""
+        for dropout, u in zip(self.dropouts, noise, strict=False):
+            dropout.noise = u
+        self.optimizer.zero_grad()
+        out = self.net(x)
+        target = y.long() if self.shared.loss == "cross_entropy" else y.to(self.dtype).unsqueeze(1)
+        loss = self.loss(out, target)
+        penalty = self.settings.l1 * sum(linear.weight.abs().sum() for linear in self.linears)
+        (loss + penalty if self.settings.l1 else loss).backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def train_epoch(self, x: Tensor, y: Tensor, epoch: int) -> float:
+        """One epoch (from 1) over all rows; the mean loss over rows as trained."""
+        order = row_order(len(x), seed=self.seed, repeat=self.repeat, epoch=epoch)
+        widths = (self.shape.n_inputs, *self.shape.hidden)
+        wanted = [d.rate > 0 for d in self.dropouts]
+        noise = dropout_noise(len(x), widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch)
+        total = 0.0
+        self.net.train()
+        for begin, end in batch_ends(len(x), self.shared.batch_size):
+            rows = order[begin:end]
+            part = [None if u is None else u[begin:end] for u in noise]
+            total += self.step(x[rows].to(self.dtype), y[rows], part) * (end - begin)
+        return total / len(x)
+
+    @torch.no_grad()
+    def outputs(self, x: Tensor) -> Tensor:
+        """The logits or outputs [n, C], dropout off."""
+        self.net.eval()
+        out: Tensor = self.net(x.to(self.dtype))
+        return out
+
+    def lane_weights(self, fold: int = 0) -> LaneWeights:
+        """The weights as they are now."""
+        return LaneWeights(
+            repeat=self.repeat,
+            fold=fold,
+            weights=tuple(linear.weight.detach().numpy().copy() for linear in self.linears),
+            biases=tuple(linear.bias.detach().numpy().copy() for linear in self.linears),
+        )

@@ -1,0 +1,68 @@
+"""Score a kept model on rows it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from hpo.dataset import Rows, TargetScaling
+from hpo.errors import lookup
+from hpo.fused.batches import batch_ends
+from hpo.fused.lanes import VALIDATION_ROWS
+from hpo.fused.layers import LaneWeights, Layout
+from hpo.fused.losses import LOSSES, Target
+from hpo.fused.metrics import METRICS, Scale, Tally
+from hpo.fused.network import Network
+from hpo.model import NetworkShape
+from hpo.training import LaneSettings, SharedSettings, n_outputs
+
+
+class DataFacts(Protocol):
+    """What scoring must know of the data; TrainingData knows it."""
+
+    @property
+    def n_features(self) -> int:
+        """Columns of x."""
+
+    @property
+    def n_classes(self) -> int:
+        """0 for regression."""
+
+    @property
+    def target_scaling(self) -> TargetScaling:
+        """How to bring outputs back to the target's own unit."""
+
+    @property
+    def positive(self) -> int | None:
+        """The class f1 is of with two classes."""
+
+
+def score(
+    shared: SharedSettings,
+    settings: LaneSettings,
+    lanes: Sequence[LaneWeights],
+    data: DataFacts,
+    test: Rows,
+    metrics: Sequence[str],
+) -> dict[str, float]:
+    """Each metric on the test rows, the mean over lanes. Raises UnknownName."""
+    shape = NetworkShape(data.n_features, shared.hidden, n_outputs(shared.loss, data.n_classes))
+    layout, n = Layout(shape), len(lanes)
+    flat = layout.empty(n, torch.device("cpu"), torch.float32)
+    for place, lane in enumerate(lanes):
+        for into, array in zip(layout.weights(flat), lane.weights, strict=True):
+            into[place] = torch.from_numpy(array)
+        for into, array in zip(layout.biases(flat), lane.biases, strict=True):
+            into[place] = torch.from_numpy(array)
+    rows = min(VALIDATION_ROWS, len(test.x))
+    network = Network(layout, flat, [settings] * n, batch=1, max_rows=rows)
+    loss = LOSSES[shared.loss](n, rows, data.n_classes, flat)
+    tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
+    x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
+    for begin, end in batch_ends(len(x), VALIDATION_ROWS):
+        target = Target(y[begin:end], y[begin:end].long())
+        p = network.forward(x[begin:end])
+        tally.add(loss.per_row(p, target), loss.predict(p), target)
+    return {name: float(lookup(METRICS, name, "metric")(tally).mean()) for name in metrics}

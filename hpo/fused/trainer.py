@@ -1,0 +1,224 @@
+"""Train a cohort: the one loop over epochs, from a task and its data to results and the best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from hpo.cohort import CohortTask, EpochResult
+from hpo.dataset import TrainingData
+from hpo.fused import checkpoint
+from hpo.fused.lanes import LaneGroup, Measures, Recipe
+from hpo.fused.layers import LaneWeights, Layout
+from hpo.fused.metrics import Scale, curve_columns, curve_metrics
+from hpo.fused.stopping import Progress
+from hpo.model import NetworkShape
+from hpo.states import TrialState
+from hpo.training import n_outputs
+from hpo.trial import TrialResult
+
+Report = Callable[[EpochResult], Sequence[bool] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What came of a cohort besides the results already reported.
+
+    best_number, best_value: of its best COMPLETE trial, None when there is none
+    best_lanes: that trial's weights at its best epoch; None when it is worse than the task's `beat`
+    lane_steps: lanes times steps trained by this call
+    """
+
+    best_number: int | None
+    best_value: float | None
+    best_lanes: tuple[LaneWeights, ...] | None
+    lane_steps: int
+
+
+class Trainer:
+    """A cohort on one device. Raises UnknownName for a name no table has.
+
+    dtype: float32, or float64 to tell rounding from error
+    """
+
+    def __init__(
+        self,
+        task: CohortTask,
+        data: TrainingData,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.task, self.epoch, self.lane_steps = task, 0, 0
+        self._bad: set[int] = set()  # trials that diverged in the last epoch
+        outputs = n_outputs(task.shared.loss, data.n_classes)
+        recipe = Recipe(
+            shared=task.shared,
+            layout=Layout(NetworkShape(data.n_features, task.shared.hidden, outputs)),
+            scale=Scale(data.n_classes, data.positive, data.target_scaling),
+            metrics=curve_metrics(task.metric, data.n_classes),
+            seed=task.seed,
+            device=torch.device(device),
+            dtype=dtype,
+        )
+        columns = curve_columns(task.metric, data.n_classes)
+        settings = {lane.number: lane.settings for lane in reversed(task.lanes)}
+        self.trials = {
+            number: Progress(
+                number=number, settings=settings[number], direction=task.direction, columns=columns
+            )
+            for number in task.numbers
+        }
+        places = sorted({(lane.repeat, lane.fold) for lane in task.lanes})
+        self.groups = [
+            LaneGroup(
+                recipe,
+                [lane for lane in task.lanes if (lane.repeat, lane.fold) == place],
+                *data.folds[place[1]],
+            )
+            for place in places
+        ]
+        self.best: tuple[Progress, tuple[LaneWeights, ...]] | None = None
+        if task.checkpoint is not None:
+            checkpoint.load(self, task.checkpoint)
+            if task.judged:
+                self._drop(self._ended())
+
+    def checkpoint(self) -> bytes:
+        """The state after the last epoch reported, for a task that goes on from there. No pickle."""
+        return checkpoint.save(self)
+
+    def run(self, report: Report) -> Trained:
+        """Train until every trial has ended; report each epoch and heed the mask that comes back.
+
+        An unjudged cohort reports a trial's end with its last epoch. A judged one must hear the mask
+        first, so ends after a mask come with the next report, or with a last one that has no numbers.
+        Whatever `report` raises goes through, and the cohort may be resumed from its checkpoint.
+        """
+        pending: list[TrialResult] = []
+        while self.trials:
+            self.epoch += 1
+            numbers = tuple(self.trials)
+            values = self._train_epoch()
+            ended = self._diverged()
+            if not self.task.judged:
+                ended |= self._ended()
+            best = tuple(self.trials[number].best for number in numbers)
+            self._drop(ended)
+            mask = report(self._result(numbers, values, best, (*pending, *ended.values())))
+            pending = self._judge(numbers, mask)
+        if pending:
+            report(self._result((), (), (), tuple(pending)))
+        return self._trained()
+
+    def _result(
+        self,
+        numbers: tuple[int, ...],
+        values: tuple[float, ...],
+        best: tuple[float, ...],
+        ended: tuple[TrialResult, ...],
+    ) -> EpochResult:
+        return EpochResult(
+            cohort=self.task.id,
+            attempt=self.task.attempt,
+            epoch=self.epoch,
+            numbers=numbers,
+            values=values,
+            best_values=best,
+            ended=ended,
+        )
+
+    def _judge(self, numbers: Sequence[int], mask: Sequence[bool] | None) -> list[TrialResult]:
+        """After a report: end what the mask drops, then, in a judged cohort, what ends by itself."""
+        keep = dict(zip(numbers, mask, strict=True)) if mask is not None else {}
+        ended = {n: trial.pruned() for n, trial in self.trials.items() if not keep.get(n, True)}
+        self._drop(ended)
+        if self.task.judged:
+            by_itself = self._ended()
+            self._drop(by_itself)
+            ended |= by_itself
+        return list(ended.values())
+
+    def _train_epoch(self) -> tuple[float, ...]:
+        """One epoch of every lane; record it, and keep the weights of trials at their best."""
+        measures = [group.train_epoch(self.epoch) for group in self.groups]
+        self.lane_steps += sum(len(group.lanes) * group.steps_per_epoch for group in self.groups)
+        rows, self._bad = _by_trial(self.groups, measures)
+        objective = 1 + len(measures[0].train[0])  # the column after validation_loss
+        better = {
+            number
+            for number, trial in self.trials.items()
+            if trial.record(rows[number], [row[objective] for row in rows[number]])
+            and number not in self._bad
+        }
+        for group in self.groups:
+            group.remember([place for place, lane in enumerate(group.lanes) if lane.number in better])
+        return tuple(trial.values[-1] for trial in self.trials.values())
+
+    def _diverged(self) -> dict[int, TrialResult]:
+        on = self.task.on_diverged
+        return {n: trial.diverged(on) for n, trial in self.trials.items() if n in self._bad}
+
+    def _ended(self) -> dict[int, TrialResult]:
+        """Trials that have stopped early or trained all their epochs; the best of them leaves its weights."""
+        ended: dict[int, TrialResult] = {}
+        for number, trial in self.trials.items():
+            result = trial.ended() if number not in self._bad else None
+            if result is not None:
+                ended[number] = result
+                if result.state is TrialState.COMPLETE and self._is_best(trial):
+                    self.best = trial, self._weights_of(number)
+        return ended
+
+    def _is_best(self, trial: Progress) -> bool:
+        """Whether a trial beats the cohort's best so far; of equals the lower number does."""
+        if self.best is None:
+            return True
+        held, sign = self.best[0], self.task.direction.sign
+        return (sign * trial.best, trial.number) < (sign * held.best, held.number)
+
+    def _weights_of(self, number: int) -> tuple[LaneWeights, ...]:
+        return tuple(
+            group.recipe.layout.lane(group.best[place], lane.repeat, lane.fold)
+            for group in self.groups
+            for place, lane in enumerate(group.lanes)
+            if lane.number == number
+        )
+
+    def _drop(self, ended: dict[int, TrialResult]) -> None:
+        """Let go of the lanes of ended trials."""
+        if not ended:
+            return
+        for number in ended:
+            del self.trials[number]
+        for group in self.groups:
+            group.keep([place for place, lane in enumerate(group.lanes) if lane.number in self.trials])
+
+    def _trained(self) -> Trained:
+        if self.best is None:
+            return Trained(best_number=None, best_value=None, best_lanes=None, lane_steps=self.lane_steps)
+        trial, lanes = self.best
+        sign, beat = self.task.direction.sign, self.task.beat
+        return Trained(
+            best_number=trial.number,
+            best_value=trial.best,
+            best_lanes=lanes if beat is None or sign * trial.best <= sign * beat else None,
+            lane_steps=self.lane_steps,
+        )
+
+
+def _by_trial(
+    groups: Sequence[LaneGroup], measures: Sequence[Measures]
+) -> tuple[dict[int, list[list[float]]], set[int]]:
+    """Curve rows by trial, one for each of its lanes, and the trials with a lane that is not finite."""
+    rows: dict[int, list[list[float]]] = {}
+    bad: set[int] = set()
+    for group, measured in zip(groups, measures, strict=True):
+        table = torch.cat([measured.train, measured.validation], 1).tolist()
+        for lane, row, finite in zip(group.lanes, table, measured.finite.tolist(), strict=True):
+            rows.setdefault(lane.number, []).append(row)
+            if not finite:
+                bad.add(lane.number)
+    return rows, bad

@@ -1,0 +1,88 @@
+"""A model as bytes and back: arrays as safetensors, everything else as JSON in its metadata."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from hpo.dataset import TargetScaling, Task
+from hpo.errors import DataError
+from hpo.models.model import Lane, Model
+from hpo.training import LaneSettings, SharedSettings
+
+FORMAT = 1  # goes up when an older hpo could not read what this one writes
+_PLAIN = ("number", "n_features", "n_classes", "positive")
+
+
+def to_bytes(model: Model) -> bytes:
+    """The model as one safetensors file; the same model gives the same bytes."""
+    about = {
+        "format": FORMAT,
+        "task": model.task.value,
+        "shared": dataclasses.asdict(model.shared),
+        "settings": dataclasses.asdict(model.settings),
+        "target_scaling": dataclasses.asdict(model.target_scaling),
+        "preprocessing": [dict(fold) for fold in model.preprocessing],
+        "lanes": [[lane.repeat, lane.fold] for lane in model.lanes],
+    } | {name: getattr(model, name) for name in _PLAIN}
+    arrays = {}
+    for place, lane in enumerate(model.lanes):
+        for layer, (weights, biases) in enumerate(zip(lane.weights, lane.biases, strict=True)):
+            arrays[_name(place, layer, "weight")] = np.ascontiguousarray(weights, dtype=np.float32)
+            arrays[_name(place, layer, "bias")] = np.ascontiguousarray(biases, dtype=np.float32)
+    data: bytes = save(arrays, metadata={"hpo": json.dumps(about, sort_keys=True)})
+    return data
+
+
+def from_bytes(data: bytes) -> Model:
+    """The model that `to_bytes` wrote. Raises DataError when the bytes are something else."""
+    try:
+        arrays = load(data)
+        about = json.loads(_metadata(data)["hpo"])
+        if about["format"] > FORMAT:
+            raise DataError("the model was written by a newer version of hpo; upgrade to read it")
+        return _model(about, arrays)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError("this is not a model that hpo has written") from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """A safetensors file begins with the length of its JSON header, 8 bytes, little end first."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header: dict[str, dict[str, str]] = json.loads(data[8:end])
+    return header["__metadata__"]
+
+
+def _model(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Model:
+    shared = dict(about["shared"])
+    layers = range(len(shared["hidden"]) + 1)
+    lanes = tuple(
+        Lane(
+            repeat=repeat,
+            fold=fold,
+            weights=tuple(arrays[_name(place, layer, "weight")] for layer in layers),
+            biases=tuple(arrays[_name(place, layer, "bias")] for layer in layers),
+        )
+        for place, (repeat, fold) in enumerate(about["lanes"])
+    )
+    return Model(
+        task=Task(about["task"]),
+        shared=SharedSettings(**shared | {"hidden": tuple(shared["hidden"])}),
+        settings=LaneSettings(**about["settings"]),
+        target_scaling=TargetScaling(**about["target_scaling"]),
+        preprocessing=tuple(about["preprocessing"]),
+        lanes=lanes,
+        **{name: about[name] for name in _PLAIN},
+    )
+
+
+def _name(lane: int, layer: int, what: str) -> str:
+    return f"lane{lane}.layer{layer}.{what}"

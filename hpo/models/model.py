@@ -1,0 +1,83 @@
+"""A trained model: the network of one trial, a set of weights for each of its lanes, and what it expects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.dataset import TargetScaling, Task
+from hpo.errors import DataError
+from hpo.model import NetworkShape
+from hpo.training import LaneSettings, SharedSettings, n_outputs
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """The weights of one lane.
+
+    weights: [out, in] float32 of each layer, input side first; biases: [out] float32 of each
+    """
+
+    repeat: int
+    fold: int
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The best weights of one trial and all that is needed to use them.
+
+    n_classes: 0 for regression; positive: the class number that f1 is of, None for macro averages
+    preprocessing: JSON types that repeat the preparation of rows, one entry per fold; empty when the
+    model came straight from a worker, which does not know it (see `dataclasses.replace`)
+    Raises DataError unless the weights fit the network.
+    """
+
+    number: int
+    task: Task
+    n_features: int
+    n_classes: int
+    shared: SharedSettings
+    settings: LaneSettings
+    lanes: tuple[Lane, ...]
+    target_scaling: TargetScaling = field(default_factory=TargetScaling)
+    positive: int | None = None
+    preprocessing: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.lanes:
+            raise DataError("a model has no weights")
+        layers = self.shape.layers
+        for lane in self.lanes:
+            found = tuple((w.shape[-1], *w.shape[:-1], *b.shape) for w, b in _pairs(lane))
+            wanted = tuple((n_in, n_out, n_out) for n_in, n_out in layers)
+            if found != wanted:
+                raise DataError(f"a model's weights do not fit its network {'-'.join(map(str, self.widths))}")
+
+    @property
+    def shape(self) -> NetworkShape:
+        """The network of every lane."""
+        return NetworkShape(self.n_features, self.shared.hidden, n_outputs(self.shared.loss, self.n_classes))
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units from inputs to outputs."""
+        return (self.n_features, *self.shared.hidden, n_outputs(self.shared.loss, self.n_classes))
+
+    @property
+    def n_folds(self) -> int:
+        """Folds its lanes come from; each has an input preparation of its own."""
+        return 1 + max(lane.fold for lane in self.lanes)
+
+
+def _pairs(lane: Lane) -> list[tuple[Floats, Floats]]:
+    if len(lane.weights) != len(lane.biases):
+        raise DataError("a model has not as many biases as weights")
+    return list(zip(lane.weights, lane.biases, strict=True))

@@ -1,0 +1,78 @@
+"""Grid search: the point behind a trial's number by mixed radix, so every point once and none held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.errors import SpecError
+from hpo.samplers.distributions import distributions_of
+from hpo.samplers.points import grid_size
+from hpo.space import SearchSpace, Value
+from hpo.trial import Trial, TrialPlan
+
+
+class GridSampler(BaseSampler):
+    """Proposes every point of a grid once; the last parameter of the study file changes fastest.
+
+    space: without conditions, every searched range with an end of points
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.size = grid_size(space)
+        self._axes = [(name, parameter.points()) for name, parameter in space.searched.items()]
+        self._distributions = distributions_of(space)
+
+    def ask(self, first: int, n: int) -> list[TrialPlan]:
+        """The plans of trials first … first + n - 1, fewer at the end of the grid."""
+        last = min(first + n, self.size)
+        return [TrialPlan(number=number, params=self.params(number)) for number in range(first, last)]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Learns nothing: a grid does not look at results."""
+
+    def params(self, number: int) -> dict[str, Value]:
+        """The point of that number.
+
+        >>> from hpo.space import Choice
+        >>> space = SearchSpace({"a": Choice(choices=(1, 2)), "b": Choice(choices=("x", "y", "z"))})
+        >>> GridSampler(space).params(4)
+        {'a': 2, 'b': 'y'}
+        """
+        if not 0 <= number < self.size:
+            raise SpecError(f"the grid has {self.size:,} points, there is none of number {number}")
+        values: list[tuple[str, Value]] = []
+        for name, points in reversed(self._axes):
+            number, place = divmod(number, len(points))
+            values.append((name, points[place]))
+        return dict(reversed(values))
+
+    # Optuna's own interface
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """All parameters of the grid: a point gives them together."""
+        return dict(self._distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The point of the trial's number. Raises SpecError past the end of the grid."""
+        return self.params(trial.number)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Raises SpecError: the grid has no points of other parameters."""
+        raise SpecError(f"the grid has no parameter {param_name!r} of that range")
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Stops Optuna's own loop after the last point."""
+        if trial.number + 1 >= self.size:
+            study.stop()

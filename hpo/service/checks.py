@@ -1,0 +1,161 @@
+"""What a study file may say beyond the types of its keys: limits, words, and keys that must fit each other."""
+
+from __future__ import annotations
+
+import math
+
+from hpo.errors import NotYet, SpecError, UnknownName, lookup
+from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace
+from hpo.study import MAX_EPOCHS, MAX_TRIALS, METRICS, METRICS_LATER, SplitSpec, StudySpec, check_name
+
+TASKS = ("classification", "regression")
+TARGET_SCALINGS = ("standardize", "none", "log1p")
+ON_DIVERGED = ("fail", "worst")
+MAX_RETRIES = 100
+MAX_LABELS = 100
+MAX_SEED = 2**63 - 1
+MAX_PRIORITY = 1_000_000
+
+
+def check_spec(spec: StudySpec) -> None:
+    """Raises SpecError for the first thing that cannot be, with its place and a cure."""
+    _check_numbers(spec)
+    _check_words(spec)
+    if spec.data is None:
+        raise SpecError("is needed; write data: {source: digits}, or a file's path as source", field="data")
+    if not spec.data.source.strip():
+        raise SpecError("must be a built-in name, a file or an id, got nothing", field="data.source")
+    check_split(spec.data.split)
+    check_together(spec)
+    if spec.sampler.name == "grid":
+        check_grid(spec.parameters)
+
+
+def _check_numbers(spec: StudySpec) -> None:
+    data, limits = spec.data, spec.limits
+    stopping = spec.early_stopping
+    for field, value, low, high in (
+        ("seed", spec.seed, 0, MAX_SEED),
+        ("sampler.seed", spec.sampler.seed, 0, MAX_SEED),
+        ("data.split.seed", data.split.seed if data else None, 0, MAX_SEED),
+        ("trials", spec.trials, 1, MAX_TRIALS),
+        ("epochs", spec.epochs, 1, MAX_EPOCHS),
+        ("early_stopping.patience", stopping.patience if stopping else None, 1, MAX_EPOCHS),
+        ("early_stopping.min_delta", stopping.min_delta if stopping else None, 0, math.inf),
+        ("limits.retries", limits.retries, 0, MAX_RETRIES),
+        ("priority", spec.priority, -MAX_PRIORITY, MAX_PRIORITY),
+        ("labels", len(spec.labels), 0, MAX_LABELS),
+    ):
+        if value is not None and not low <= value <= high:
+            bound = f">= {low}" if value < low else f"<= {high:,}"
+            what = f"{value} of them" if field == "labels" else f"{value}"
+            raise SpecError(f"must be {bound}, got {what}", field=field)
+
+
+def _check_words(spec: StudySpec) -> None:
+    if spec.name is not None:
+        check_name(spec.name)
+    data, objective = spec.data, spec.objective
+    for field, word, words in (
+        ("data.task", data and data.task, TASKS),
+        ("data.target_scaling", data and data.target_scaling, TARGET_SCALINGS),
+        ("objective.on_diverged", objective and objective.on_diverged, ON_DIVERGED),
+    ):
+        if word is not None and word not in words:
+            raise SpecError(f"must be {' or '.join(words)}, got {word!r}", field=field)
+    if objective is not None:
+        _check_metric(objective.metric)
+
+
+def _check_metric(metric: str) -> None:
+    if metric in METRICS_LATER:
+        raise NotYet(
+            f"the metric {metric} comes with a later version; there are {', '.join(METRICS)}",
+            field="objective.metric",
+        )
+    try:
+        lookup(METRICS, metric, "metric")
+    except UnknownName as error:
+        raise UnknownName(error.detail, field="objective.metric") from None
+
+
+def check_split(split: SplitSpec) -> None:
+    """Raises SpecError unless the parts leave rows to train on and the ways of splitting fit together."""
+    place = "data.split"
+    ways = [way for way in ("column", "groups", "order") if getattr(split, way) is not None]
+    if len(ways) > 1:
+        raise SpecError(f"cannot stand beside {ways[0]}; give one of them", field=f"{place}.{ways[1]}")
+    for part in ("validation", "test"):
+        share = getattr(split, part)
+        if share is not None and split.column is not None:
+            raise SpecError(
+                "cannot stand beside column, which names the part of every row", field=f"{place}.{part}"
+            )
+        if share is not None and not 0 <= share < 1:
+            raise SpecError(
+                f"must be a share of the rows, at least 0 and below 1, got {share:g}", field=f"{place}.{part}"
+            )
+    if split.validation == 0:
+        raise SpecError("must be > 0: trials are compared on validation rows", field=f"{place}.validation")
+    validation = 0.2 if split.validation is None else split.validation
+    test = 0.2 if split.test is None else split.test
+    if split.column is None and validation + test >= 1:
+        raise SpecError(
+            f"validation {validation:g} and test {test:g} leave no rows to train on; together they must be below 1",
+            field=f"{place}.{'validation' if split.validation is not None else 'test'}",
+        )
+
+
+def check_together(spec: StudySpec) -> None:
+    """Raises SpecError when a parameter says what another key says differently."""
+    parameters = spec.parameters.parameters
+    if "hidden_layers" in parameters and has_dashes(parameters.get("hidden_units")):
+        raise SpecError(
+            "widths with dashes say how many layers there are; leave hidden_layers out",
+            field="parameters.hidden_units",
+        )
+    top = highest(parameters.get("epochs"))
+    if top is not None and spec.epochs is not None and spec.epochs != top:
+        raise SpecError(f"must be {top}, as high as parameters.epochs goes, or be left out", field="epochs")
+    for name in ("patience", "min_delta"):
+        if name in parameters and spec.early_stopping is not None:
+            raise SpecError("stands in parameters too; drop one", field=f"early_stopping.{name}")
+    if "min_delta" in parameters and "patience" not in parameters:
+        raise SpecError("counts only beside patience; add patience: 10", field="parameters.min_delta")
+
+
+def has_dashes(parameter: Parameter | None) -> bool:
+    """Whether a parameter holds widths like "64-32"."""
+    values = parameter.choices if isinstance(parameter, Choice) else ()
+    if isinstance(parameter, Fixed):
+        values = (parameter.value,)
+    return any(isinstance(value, str) and "-" in value for value in values)
+
+
+def highest(parameter: Parameter | None) -> int | None:
+    """The largest whole number a parameter can be; None without one."""
+    if parameter is None:
+        return None
+    if isinstance(parameter, Range):
+        return int(parameter.high)
+    values = parameter.choices if isinstance(parameter, Choice) else (parameter.value,)
+    return max(int(value) for value in values if isinstance(value, int))
+
+
+def check_grid(space: SearchSpace) -> None:
+    """Raises SpecError unless every parameter has a countable number of points and none depends on another."""
+    if not space.searched:
+        raise SpecError("a grid needs at least one parameter with several values", field="parameters")
+    for name, parameter in space.parameters.items():
+        place = f"parameters.{name}"
+        if parameter.when:
+            raise NotYet(
+                "a grid with when comes with a later version; use sampler: random", field=f"{place}.when"
+            )
+        n_points = 1 if isinstance(parameter, Fixed) else parameter.n_points()
+        if n_points is None:
+            raise SpecError("a grid needs num or step on a float range; write num: 5", field=f"{place}.num")
+        if n_points > MAX_POINTS:
+            raise SpecError(
+                f"{n_points:,} points on one parameter; a grid takes at most {MAX_POINTS:,}", field=place
+            )

@@ -1,0 +1,114 @@
+"""Fill in every default of a study once its data is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hpo.dataset import DatasetInfo, Task
+from hpo.errors import SpecError
+from hpo.samplers.points import grid_size
+from hpo.service.checks import check_spec, highest
+from hpo.space import Choice, Fixed
+from hpo.study import (
+    CLASSIFICATION_METRICS,
+    METRICS,
+    REGRESSION_METRICS,
+    DataSpec,
+    ObjectiveSpec,
+    SplitSpec,
+    StudySpec,
+)
+from hpo.training import check_loss
+
+DEFAULT_TRIALS = 100
+DEFAULT_EPOCHS = 50
+DEFAULT_RETRIES = 2
+DEFAULT_SHARE = 0.2
+DEFAULT_METRIC = {Task.CLASSIFICATION: "accuracy", Task.REGRESSION: "rmse"}
+_METRICS_OF = {Task.CLASSIFICATION: CLASSIFICATION_METRICS, Task.REGRESSION: REGRESSION_METRICS}
+
+
+def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
+    """The study with task, objective, trials, epochs, split, seeds and limits filled in.
+
+    Completing twice changes nothing. Raises SpecError when the objective, a loss or the number of trials
+    does not fit the data or the grid.
+    """
+    if spec.data is None:
+        raise SpecError("is needed; write data: {source: digits}", field="data")
+    _check_losses(spec, info)
+    completed = replace(
+        spec,
+        data=_data(spec.data, spec.seed, info),
+        objective=_objective(spec.objective, info.task),
+        trials=_trials(spec),
+        epochs=spec.epochs or highest(spec.parameters.parameters.get("epochs")) or DEFAULT_EPOCHS,
+        sampler=replace(spec.sampler, seed=spec.seed if spec.sampler.seed is None else spec.sampler.seed),
+        limits=replace(
+            spec.limits, retries=DEFAULT_RETRIES if spec.limits.retries is None else spec.limits.retries
+        ),
+    )
+    check_spec(completed)
+    return completed
+
+
+def _data(data: DataSpec, seed: int, info: DatasetInfo) -> DataSpec:
+    regression = info.task is Task.REGRESSION
+    return replace(
+        data,
+        target=info.target or data.target,
+        task=info.task.value,
+        split=_split(data.split, seed, info),
+        target_scaling=(data.target_scaling or "standardize") if regression else data.target_scaling,
+    )
+
+
+def _split(split: SplitSpec, seed: int, info: DatasetInfo) -> SplitSpec:
+    """Shares for the parts that are not given; a column or a file's own test rows need none."""
+    split = replace(split, seed=seed if split.seed is None else split.seed)
+    if split.column is not None:
+        return split
+    validation = DEFAULT_SHARE if split.validation is None else split.validation
+    test = DEFAULT_SHARE if split.test is None and not _own_test_rows(info) else split.test
+    return replace(split, validation=validation, test=test)
+
+
+def _own_test_rows(info: DatasetInfo) -> bool:
+    """Whether the test rows are the source's own (an IDX folder's), not a share of all rows."""
+    return (
+        info.images
+        and info.n_test > 0
+        and abs(info.n_test - DEFAULT_SHARE * info.n_rows) > 0.01 * info.n_rows
+    )
+
+
+def _objective(objective: ObjectiveSpec | None, task: Task) -> ObjectiveSpec:
+    objective = objective or ObjectiveSpec(metric=DEFAULT_METRIC[task])
+    if objective.metric not in _METRICS_OF[task]:
+        raise SpecError(
+            f"{objective.metric} is no metric of {task}; there are {', '.join(_METRICS_OF[task])}",
+            field="objective.metric",
+        )
+    return replace(objective, direction=objective.direction or METRICS[objective.metric])
+
+
+def _trials(spec: StudySpec) -> int:
+    if spec.sampler.name != "grid":
+        return DEFAULT_TRIALS if spec.trials is None else spec.trials
+    size = grid_size(spec.parameters)
+    if spec.trials is not None and spec.trials > size:
+        raise SpecError(
+            f"the grid has {size:,} points, so at most {size:,} trials; leave trials out for all of them",
+            field="trials",
+        )
+    return size if spec.trials is None else spec.trials
+
+
+def _check_losses(spec: StudySpec, info: DatasetInfo) -> None:
+    """Raises SpecError when a loss that a trial may have does not fit the task."""
+    loss = spec.parameters.parameters.get("loss")
+    if isinstance(loss, Fixed):
+        check_loss(str(loss.value), info.task, len(info.classes))
+    elif isinstance(loss, Choice):
+        for choice in loss.choices:
+            check_loss(str(choice), info.task, len(info.classes))

@@ -1,0 +1,64 @@
+"""What a study file may already say but this version does not do yet: refused in one sentence, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hpo.errors import NotYet, UnknownName, lookup
+from hpo.study import PrunerSpec, StopSpec, StudySpec
+
+SAMPLERS = ("random", "grid")
+SAMPLERS_LATER = ("coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
+PRUNERS = ("none",)
+PRUNERS_LATER = ("median", "halving", "hyperband", "population")
+TRAINERS = ("mlp",)
+TRAINERS_LATER = ("external",)
+
+
+class _Later(NamedTuple):
+    """A key whose machinery comes later: where, what it holds, what it holds when not used, what to do."""
+
+    field: str
+    value: Callable[[StudySpec], Any]
+    unused: Any
+    cure: str
+
+
+_KEYS = (
+    _Later("repeats", lambda s: s.repeats, 1, "write repeats: 1 or leave it out"),
+    _Later("data.split.folds", lambda s: s.data and s.data.split.folds, None, "give validation: 0.2 instead"),
+    _Later("stop", lambda s: s.stop or StopSpec(), StopSpec(), "leave it out"),
+    _Later("limits.wall_time", lambda s: s.limits.wall_time, None, "leave it out"),
+    _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),
+    _Later("limits.max_failed", lambda s: s.limits.max_failed, None, "leave it out"),
+    _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
+    _Later("enqueue", lambda s: s.enqueue, (), "leave it out"),
+    _Later("constraints", lambda s: dict(s.constraints), {}, "leave it out"),
+    _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
+    _Later("refit", lambda s: s.refit, False, "leave it out"),
+    _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
+    _Later("sampler.widen", lambda s: s.sampler.widen, False, "leave it out"),
+    _Later("sampler.options", lambda s: dict(s.sampler.options), {}, "leave it out"),
+    _Later("pruner", lambda s: s.pruner, PrunerSpec(), "leave it out"),
+)
+
+
+def refuse_later(spec: StudySpec) -> None:
+    """Raises NotYet for the first thing of a study that comes with a later version, UnknownName for no such name."""
+    _check_choice("trainer", spec.trainer, TRAINERS, TRAINERS_LATER, "trainer")
+    _check_choice("sampler.name", spec.sampler.name, SAMPLERS, SAMPLERS_LATER, "sampler")
+    _check_choice("pruner.name", spec.pruner.name, PRUNERS, PRUNERS_LATER, "pruner")
+    for key in _KEYS:
+        value = key.value(spec)
+        if value is not None and value != key.unused:
+            raise NotYet(f"comes with a later version; {key.cure}", field=key.field)
+
+
+def _check_choice(field: str, name: str, now: tuple[str, ...], later: tuple[str, ...], what: str) -> None:
+    if name in later:
+        raise NotYet(f"the {what} {name} comes with a later version; write {' or '.join(now)}", field=field)
+    try:
+        lookup(dict.fromkeys((*now, *later)), name, what)
+    except UnknownName as error:
+        raise UnknownName(error.detail, field=field) from None

@@ -1,0 +1,139 @@
+"""The verbs that move a study: pause, stop, cancel, resume, rm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hpo.dataset import DatasetInfo
+from hpo.errors import DataChanged, IllegalMove, StudyOwned
+from hpo.samplers.points import grid_size
+from hpo.service import specfile
+from hpo.states import FINAL, StudyState, Wanted, check_move
+from hpo.storage.base import Storage
+from hpo.study import Driver, Study, StudySpec
+
+DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
+
+# Whether a driver lives; None when it is on another host and nobody here can know.
+IsAlive = Callable[[Driver], bool | None]
+
+# What a wish makes of a study that nobody drives.
+_BECOMES: dict[Wanted, StudyState] = {
+    Wanted.PAUSE: StudyState.PAUSED,
+    Wanted.STOP: StudyState.COMPLETED,
+    Wanted.CANCEL: StudyState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a verb did: the study afterwards; asked is the living driver that was left word, if any."""
+
+    study: Study
+    asked: Driver | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumable:
+    """A study that may be driven again, and how: n_trials is its new total, dead its late driver."""
+
+    study: Study
+    spec: StudySpec
+    n_trials: int
+    dead: Driver | None = None
+
+
+def driver_of(study: Study, is_alive: IsAlive) -> tuple[Driver | None, Driver | None]:
+    """The living driver of a study and the dead one; at most one of them is there.
+
+    One on another host counts as living until its lease has run out.
+    """
+    if study.driver is None or study.state not in DRIVEN:
+        return None, None
+    alive = is_alive(study.driver)
+    if alive is None:
+        alive = (study.lease_left_s or 0.0) > 0.0
+    return (study.driver, None) if alive else (None, study.driver)
+
+
+def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: IsAlive) -> Changed:
+    """Pause, stop or cancel a study: by its driver if that lives, else here and now.
+
+    Asking for what is so already changes nothing. Raises StudyNotFound, IllegalMove.
+    """
+    study = storage.get_study(name)
+    target = _BECOMES[wanted]
+    if study.state is target or (wanted is Wanted.STOP and study.state is StudyState.STOPPING):
+        return Changed(study=study)
+    check_move(name, study.state, target)
+    living, dead = driver_of(study, is_alive)
+    if living is not None:
+        return Changed(study=storage.want(name, wanted), asked=living)
+    if study.state in DRIVEN:
+        claim = storage.claim_study(name, me, dead=dead)
+        return Changed(study=storage.release(claim, target, reason=wanted.value))
+    return Changed(study=storage.move_study(name, target, reason=wanted.value))
+
+
+def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAlive) -> Resumable:
+    """Look whether a study may be resumed, and change nothing.
+
+    trials: its new total. Raises StudyNotFound; StudyOwned with the living driver's name; IllegalMove
+    for a CANCELLED study, or a COMPLETED one that has no trials left.
+    """
+    study = storage.get_study(name)
+    living, dead = driver_of(study, is_alive)
+    if living is not None:
+        raise StudyOwned(f"{living} is running study {name!r}; `hpo watch {name}` follows it")
+    if study.state not in DRIVEN and study.state is not StudyState.QUEUED:
+        check_move(name, study.state, StudyState.QUEUED)
+    spec = specfile.from_json(study.spec)
+    n_trials = study.n_trials if trials is None else _raised(study, spec, trials)
+    if study.state is StudyState.COMPLETED and study.n_finished >= n_trials:
+        raise IllegalMove(
+            f"study {name!r} is COMPLETED with all of its {n_trials} trials; "
+            f"`hpo resume {name} --trials N` raises the total"
+        )
+    return Resumable(study=study, spec=replace(spec, trials=n_trials), n_trials=n_trials, dead=dead)
+
+
+def _raised(study: Study, spec: StudySpec, trials: int) -> int:
+    if trials < study.n_trials:
+        raise IllegalMove(
+            f"the total of trials only goes up: study {study.name!r} has {study.n_trials}", field="trials"
+        )
+    if spec.sampler.name == "grid" and trials > (size := grid_size(spec.parameters)):
+        raise IllegalMove(f"the grid of study {study.name!r} has {size} points and no more", field="trials")
+    return trials
+
+
+def check_data(study: Study, info: DatasetInfo) -> None:
+    """Raises DataChanged unless the data are those the study began with."""
+    before = str(study.data.get("sha256", ""))
+    if before != info.sha256:
+        raise DataChanged(
+            f"{info.source} is not the data study {study.name!r} began with "
+            f"(SHA-256 {before[:12]}…, now {info.sha256[:12]}…); put it back, or start a new study"
+        )
+
+
+def reopen(storage: Storage, found: Resumable) -> Study:
+    """Bring a resumable study to where a driver may claim it. Raises StudyNotFound, IllegalMove."""
+    study = found.study
+    if found.n_trials > study.n_trials:
+        study = storage.set_trials(study.name, found.n_trials)
+    if study.state in (StudyState.PAUSED, *FINAL):
+        study = storage.move_study(study.name, StudyState.QUEUED)
+    return study
+
+
+def remove(storage: Storage, name: str, *, me: Driver, is_alive: IsAlive) -> None:
+    """Remove a study with its trials. Raises StudyNotFound; StudyOwned while somebody drives it."""
+    study = storage.get_study(name)
+    living, dead = driver_of(study, is_alive)
+    if living is not None:
+        raise StudyOwned(f"{living} is running study {name!r}; `hpo cancel {name}` first")
+    if dead is not None:
+        storage.release(storage.claim_study(name, me, dead=dead), StudyState.CANCELLED)
+    storage.delete_study(name)

@@ -1,0 +1,109 @@
+"""Records of the vocabulary as JSON types: times in UTC with Z, NaN and infinities null."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from hpo.dataset import DatasetInfo
+from hpo.study import Study
+from hpo.trial import Trial
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON types.
+
+    >>> plain({"a": (1, float("nan")), "b": datetime(2026, 1, 2, 3, 4, 5)})
+    {'a': [1, None], 'b': '2026-01-02T03:04:05Z'}
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(entry) for entry in value]
+    return value
+
+
+def time_text(moment: datetime) -> str:
+    """A time as ISO 8601 in UTC with Z; one without a zone is UTC already.
+
+    >>> time_text(datetime(2026, 1, 2, 3, 4, 5, 600000))
+    '2026-01-02T03:04:05.600000Z'
+    """
+    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat()}Z"
+
+
+def trial_record(trial: Trial) -> dict[str, Any]:
+    """A trial as `hpo trials -f json` and exports show it."""
+    return {
+        "number": trial.number,
+        "state": trial.state.value,
+        "reason": trial.reason,
+        "value": plain(trial.value),
+        "stderr": plain(trial.stderr),
+        "params": plain(trial.params),
+        "epochs": trial.epochs,
+        "best_epoch": trial.best_epoch,
+        "retry_of": trial.retry_of,
+        "started_at": plain(trial.started_at),
+        "finished_at": plain(trial.finished_at),
+    }
+
+
+def counts_record(study: Study) -> dict[str, int]:
+    """How many trials there are by state, without the states that no trial is in."""
+    return {state.value: n for state, n in study.counts.items() if n}
+
+
+def study_summary(study: Study, *, best: Trial | None) -> dict[str, Any]:
+    """A study in one line, as `hpo ls -f json` lists it."""
+    return {
+        "name": study.name,
+        "state": study.state.value,
+        "reason": study.reason,
+        "n_trials": study.n_trials,
+        "n_finished": study.n_finished,
+        "states": counts_record(study),
+        "metric": study.metric,
+        "value": None if best is None else plain(best.value),
+        "labels": dict(study.labels),
+        "created_at": plain(study.created_at),
+        "finished_at": plain(study.finished_at),
+        "seconds": plain(study.seconds),
+    }
+
+
+def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
+    """All there is to say of a study, as `hpo show -f json` prints it."""
+    driver = study.driver
+    return study_summary(study, best=best) | {
+        "wanted": study.wanted.value or None,
+        "direction": study.direction.value,
+        "best_number": None if best is None else best.number,
+        "test": plain(study.test),
+        "owner": study.owner,
+        "priority": study.priority,
+        "driver": None if driver is None else {"host": driver.host, "pid": driver.pid},
+        "lease_left_s": plain(study.lease_left_s),
+        "started_at": plain(study.started_at),
+        "folder": study.folder,
+        "data": plain(study.data),
+        "spec": plain(study.spec),
+        "versions": dict(study.versions),
+    }
+
+
+def info_record(info: DatasetInfo) -> dict[str, Any]:
+    """What is known of a data set, as the database keeps it with a study."""
+    record: dict[str, Any] = plain(asdict(info))
+    return record

@@ -1,0 +1,144 @@
+"""What came out of a study: its best trial, its trials, itself; and which studies there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hpo.errors import SpecError, StudyFailed, TrialNotFound, UnknownName, suggest
+from hpo.service import records, specfile
+from hpo.space import Params, SearchSpace, Value
+from hpo.states import FINAL, StudyState, TrialState
+from hpo.storage.base import Storage, TrialQuery
+from hpo.study import Study
+from hpo.trial import Trial
+
+SORTS = ("number", "-number", "value", "-value")
+PAGE = 1_000
+MAX_LIMIT = 10_000_000
+
+
+def best(storage: Storage, name: str, *, top: int = 1) -> list[dict[str, Any]]:
+    """The best trials of a study, the best first, each as `hpo best -f json` shows it.
+
+    Raises StudyNotFound; StudyFailed when the study ended without a value, TrialNotFound when there
+    is none yet.
+    """
+    if top < 1:
+        raise SpecError(f"must be >= 1, got {top}", field="top")
+    study = storage.get_study(name)
+    found = storage.best_trials(name, top)
+    if not found:
+        raise _no_value(study)
+    space = specfile.from_json(study.spec).parameters
+    return [_best_record(study, trial, space) for trial in found]
+
+
+def _no_value(study: Study) -> StudyFailed | TrialNotFound:
+    states = ", ".join(f"{n} {state}" for state, n in records.counts_record(study).items()) or "no trials"
+    if study.state in FINAL:
+        return StudyFailed(
+            f"study {study.name!r} is {study.state} and no trial has a value ({states}); "
+            f"`hpo trials {study.name}` gives each one's reason"
+        )
+    return TrialNotFound(f"study {study.name!r} has no finished trial with a value yet ({states})")
+
+
+def _best_record(study: Study, trial: Trial, space: SearchSpace) -> dict[str, Any]:
+    test = None
+    if study.test is not None and study.test.get("number") == trial.number:
+        test = {key: score for key, score in study.test.items() if key != "number"}
+    return {
+        "study": study.name,
+        "number": trial.number,
+        "value": records.plain(trial.value),
+        "metric": study.metric,
+        "params": records.plain(trial.params),
+        "fixed": records.plain(fixed_of(space, trial.params)),
+        "test": records.plain(test),
+        "n_trials": study.n_trials,
+        "states": records.counts_record(study),
+        "seconds": records.plain(study.seconds),
+    }
+
+
+def fixed_of(space: SearchSpace, params: Params) -> dict[str, Value]:
+    """The fixed values that count for a trial: those whose condition its values meet."""
+    known = {**space.fixed, **params}
+    return {name: value for name, value in space.fixed.items() if space.is_active(name, known)}
+
+
+def query_of(*, sort: str, states: Sequence[str], limit: int | None) -> TrialQuery:
+    """A question for trials from a user's words. Raises SpecError, UnknownName."""
+    if sort not in SORTS:
+        raise UnknownName(f"must be one of {', '.join(SORTS)}, got {sort!r}", field="sort")
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise SpecError(f"must be between 1 and {MAX_LIMIT}, got {limit}", field="limit")
+    return TrialQuery(states=tuple(_trial_state(word) for word in states), sort=sort, limit=limit)
+
+
+def _trial_state(word: str) -> TrialState:
+    names = [state.value for state in TrialState]
+    if word.upper() not in names:
+        hint = suggest(word.upper(), names) or f"; there are {', '.join(names)}"
+        raise UnknownName(f"no trial state is called {word!r}{hint}", field="state")
+    return TrialState(word.upper())
+
+
+def trials(
+    storage: Storage,
+    name: str,
+    *,
+    sort: str = "number",
+    states: Sequence[str] = (),
+    limit: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Trials of a study as `hpo trials -f json` shows them, read page by page.
+
+    sort: number, value, or either with `-`, without a value last. Raises StudyNotFound, SpecError.
+    """
+    query = query_of(sort=sort, states=states, limit=limit)
+    storage.get_study(name)  # so that an unknown name is told before the first page
+    return (records.trial_record(trial) for trial in _pages(storage, name, query))
+
+
+def _pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
+    """All trials of a query, a page at a time."""
+    left, offset = query.limit, 0
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        page = storage.trials(
+            name, TrialQuery(states=query.states, sort=query.sort, limit=size, offset=offset)
+        )
+        yield from page
+        if len(page) < size:
+            return
+        offset += size
+        left = None if left is None else left - size
+
+
+def show(storage: Storage, name: str) -> dict[str, Any]:
+    """All there is to say of a study. Raises StudyNotFound."""
+    study = storage.get_study(name)
+    found = storage.best_trials(name, 1)
+    return records.study_record(study, best=found[0] if found else None)
+
+
+def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest studies, one line each. Raises UnknownName for a state that is none."""
+    if limit < 1:
+        raise SpecError(f"must be >= 1, got {limit}", field="limit")
+    wanted = None if state is None else _study_state(state)
+    lines = []
+    for study in storage.list_studies(state=wanted)[:limit]:
+        found = storage.best_trials(study.name, 1)
+        lines.append(records.study_summary(study, best=found[0] if found else None))
+    return lines
+
+
+def _study_state(word: str) -> StudyState:
+    names = [state.value for state in StudyState]
+    if word.upper() not in names:
+        hint = suggest(word.upper(), names) or f"; there are {', '.join(names)}"
+        raise UnknownName(f"no study state is called {word!r}{hint}", field="state")
+    return StudyState(word.upper())

@@ -1,0 +1,192 @@
+"""From a study file or a few options to a study in the database."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from hpo import __version__
+from hpo.dataset import DatasetInfo
+from hpo.errors import SpecError, StudyExists
+from hpo.service import records, specfile
+from hpo.service.shorthand import parse_override
+from hpo.space import Choice, Fixed
+from hpo.storage.base import Storage
+from hpo.study import METRICS, Direction, NewStudy, ObjectiveSpec, Study, StudySpec
+
+MAX_STEM = 57  # leaves room in a name of 64 for a counter
+_TRIES = 100
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+_ENDINGS = (".gz", ".yaml", ".yml", ".json", ".csv", ".tsv", ".parquet", ".npz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A study as the user wrote it, before anybody looked at its data.
+
+    folder: where a relative path of the study file begins; stem: what a nameless study is called
+    """
+
+    spec: StudySpec
+    folder: Path
+    stem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of `hpo run --data`; None means not given."""
+
+    data: str | None = None
+    target: str | None = None
+    space: str | None = None
+    sampler: str | None = None
+    trials: int | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    name: str | None = None
+    settings: Mapping[str, Any] | None = None  # of --set: KEY.KEY -> VALUE
+
+    def overrides(self) -> dict[str, Any]:
+        """The same as keys of a study file, with dots."""
+        given = {
+            "data.source": self.data,
+            "data.target": self.target,
+            "parameters": self.space,
+            "sampler.name": self.sampler,
+            "trials": self.trials,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "name": self.name,
+        }
+        return {key: value for key, value in given.items() if value is not None} | dict(self.settings or {})
+
+
+def parse_settings(words: Sequence[str]) -> dict[str, Any]:
+    """The KEY=VALUE words of --set; a later one goes before an earlier. Raises SpecError."""
+    return dict(parse_override(word) for word in words)
+
+
+def draft_of_file(path: Path, options: Options = Options()) -> Draft:
+    """The study of a file, with options that go before what it says. Raises SpecError."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise SpecError(
+            f"no study file is called {str(path)!r}; to search on a data set, say `hpo run --data {path}`"
+        ) from None
+    except OSError as error:
+        raise SpecError(f"the study file {str(path)!r} cannot be read: {error.strerror}") from None
+    spec = specfile.parse(text, overrides=options.overrides())
+    return Draft(spec=spec, folder=path.absolute().parent, stem=stem_of(path.name))
+
+
+def draft_of_options(options: Options, folder: Path) -> Draft:
+    """The study that `hpo run --data` asks for; paths begin at the folder. Raises SpecError."""
+    if options.data is None:
+        raise SpecError("give a study file, or a data set with --data (`hpo data ls` shows those there are)")
+    overrides = {"parameters": "mlp-default"} | options.overrides()
+    spec = specfile.parse(json.dumps({"data": {"source": options.data}}), overrides=overrides)
+    return Draft(spec=spec, folder=folder.absolute(), stem=stem_of(Path(options.data).name))
+
+
+def stem_of(file_name: str) -> str:
+    """What a study is called after its file or data set.
+
+    >>> stem_of("Wine quality (red).csv.gz"), stem_of("---")
+    ('Wine-quality-red', 'study')
+    """
+    stem, before = file_name, ""
+    while stem != before:
+        before = stem
+        for ending in _ENDINGS:
+            stem = stem.removesuffix(ending)
+    return _UNFIT.sub("-", stem).strip("-._")[:MAX_STEM] or "study"
+
+
+def scalings_of(spec: StudySpec) -> tuple[str | None, ...]:
+    """The input scalings that the study's trials may ask for; None is the data's own default."""
+    parameter = spec.parameters.parameters.get("scaling")
+    if isinstance(parameter, Fixed):
+        return (str(parameter.value),)
+    if isinstance(parameter, Choice):
+        named = tuple(str(choice) for choice in parameter.choices)
+        return named if not parameter.when else (*named, None)
+    return (None,)
+
+
+def create(storage: Storage, draft: Draft, info: DatasetInfo) -> tuple[Study, StudySpec]:
+    """Complete a draft for its data and put it into the database, QUEUED.
+
+    A study without a name gets one that is free. Raises SpecError, and StudyExists for a name that
+    was given and is taken.
+    """
+    spec = specfile.complete(draft.spec, info)
+    if spec.name is not None:
+        return storage.create_study(_new(spec, spec.name, draft, info)), spec
+    name = draft.stem
+    for _ in range(_TRIES):
+        named = replace(spec, name=name)
+        try:
+            return storage.create_study(_new(named, name, draft, info)), named
+        except StudyExists:  # or another process was quicker: look again
+            name = _free_name(storage, draft.stem)
+    raise StudyExists(f"no free name was found after {draft.stem!r}; give one with --name")
+
+
+def _free_name(storage: Storage, stem: str) -> str:
+    """The stem with the first counter above all there are.
+
+    The highest rather than the first gap: the name of a study that was removed does not come back.
+    """
+    counter = re.compile(re.escape(stem) + r"-([1-9][0-9]{0,5})")
+    matches = (counter.fullmatch(study.name) for study in storage.list_studies())
+    return f"{stem}-{max((int(m[1]) for m in matches if m), default=1) + 1}"
+
+
+def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo) -> NewStudy:
+    objective = spec.objective or ObjectiveSpec(metric="accuracy")
+    return NewStudy(
+        name=name,
+        direction=objective.direction or METRICS.get(objective.metric, Direction.MINIMIZE),
+        metric=objective.metric,
+        n_trials=spec.trials or 0,
+        spec=specfile.to_json(spec),
+        data=records.info_record(info),
+        folder=str(draft.folder),
+        priority=spec.priority,
+        labels=dict(spec.labels),
+        versions=versions(),
+    )
+
+
+def sentence(spec: StudySpec) -> str:
+    """What a completed study will do, in one sentence.
+
+    >>> from hpo.space import SearchSpace
+    >>> sentence(StudySpec(parameters=SearchSpace({}), trials=64, epochs=30))
+    '64 random trials of at most 30 epochs'
+    """
+    trials = "1 trial" if spec.trials == 1 else f"{spec.trials} {spec.sampler.name} trials"
+    text = f"{trials} of at most {spec.epochs} epochs"
+    if spec.objective is not None:
+        text += f", {spec.objective.direction or ''} {spec.objective.metric}".replace("  ", " ")
+    if spec.parameters.searched:
+        text += f" over {', '.join(spec.parameters.searched)}"
+    return text
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on, without importing what they are of."""
+    found = {"hpo": __version__, "python": python_version()}
+    for package in ("torch", "optuna", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,79 @@
+"""Driving a study: a claim is taken, renewed, checked before every write, and given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
+
+from hpo.errors import LeaseLost
+from hpo.states import CohortState, StudyState, Wanted, check_move
+from hpo.storage import studies as study_rows
+from hpo.storage.base import LEASE_S, Claim
+from hpo.storage.engine import utc
+from hpo.storage.records import driver_columns, seconds_spent, study_of
+from hpo.storage.rules import state_once_claimed
+from hpo.storage.tables import cohorts, studies
+from hpo.study import Driver, Study
+
+
+def claim(connection: Connection, name: str, driver: Driver, dead: Driver | None, lease_s: float) -> Claim:
+    """Take a study. Raises StudyNotFound, StudyOwned, IllegalMove."""
+    row = study_rows.find(connection, name, lock=True)
+    state = state_once_claimed(study_of(row), dead)
+    study_rows.change(
+        connection,
+        row.study_id,
+        state=state,
+        reason=None,
+        attempt=row.attempt + 1,
+        seconds=seconds_spent(row),
+        running_since=row.now,
+        started_at=row.started_at or utc(row.now),
+        finished_at=None,
+        **driver_columns(driver, row.now + lease_s),
+    )
+    return Claim(study=row.study_id, name=row.study_name, driver=driver, attempt=row.attempt + 1)
+
+
+def fence(connection: Connection, held: Claim) -> Row[Any]:
+    """The claimed study's row, locked, its lease good for a while. Raises LeaseLost when the claim is void."""
+    wanted = study_rows.query().where(studies.c.study_id == held.study).with_for_update(of=studies)
+    row = connection.execute(wanted).one_or_none()
+    if row is None or row.attempt != held.attempt or row.driver_token != held.driver.token:
+        raise LeaseLost(f"study {held.name!r} is no longer driven by {held.driver}")
+    if row.lease_until < row.now + LEASE_S - 1.0:
+        study_rows.change(connection, held.study, lease_until=row.now + LEASE_S)
+    return row
+
+
+def renew(connection: Connection, held: Claim, lease_s: float) -> Wanted:
+    """Keep the claim and its RUNNING cohorts'. Raises LeaseLost."""
+    row = fence(connection, held)
+    until = row.now + lease_s
+    # Time is booked at each renewal, so that a crash loses none that was spent.
+    spent = row.seconds + (row.now - row.running_since)
+    study_rows.change(connection, held.study, lease_until=until, seconds=spent, running_since=row.now)
+    connection.execute(
+        update(cohorts)
+        .where(cohorts.c.study_id == held.study, cohorts.c.state == CohortState.RUNNING)
+        .where(cohorts.c.driver_token == held.driver.token)
+        .values(lease_until=until)
+    )
+    return Wanted(row.wanted)
+
+
+def release(connection: Connection, held: Claim, state: StudyState, reason: str | None) -> Study:
+    """End driving. Raises LeaseLost, IllegalMove."""
+    row = fence(connection, held)
+    check_move(held.name, StudyState(row.state), state)
+    study_rows.leave(connection, row, state, reason)
+    return study_rows.reread(connection, held.study)
+
+
+def move(connection: Connection, held: Claim, state: StudyState) -> Study:
+    """Move a study and go on driving it. Raises LeaseLost, IllegalMove."""
+    row = fence(connection, held)
+    check_move(held.name, StudyState(row.state), state)
+    study_rows.change(connection, held.study, state=state)
+    return study_rows.reread(connection, held.study)

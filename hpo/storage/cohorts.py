@@ -1,0 +1,97 @@
+"""Cohorts in the database: made with their trials, started under a new attempt, fenced, done."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from hpo.cohort import Cohort, CohortPlan
+from hpo.errors import LeaseLost
+from hpo.states import CohortState
+from hpo.storage.base import LEASE_S, Claim
+from hpo.storage.bulk import BulkInsert
+from hpo.storage.claims import fence
+from hpo.storage.records import cohort_of, driver_columns
+from hpo.storage.tables import cohorts, lanes
+
+_INSERT_LANES = BulkInsert(lanes, ("cohort", "place", "number", "repeat", "fold"))
+
+
+def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list[Cohort]:
+    """Insert cohorts, READY, and their lanes: those of one trial together, trials by number."""
+    made: list[Cohort] = []
+    rows: list[tuple[int, ...]] = []
+    for plan in plans:
+        columns = {"state": CohortState.READY, "attempt": 0, "epoch": 0}
+        shape = {"repeats": plan.repeats, "folds": plan.folds}
+        result = connection.execute(insert(cohorts).values(study_id=study, **columns, **shape))
+        id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
+        places = product(plan.numbers, range(plan.repeats), range(plan.folds))
+        rows += [(id_, place, number, repeat, fold) for place, (number, repeat, fold) in enumerate(places)]
+        made.append(
+            Cohort(
+                id=id_,
+                study=study,
+                state=CohortState.READY,
+                attempt=0,
+                epoch=0,
+                driver=None,
+                numbers=plan.numbers,
+                **shape,
+            )
+        )
+    _INSERT_LANES(connection, rows)
+    return made
+
+
+def not_done(connection: Connection, study: int) -> list[Cohort]:
+    """The cohorts of a study that are not DONE, by id."""
+    wanted = cohorts.c.study_id == study, cohorts.c.state != CohortState.DONE
+    found = connection.execute(select(cohorts).where(*wanted).order_by(cohorts.c.id)).all()
+    numbers: dict[int, dict[int, None]] = defaultdict(dict)
+    of_lanes = select(lanes.c.cohort, lanes.c.number).join(cohorts, cohorts.c.id == lanes.c.cohort)
+    for cohort, number in connection.execute(of_lanes.where(*wanted).order_by(lanes.c.cohort, lanes.c.place)):
+        numbers[cohort].setdefault(number)
+    return [cohort_of(row, tuple(numbers[row.id])) for row in found]
+
+
+def start(connection: Connection, held: Claim, cohort: int) -> Cohort:
+    """To RUNNING under the next attempt. Raises LeaseLost, also when the cohort is DONE."""
+    now = fence(connection, held).now
+    row = _locked(connection, held, cohort)
+    if row is None or row.state == CohortState.DONE:
+        raise LeaseLost(f"cohort {cohort} of study {held.name!r} is done")
+    connection.execute(
+        update(cohorts)
+        .where(cohorts.c.id == cohort)
+        .values(
+            state=CohortState.RUNNING,
+            attempt=row.attempt + 1,
+            **driver_columns(held.driver, now + LEASE_S),
+        )
+    )
+    of_lanes = select(lanes.c.number).where(lanes.c.cohort == cohort).order_by(lanes.c.place)
+    numbers = tuple(dict.fromkeys(connection.execute(of_lanes).scalars()))
+    fresh = connection.execute(select(cohorts).where(cohorts.c.id == cohort)).one()
+    return cohort_of(fresh, numbers)
+
+
+def check(connection: Connection, held: Claim, cohort: int, attempt: int) -> None:
+    """Raises LeaseLost unless that attempt of the cohort is the one that runs."""
+    row = _locked(connection, held, cohort)
+    if row is None or row.attempt != attempt or row.state != CohortState.RUNNING:
+        raise LeaseLost(f"attempt {attempt} at cohort {cohort} of study {held.name!r} is void")
+
+
+def change(connection: Connection, cohort: int, **columns: Any) -> None:
+    """Set columns of a cohort."""
+    connection.execute(update(cohorts).where(cohorts.c.id == cohort).values(**columns))
+
+
+def _locked(connection: Connection, held: Claim, cohort: int) -> Row[Any] | None:
+    wanted = select(cohorts).where(cohorts.c.id == cohort, cohorts.c.study_id == held.study)
+    return connection.execute(wanted.with_for_update()).one_or_none()

@@ -1,0 +1,219 @@
+"""The database as a Storage: each method one transaction around functions of the module that knows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from hpo.cohort import Cohort, CohortPlan
+from hpo.errors import DatasetNotFound, StudyExists
+from hpo.space import SearchSpace
+from hpo.states import StudyState, Wanted
+from hpo.storage import blobs, claims, cohorts, datasets, models, reading, studies, trials
+from hpo.storage.base import LEASE_S, Claim, StoredDataset, StoredModel, TrialQuery
+from hpo.storage.engine import Transactions
+from hpo.storage.records import study_of
+from hpo.storage.tables import CHUNK_BYTES
+from hpo.study import Driver, NewStudy, Study
+from hpo.trial import Curve, Trial, TrialPlan, TrialResult
+
+_SPOOL_BYTES = 8 << 20
+
+
+class Database:
+    """A Storage in SQLite or PostgreSQL; what each method does and raises stands in `base.Storage`."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._db = transactions
+
+    # Studies
+
+    def create_study(self, new: NewStudy) -> Study:
+        """A new study, QUEUED."""
+        try:
+            with self._db.write() as connection:
+                return studies.create(connection, new)
+        except IntegrityError as error:  # two at the same moment, on PostgreSQL
+            raise StudyExists(f"a study called {new.name!r} exists already; choose another name") from error
+
+    def get_study(self, name: str) -> Study:
+        """The study of that name."""
+        with self._db.read() as connection:
+            return study_of(studies.find(connection, name))
+
+    def list_studies(
+        self, *, state: StudyState | None = None, label: tuple[str, str] | None = None
+    ) -> list[Study]:
+        """All studies, the newest first."""
+        with self._db.read() as connection:
+            return studies.list_all(connection, state, label)
+
+    def want(self, name: str, wanted: Wanted) -> Study:
+        """Leave word for the study's driver."""
+        with self._db.write() as connection:
+            return studies.want(connection, name, wanted)
+
+    def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
+        """Move a study that nobody drives."""
+        with self._db.write() as connection:
+            return studies.move(connection, name, state, reason)
+
+    def set_trials(self, name: str, n_trials: int) -> Study:
+        """Raise the total of trials."""
+        with self._db.write() as connection:
+            return studies.set_trials(connection, name, n_trials)
+
+    def delete_study(self, name: str) -> None:
+        """Remove a study with all that is its own."""
+        with self._db.write() as connection:
+            studies.remove(connection, name)
+
+    # Driving a study
+
+    def claim_study(
+        self, name: str, driver: Driver, *, dead: Driver | None = None, lease_s: float = LEASE_S
+    ) -> Claim:
+        """Take a study to RUNNING."""
+        with self._db.write() as connection:
+            return claims.claim(connection, name, driver, dead, lease_s)
+
+    def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
+        """Keep the claim; what is wanted."""
+        with self._db.write() as connection:
+            return claims.renew(connection, claim, lease_s)
+
+    def release(self, claim: Claim, state: StudyState, *, reason: str | None = None) -> Study:
+        """End driving."""
+        with self._db.write() as connection:
+            return claims.release(connection, claim, state, reason)
+
+    def move_claimed(self, claim: Claim, state: StudyState) -> Study:
+        """Move a driven study."""
+        with self._db.write() as connection:
+            return claims.move(connection, claim, state)
+
+    # Trials and cohorts of a driven study
+
+    def plan_trials(
+        self,
+        claim: Claim,
+        space: SearchSpace,
+        plans: Sequence[TrialPlan],
+        cohorts: Sequence[CohortPlan],
+    ) -> list[Cohort]:
+        """Insert trials, RUNNING, and their cohorts, READY."""
+        with self._db.write() as connection:
+            return trials.plan(connection, claim, space, plans, cohorts)
+
+    def open_cohorts(self, name: str) -> list[Cohort]:
+        """The cohorts that are not DONE, by id."""
+        with self._db.read() as connection:
+            return cohorts.not_done(connection, studies.study_id(connection, name))
+
+    def unfinished(self, name: str) -> list[Trial]:
+        """The RUNNING trials by number."""
+        with self._db.read() as connection:
+            return reading.running(connection, name)
+
+    def start_cohort(self, claim: Claim, cohort: int) -> Cohort:
+        """To RUNNING with attempt + 1."""
+        with self._db.write() as connection:
+            return cohorts.start(connection, claim, cohort)
+
+    def record_epochs(
+        self, claim: Claim, cohort: int, attempt: int, epoch: int, steps: Mapping[int, Mapping[int, float]]
+    ) -> None:
+        """How far a cohort is, and steps of its trials."""
+        with self._db.write() as connection:
+            trials.record(connection, claim, cohort, attempt, epoch, steps)
+
+    def finish_trials(
+        self, claim: Claim, cohort: int, attempt: int, results: Sequence[TrialResult], *, done: bool = False
+    ) -> list[int]:
+        """RUNNING trials to their final state."""
+        with self._db.write() as connection:
+            return trials.finish(connection, claim, cohort, attempt, results, done)
+
+    def save_model(self, claim: Claim, model: StoredModel) -> None:
+        """Keep a model in place of an earlier one."""
+        with self._db.write() as connection:
+            models.save(connection, claim, model)
+
+    def save_test(self, claim: Claim, number: int, scores: Mapping[str, float]) -> None:
+        """The test score of the chosen trial."""
+        with self._db.write() as connection:
+            models.save_test(connection, claim, number, scores)
+
+    # Reading
+
+    def trials(self, name: str, query: TrialQuery = TrialQuery()) -> list[Trial]:  # noqa: B008 - frozen
+        """Trials of a study."""
+        with self._db.read() as connection:
+            return reading.page(connection, name, query)
+
+    def get_trial(self, name: str, number: int) -> Trial:
+        """One trial."""
+        with self._db.read() as connection:
+            return reading.one(connection, name, number)
+
+    def best_trials(self, name: str, n: int = 1) -> list[Trial]:
+        """The best COMPLETE trials."""
+        with self._db.read() as connection:
+            return reading.best(connection, name, n)
+
+    def curve(self, name: str, number: int) -> Curve | None:
+        """The curve of a finished trial."""
+        with self._db.read() as connection:
+            return reading.curve(connection, name, number)
+
+    def model(self, name: str) -> StoredModel | None:
+        """The kept model."""
+        with self._db.read() as connection:
+            return models.load(connection, name)
+
+    # Data sets
+
+    def add_dataset(self, name: str, chunks: Iterable[bytes], info: Mapping[str, Any]) -> StoredDataset:
+        """Keep bytes, by SHA-256."""
+        # Spooled first: a slow upload must not hold SQLite's only write lock.
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
+            sha256, n_bytes = datasets.spool(chunks, file)
+            with self._db.write() as connection:
+                return datasets.add(connection, name, file, sha256, n_bytes, info)
+
+    def list_datasets(self) -> list[StoredDataset]:
+        """All uploaded data sets, by name."""
+        with self._db.read() as connection:
+            return datasets.list_all(connection)
+
+    def get_dataset(self, key: str) -> StoredDataset:
+        """By id or name."""
+        with self._db.read() as connection:
+            return datasets.get(connection, key)
+
+    def read_dataset(self, key: str) -> Iterator[bytes]:
+        """Its bytes in chunks of at most 1 MiB."""
+        with self._db.read() as connection:
+            blob, kept = datasets.blob_of(connection, key), datasets.get(connection, key)
+        return self._pieces(blob, kept)
+
+    def _pieces(self, blob: int, kept: StoredDataset) -> Iterator[bytes]:
+        """A transaction per chunk: a slow reader keeps none open."""
+        for place in range(-(-kept.n_bytes // CHUNK_BYTES)):
+            with self._db.read() as connection:
+                data = blobs.piece(connection, blob, place)
+            if data is None:
+                raise DatasetNotFound(f"data set {kept.name!r} was removed while it was read")
+            yield data
+
+    def delete_dataset(self, key: str) -> None:
+        """Remove it."""
+        with self._db.write() as connection:
+            datasets.remove(connection, key)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._db.close()

@@ -1,0 +1,165 @@
+"""Connections and transactions: SQLite's settings, the database's clock, and errors in one sentence."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, Float, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.functions import FunctionElement
+
+from hpo.errors import HpoError, StorageFull, StorageUnavailable
+
+BUSY_TIMEOUT_S = 30.0
+_WRITE = "hpo_write"
+
+
+class database_now(FunctionElement[float]):  # noqa: N801 - reads like a function in a query
+    """Seconds since 1970 by the database's clock: the only clock that all processes share."""
+
+    type = Float(53)
+    inherit_cache = True
+    name = "database_now"
+
+
+@compiles(database_now, "sqlite")
+def _now_on_sqlite(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(database_now, "postgresql")
+def _now_on_postgresql(*_: Any, **__: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+
+
+def utc(seconds: float) -> datetime:
+    """Seconds since 1970 as the tables keep a time: UTC without a zone."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def aware(time: datetime | None) -> datetime | None:
+    """A time of the tables with its zone."""
+    return None if time is None else time.replace(tzinfo=UTC)
+
+
+class Transactions:
+    """Hands out connections inside a transaction of their own, and turns driver errors into ours."""
+
+    def __init__(self, engine: Engine, place: str, file: Path | None = None) -> None:
+        self.engine = engine
+        self.place = place
+        self._file = file
+        self._writer = engine.execution_options(**{_WRITE: True})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One snapshot. Raises StorageUnavailable."""
+        with self._errors(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """All or nothing; on SQLite no other writer runs meanwhile. Raises StorageUnavailable, StorageFull."""
+        with self._errors(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        # SQLite goes on writing into a file that was deleted: nobody would ever see those rows.
+        if self._file is not None and not self._file.exists():
+            raise StorageUnavailable(f"the database {self.place} is gone")
+        try:
+            yield
+        except (IntegrityError, ProgrammingError, DataError):
+            raise  # a clash that the caller knows about, or a mistake of ours: not the database's fault
+        except (DBAPIError, PoolTimeout) as error:
+            raise translated(error, self.place) from error
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+# (words of the driver, class, sentence): the first whose words occur in the error counts.
+_MEANINGS: tuple[tuple[str, type[HpoError], str], ...] = (
+    (
+        "database or disk is full",
+        StorageFull,
+        "the disk of the database {place} is full; free some space, then `hpo resume` the study",
+    ),
+    (
+        "no space left on device",
+        StorageFull,
+        "the disk of the database {place} is full; free some space, then `hpo resume` the study",
+    ),
+    (
+        "is locked",
+        StorageUnavailable,
+        "the database {place} is locked by another process; nothing is lost, try again",
+    ),
+    ("unable to open", StorageUnavailable, "the database {place} cannot be opened"),
+    ("disk i/o error", StorageUnavailable, "the disk of the database {place} reports an input/output error"),
+    ("readonly", StorageUnavailable, "the database {place} cannot be written to: it is read-only"),
+    ("not a database", StorageUnavailable, "{place} is not a database; name another file in HPO_STORAGE"),
+    ("malformed", StorageUnavailable, "the database {place} is damaged; restore it from a backup"),
+    ("no such table", StorageUnavailable, "the database {place} has lost its tables"),
+)
+
+
+def translated(error: Exception, place: str) -> HpoError:
+    """One sentence of ours for what a driver said."""
+    cause = getattr(error, "orig", None) or error
+    words = " ".join(str(cause).split())
+    for sign, kind, sentence in _MEANINGS:
+        if sign in words.lower():
+            return kind(sentence.format(place=place))
+    return StorageUnavailable(f"the database {place} cannot be used now: {words}")
+
+
+def sqlite_engine(file: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+    """An engine for a SQLite file that exists: WAL, waits for locks, writers one after another."""
+
+    def connect() -> sqlite3.Connection:
+        # mode=rw: a file that has been removed is an error, not a new, empty database.
+        return sqlite3.connect(
+            f"file:{quote(str(file))}?mode=rw",
+            uri=True,
+            timeout=busy_timeout_s,
+            check_same_thread=False,
+            isolation_level=None,  # transactions begin where we say so, below
+        )
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=5, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        for setting in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer cannot wait for a lock: SQLite refuses it at once.
+        writes = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def server_engine(url: URL) -> Engine:
+    """An engine for a database server. Raises StorageUnavailable when its driver is not installed."""
+    try:
+        return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
+    except ImportError as error:
+        raise StorageUnavailable(
+            f"the driver of {url.get_backend_name()} is not installed: pip install 'hpo[postgres]'"
+        ) from error

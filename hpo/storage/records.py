@@ -1,0 +1,132 @@
+"""Rows of the tables as records of the vocabulary."""
+
+from __future__ import annotations
+
+import json
+import sys
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from hpo.cohort import Cohort
+from hpo.states import CohortState, StudyState, TrialState, Wanted
+from hpo.storage.engine import aware
+from hpo.study import Direction, Driver, Study
+from hpo.trial import Curve, Trial
+
+# The counter of each trial state in hpo_studies.
+COUNTERS = {state: f"n_{state.value.lower()}" for state in TrialState}
+
+
+def driver_of(row: Row[Any]) -> Driver | None:
+    """The driver a study's or cohort's row names."""
+    if row.driver_token is None:
+        return None
+    return Driver(host=row.driver_host, pid=row.driver_pid, born=row.driver_born, token=row.driver_token)
+
+
+def driver_columns(driver: Driver | None, lease_until: float | None) -> dict[str, Any]:
+    """The columns that name a driver and its lease; None forgets both."""
+    if driver is None:
+        names = ("driver_host", "driver_pid", "driver_born", "driver_token", "lease_until")
+        return dict.fromkeys(names)
+    return {
+        "driver_host": driver.host,
+        "driver_pid": driver.pid,
+        "driver_born": driver.born,
+        "driver_token": driver.token,
+        "lease_until": lease_until,
+    }
+
+
+def seconds_spent(row: Row[Any]) -> float:
+    """Seconds a study has spent RUNNING; with a dead driver, up to its last renewal."""
+    lives = row.lease_until is not None and row.lease_until > row.now
+    running = row.now - row.running_since if row.running_since is not None and lives else 0.0
+    return float(row.seconds + running)
+
+
+def study_of(row: Row[Any]) -> Study:
+    """A row of hpo_studies joined with its name and the database's `now`."""
+    return Study(
+        id=row.study_id,
+        name=row.study_name,
+        state=StudyState(row.state),
+        reason=row.reason,
+        wanted=Wanted(row.wanted),
+        direction=Direction(row.direction),
+        metric=row.metric,
+        n_trials=row.n_trials,
+        counts={state: getattr(row, column) for state, column in COUNTERS.items()},
+        spec=json.loads(row.spec),
+        data=json.loads(row.data),
+        folder=row.folder,
+        owner=row.owner,
+        priority=row.priority,
+        labels=json.loads(row.labels),
+        versions=json.loads(row.versions),
+        driver=driver_of(row),
+        lease_left_s=None if row.lease_until is None else row.lease_until - row.now,
+        test=None if row.test is None else json.loads(row.test),
+        seconds=seconds_spent(row),
+        created_at=aware(row.created_at),  # type: ignore[arg-type]  # never null
+        started_at=aware(row.started_at),
+        finished_at=aware(row.finished_at),
+    )
+
+
+def trial_of(row: Row[Any]) -> Trial:
+    """A row of hpo_trials."""
+    return Trial(
+        number=row.number,
+        state=TrialState(row.state),
+        reason=row.reason,
+        value=row.value,
+        stderr=row.stderr,
+        params=json.loads(row.params),
+        epochs=row.epochs,
+        best_epoch=row.best_epoch,
+        retry_of=row.retry_of,
+        cohort=row.cohort,
+        started_at=aware(row.started_at),
+        finished_at=aware(row.finished_at),
+    )
+
+
+def cohort_of(row: Row[Any], numbers: tuple[int, ...]) -> Cohort:
+    """A row of hpo_cohorts with the trials of its lanes."""
+    return Cohort(
+        id=row.id,
+        study=row.study_id,
+        state=CohortState(row.state),
+        attempt=row.attempt,
+        epoch=row.epoch,
+        driver=driver_of(row),
+        numbers=numbers,
+        repeats=row.repeats,
+        folds=row.folds,
+    )
+
+
+def curve_columns(curve: Curve) -> dict[str, Any]:
+    """A curve as hpo_curves keeps it: little-endian whatever the machine."""
+    block = array("f", curve.block)
+    if sys.byteorder == "big":
+        block.byteswap()
+    return {"columns": to_json(curve.columns), "block": block.tobytes()}
+
+
+def curve_of(row: Row[Any]) -> Curve:
+    """A row of hpo_curves."""
+    block = array("f")
+    block.frombytes(row.block)
+    if sys.byteorder == "big":
+        block.byteswap()
+    return Curve(columns=tuple(json.loads(row.columns)), block=block)
+
+
+def to_json(data: Mapping[str, Any] | tuple[Any, ...]) -> str:
+    """JSON text, short and as it came."""
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,98 @@
+"""What every storage decides alike: who may claim, what may be planned, how a result is made storable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from hpo.cohort import CohortPlan
+from hpo.errors import IllegalMove, StudyOwned
+from hpo.states import Reason, StudyState, TrialState, check_move
+from hpo.storage.base import StoredDataset
+from hpo.study import Driver, Study
+from hpo.trial import TrialPlan, TrialResult
+
+DRIVEN = frozenset({StudyState.RUNNING, StudyState.STOPPING})
+HEEDS_WISHES = DRIVEN | {StudyState.QUEUED}
+
+
+def is_driven(study: Study) -> bool:
+    """Whether a driver holds a lease on the study that has not run out."""
+    return study.driver is not None and (study.lease_left_s or 0.0) > 0.0
+
+
+def check_not_driven(study: Study) -> None:
+    """Raises StudyOwned, naming the driver, while one holds a lease on the study."""
+    if is_driven(study):
+        raise StudyOwned(f"study {study.name!r} is being run by {study.driver}; pause or cancel it first")
+
+
+def state_once_claimed(study: Study, dead: Driver | None) -> StudyState:
+    """The state a study has after a claim. Raises StudyOwned while another driver lives, IllegalMove."""
+    if study.state in DRIVEN:
+        if is_driven(study) and study.driver != dead:
+            raise StudyOwned(f"study {study.name!r} is being run by {study.driver}")
+        return study.state
+    check_move(study.name, study.state, StudyState.RUNNING)
+    return StudyState.RUNNING
+
+
+def check_new_total(study: Study, n_trials: int) -> None:
+    """Raises IllegalMove when the total of trials would fall, or the study is CANCELLED."""
+    if study.state is StudyState.CANCELLED:
+        raise IllegalMove(f"study {study.name!r} is CANCELLED for good; start a new one from its study file")
+    if n_trials < study.n_trials:
+        raise IllegalMove(
+            f"the total of trials only goes up: study {study.name!r} has {study.n_trials}, got {n_trials}"
+        )
+
+
+def check_plan(first: int, plans: Sequence[TrialPlan], cohorts: Sequence[CohortPlan]) -> None:
+    """Raises ValueError unless plans are first, first + 1, … and each stands in exactly one cohort."""
+    numbers = [plan.number for plan in plans]
+    if numbers != list(range(first, first + len(plans))):
+        raise ValueError(f"the next trial number is {first}, got {_some(numbers)}")
+    if sorted(chain.from_iterable(c.numbers for c in cohorts)) != numbers:
+        raise ValueError(f"cohorts must cover trials {_some(numbers)} exactly once")
+    for cohort in cohorts:
+        if list(cohort.numbers) != sorted(cohort.numbers) or not cohort.numbers:
+            raise ValueError(f"a cohort's numbers must ascend, got {_some(list(cohort.numbers))}")
+
+
+def _some(numbers: list[int]) -> str:
+    """At most the first few numbers, for a message."""
+    return ", ".join(map(str, numbers[:5])) + (", …" if len(numbers) > 5 else "") if numbers else "none"
+
+
+def storable(result: TrialResult) -> TrialResult:
+    """The result as it can be kept. A FAIL has no value; COMPLETE without a number is a FAIL, as in Optuna.
+
+    Raises ValueError when the state is not final.
+    """
+    if not result.state.finished:
+        raise ValueError(f"trial {result.number} cannot end {result.state}")
+    missing = result.value is None or math.isnan(result.value)
+    if result.state is TrialState.COMPLETE and missing:
+        reason = result.reason or Reason.ERROR.value
+        return replace(result, state=TrialState.FAIL, reason=reason, value=None, stderr=None)
+    if result.state is TrialState.FAIL or missing:
+        return replace(result, value=None, stderr=None)
+    return result
+
+
+def finite(number: float | None) -> float | None:
+    """The number, or None for NaN and the infinities.
+
+    >>> finite(1.5), finite(float("inf")), finite(None)
+    (1.5, None, None)
+    """
+    return number if number is not None and math.isfinite(number) else None
+
+
+def check_unused(dataset: StoredDataset, study: str, spec: Mapping[str, Any]) -> None:
+    """Raises IllegalMove when the file of a study that is not final names the data set as its source."""
+    if (spec.get("data") or {}).get("source") in (dataset.id, dataset.name):
+        raise IllegalMove(f"study {study!r} uses data set {dataset.name!r} ({dataset.id}) and is not final")

@@ -1,0 +1,175 @@
+"""hpo's own tables, beside Optuna's: studies, narrow trials, curves, cohorts, models, data sets.
+
+Times are naive UTC, leases and `running_since` seconds since 1970 by the database's clock, JSON is text.
+The migrations create what stands here; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+
+from hpo.storage.optuna_tables import metadata
+
+REVISIONS = ("0001", "0002")  # oldest first; a test compares them with the migrations
+VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
+CHUNK_BYTES = 1 << 20
+
+
+def _study(*, primary_key: bool = False) -> Column[int]:
+    """The study a row belongs to and goes with."""
+    target = ForeignKey("studies.study_id", ondelete="CASCADE")
+    return Column("study_id", Integer, target, primary_key=primary_key, nullable=False, autoincrement=False)
+
+
+def _driver() -> tuple[Column[str], Column[int], Column[float], Column[str], Column[float]]:
+    """Who drives, and until when that holds."""
+    return (
+        Column("driver_host", String(255)),
+        Column("driver_pid", Integer),
+        Column("driver_born", Float(53)),
+        Column("driver_token", String(64)),
+        Column("lease_until", Float(53)),
+    )
+
+
+studies = Table(
+    "hpo_studies",
+    metadata,
+    _study(primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text),
+    Column("wanted", String(16), nullable=False),
+    Column("metric", String(64), nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("n_trials", Integer, nullable=False),
+    Column("n_waiting", Integer, nullable=False),
+    Column("n_running", Integer, nullable=False),
+    Column("n_complete", Integer, nullable=False),
+    Column("n_pruned", Integer, nullable=False),
+    Column("n_fail", Integer, nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("owner", String(255)),
+    Column("priority", Integer, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("versions", Text, nullable=False),
+    *_driver(),
+    Column("attempt", Integer, nullable=False),
+    Column("running_since", Float(53)),
+    Column("seconds", Float(53), nullable=False),
+    Column("test", Text),
+    Column("created_at", DateTime, nullable=False),
+    Column("started_at", DateTime),
+    Column("finished_at", DateTime),
+    Index("hpo_studies_state", "state"),
+)
+labels = Table(
+    "hpo_labels",
+    metadata,
+    _study(primary_key=True),
+    Column("label", String(255), primary_key=True),
+    Column("value", String(255), nullable=False),
+    Index("hpo_labels_value", "label", "value"),
+)
+trials = Table(
+    "hpo_trials",
+    metadata,
+    _study(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("trial_id", Integer, nullable=False),  # Optuna's
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64)),
+    Column("value", Float(53)),  # null when there is none, or NaN or infinite
+    Column("values", Text),  # of several objectives
+    Column("stderr", Float(53)),
+    Column("best_epoch", Integer),
+    Column("epochs", Integer, nullable=False),
+    Column("retry_of", Integer),
+    Column("cohort", Integer),
+    Column("started_at", DateTime),
+    Column("finished_at", DateTime),
+    Column("params", Text, nullable=False),
+    Index("hpo_trials_value", "study_id", "value", "number"),
+    Index("hpo_trials_state", "study_id", "state", "number"),
+)
+curves = Table(
+    "hpo_curves",
+    metadata,
+    _study(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("columns", Text, nullable=False),
+    Column("block", LargeBinary, nullable=False),  # float32, little-endian, [epochs, columns]
+)
+blobs = Table(
+    "hpo_blobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_id", Integer, ForeignKey("studies.study_id", ondelete="CASCADE")),
+    Column("n_bytes", BigInteger, nullable=False),
+    Index("hpo_blobs_study", "study_id"),
+)
+chunks = Table(
+    "hpo_chunks",
+    metadata,
+    Column("blob", Integer, ForeignKey("hpo_blobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),  # at most CHUNK_BYTES
+)
+cohorts = Table(
+    "hpo_cohorts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _study(),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Column("folds", Integer, nullable=False),
+    *_driver(),
+    Column("checkpoint", Integer, ForeignKey("hpo_blobs.id", ondelete="SET NULL")),
+    Index("hpo_cohorts_state", "study_id", "state"),
+)
+lanes = Table(
+    "hpo_cohort_lanes",
+    metadata,
+    Column("cohort", Integer, ForeignKey("hpo_cohorts.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("fold", Integer, nullable=False),
+)
+models = Table(
+    "hpo_models",
+    metadata,
+    _study(primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("value", Float(53), nullable=False),
+    Column("meta", Text, nullable=False),
+    Column("blob", Integer, ForeignKey("hpo_blobs.id", ondelete="CASCADE"), nullable=False),
+    Column("saved_at", DateTime, nullable=False),
+)
+datasets = Table(
+    "hpo_datasets",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("n_bytes", BigInteger, nullable=False),
+    Column("info", Text, nullable=False),
+    Column("blob", Integer, ForeignKey("hpo_blobs.id", ondelete="CASCADE"), nullable=False),
+    Column("added_at", DateTime, nullable=False),
+    Index("hpo_datasets_name", "name"),
+)

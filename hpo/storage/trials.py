@@ -1,0 +1,271 @@
+"""Trials, many per transaction, into Optuna's own tables and the narrow one beside them.
+
+One trial at a time through Optuna's ask, report and tell costs 100 statements and 27 commits; here a
+cohort's step is one statement. Readers of Optuna cache finished trials for ever, so everything about a
+trial is written before its state, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, text, update
+
+from hpo.cohort import Cohort, CohortPlan
+from hpo.errors import IllegalMove, TrialNotFound
+from hpo.space import SearchSpace
+from hpo.states import CohortState, TrialState
+from hpo.storage import cohorts as cohort_rows
+from hpo.storage import optuna_tables as optuna
+from hpo.storage import studies as study_rows
+from hpo.storage.base import Claim
+from hpo.storage.bulk import BulkInsert
+from hpo.storage.claims import fence
+from hpo.storage.engine import utc
+from hpo.storage.records import COUNTERS, curve_columns, to_json
+from hpo.storage.rules import check_plan, finite, storable
+from hpo.storage.tables import curves, studies, trials
+from hpo.trial import TrialPlan, TrialResult
+
+_UPSERT_STEPS = BulkInsert(
+    optuna.steps,
+    ("trial_id", "step", "intermediate_value", "intermediate_value_type"),
+    conflict=("trial_id", "step"),
+)
+_INSERT_PARAMS = BulkInsert(optuna.params, ("trial_id", "param_name", "param_value", "distribution_json"))
+
+
+def plan(
+    connection: Connection,
+    held: Claim,
+    space: SearchSpace,
+    plans: Sequence[TrialPlan],
+    cohort_plans: Sequence[CohortPlan],
+) -> list[Cohort]:
+    """Insert trials, RUNNING, and their cohorts, READY. Raises LeaseLost, IllegalMove, ValueError."""
+    row = fence(connection, held)
+    first = sum(getattr(row, column) for column in COUNTERS.values())
+    check_plan(first, plans, cohort_plans)
+    if not plans:
+        return []
+    _lock_numbering(connection, held, first)
+    made = cohort_rows.add(connection, held.study, cohort_plans)
+    cohort_of = {number: cohort.id for cohort in made for number in cohort.numbers}
+    ids = _new_trial_ids(connection, len(plans))
+    now = utc(row.now)
+    # RUNNING at once: a foreign study.ask would pop trials that are WAITING.
+    common = {"study_id": held.study, "state": TrialState.RUNNING.value}
+    connection.execute(
+        insert(optuna.trials),
+        [
+            {**common, "trial_id": id_, "number": plan.number, "datetime_start": now}
+            for id_, plan in zip(ids, plans, strict=True)
+        ],
+    )
+    _INSERT_PARAMS(connection, list(_params(ids, plans, space)))
+    connection.execute(
+        insert(trials),
+        [
+            {
+                **common,
+                "number": plan.number,
+                "trial_id": id_,
+                "epochs": 0,
+                "retry_of": plan.retry_of,
+                "cohort": cohort_of[plan.number],
+                "started_at": now,
+                "params": to_json(dict(plan.params)),
+            }
+            for id_, plan in zip(ids, plans, strict=True)
+        ],
+    )
+    study_rows.change(connection, held.study, n_running=studies.c.n_running + len(plans))
+    return made
+
+
+def _lock_numbering(connection: Connection, held: Claim, first: int) -> None:
+    """Keep Optuna's own ask out while numbers are given, and see that it gave none itself."""
+    lock = select(optuna.studies.c.study_id).where(optuna.studies.c.study_id == held.study)
+    connection.execute(lock.with_for_update())
+    last = (
+        select(optuna.trials.c.number)
+        .where(optuna.trials.c.study_id == held.study)
+        .order_by(optuna.trials.c.trial_id.desc())
+        .limit(1)
+    )
+    number = connection.execute(last).scalar_one_or_none()
+    if (-1 if number is None else number) != first - 1:
+        raise IllegalMove(
+            f"another program added trials to study {held.name!r} with Optuna's own tools; "
+            "start a new one from its study file"
+        )
+
+
+def _new_trial_ids(connection: Connection, n: int) -> Sequence[int]:
+    """Ids for n new rows of Optuna's trials, ascending as the numbers are: Optuna counts by them."""
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(text("SELECT coalesce(max(trial_id), 0) FROM trials")).scalar_one()
+        return range(last + 1, last + 1 + n)
+    drawn = text("SELECT nextval(pg_get_serial_sequence('trials', 'trial_id')) FROM generate_series(1, :n)")
+    return sorted(connection.execute(drawn, {"n": n}).scalars())
+
+
+def _params(
+    ids: Sequence[int], plans: Sequence[TrialPlan], space: SearchSpace
+) -> Iterable[tuple[int, str, float, str]]:
+    """Rows of Optuna's trial_params. The study file's range goes with each value, not a round's own."""
+    searched = {name: (p, p.distribution_json()) for name, p in space.searched.items()}
+    for id_, plan in zip(ids, plans, strict=True):
+        for name, value in plan.params.items():
+            parameter, distribution = searched[name]
+            yield id_, name, parameter.internal(value), distribution
+
+
+def record(
+    connection: Connection,
+    held: Claim,
+    cohort: int,
+    attempt: int,
+    epoch: int,
+    steps: Mapping[int, Mapping[int, float]],
+) -> None:
+    """How far a cohort is, and steps of its trials that still run. Raises LeaseLost."""
+    row = fence(connection, held)
+    cohort_rows.check(connection, held, cohort, attempt)
+    cohort_rows.change(connection, cohort, epoch=epoch, lease_until=row.lease_until)
+    known = _of_cohort(connection, held, cohort, list(steps))
+    _write_steps(
+        connection,
+        {known[n][0]: points for n, points in steps.items() if n in known and not known[n][1].finished},
+    )
+
+
+def finish(
+    connection: Connection,
+    held: Claim,
+    cohort: int,
+    attempt: int,
+    results: Sequence[TrialResult],
+    done: bool,
+) -> list[int]:
+    """RUNNING trials to their final states; the numbers that ended now. Raises LeaseLost, TrialNotFound."""
+    now = utc(fence(connection, held).now)
+    cohort_rows.check(connection, held, cohort, attempt)
+    known = _of_cohort(connection, held, cohort, [r.number for r in results])
+    for result in results:
+        if result.number not in known:
+            raise TrialNotFound(f"cohort {cohort} of study {held.name!r} has no trial {result.number}")
+    fresh: dict[int, TrialResult] = {}
+    for result in map(storable, results):
+        if not known[result.number][1].finished:
+            fresh.setdefault(result.number, result)
+    if fresh:
+        ended = {known[number][0]: result for number, result in fresh.items()}
+        _finish_for_optuna(connection, ended, now)
+        _finish_narrow(connection, held.study, list(fresh.values()), now)
+        _count(connection, held.study, list(fresh.values()))
+    if done:
+        cohort_rows.change(connection, cohort, state=CohortState.DONE)
+    return sorted(fresh)
+
+
+def _of_cohort(
+    connection: Connection, held: Claim, cohort: int, numbers: Sequence[int]
+) -> dict[int, tuple[int, TrialState]]:
+    """Optuna's id and the state of those of the numbers that are trials of the cohort."""
+    wanted = select(trials.c.number, trials.c.trial_id, trials.c.state).where(
+        trials.c.study_id == held.study, trials.c.number.in_(numbers), trials.c.cohort == cohort
+    )
+    return {number: (id_, TrialState(state)) for number, id_, state in connection.execute(wanted)}
+
+
+def _kind(value: float) -> tuple[float | None, str]:
+    """A number as Optuna stores it: what is not finite becomes a word.
+
+    >>> _kind(0.5), _kind(float("-inf"))
+    ((0.5, 'FINITE'), (None, 'INF_NEG'))
+    """
+    if math.isfinite(value):
+        return value, "FINITE"
+    if math.isnan(value):
+        return None, "NAN"
+    return None, "INF_POS" if value > 0 else "INF_NEG"
+
+
+def _write_steps(connection: Connection, steps: Mapping[int, Mapping[int, float]]) -> None:
+    """Upsert intermediate values, by Optuna's trial id and step."""
+    _UPSERT_STEPS(
+        connection,
+        [(id_, step, *_kind(value)) for id_, points in steps.items() for step, value in points.items()],
+    )
+
+
+_FINISH_OPTUNA = (
+    update(optuna.trials)
+    .where(optuna.trials.c.trial_id == bindparam("id"))
+    .where(optuna.trials.c.state == TrialState.RUNNING.value)
+    .values(state=bindparam("final"), datetime_complete=bindparam("now"))
+)
+
+
+def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult], now: Any) -> None:
+    """Steps and values first, the state last."""
+    _write_steps(connection, {id_: result.steps for id_, result in ended.items()})
+    values = []
+    for id_, result in ended.items():
+        if result.value is not None:
+            number, kind = _kind(result.value)
+            values.append({"trial_id": id_, "objective": 0, "value": number, "value_type": kind})
+    if values:
+        connection.execute(insert(optuna.values), values)
+    connection.execute(
+        _FINISH_OPTUNA, [{"id": i, "final": r.state.value, "now": now} for i, r in ended.items()]
+    )
+
+
+_NARROW = ("state", "reason", "value", "stderr", "best_epoch", "epochs", "finished_at")
+_FINISH_NARROW = (
+    update(trials)
+    .where(trials.c.study_id == bindparam("of_study"), trials.c.number == bindparam("of_number"))
+    .values({name: bindparam(f"new_{name}") for name in _NARROW})
+)
+
+
+def _finish_narrow(connection: Connection, study: int, results: Sequence[TrialResult], now: Any) -> None:
+    """The same in our own table, and the curves."""
+    connection.execute(
+        _FINISH_NARROW,
+        [
+            {
+                "of_study": study,
+                "of_number": r.number,
+                "new_state": r.state,
+                "new_reason": r.reason,
+                "new_value": finite(r.value),
+                "new_stderr": finite(r.stderr),
+                "new_best_epoch": r.best_epoch,
+                "new_epochs": r.epochs,
+                "new_finished_at": now,
+            }
+            for r in results
+        ],
+    )
+    blocks = [
+        {"study_id": study, "number": r.number, **curve_columns(r.curve)}
+        for r in results
+        if r.curve is not None
+    ]
+    if blocks:
+        connection.execute(insert(curves), blocks)
+
+
+def _count(connection: Connection, study: int, results: Sequence[TrialResult]) -> None:
+    """Move the counters that stand with the study."""
+    columns: dict[str, Any] = {"n_running": studies.c.n_running - len(results)}
+    for state, group in groupby(sorted(r.state for r in results)):
+        name = COUNTERS[state]
+        columns[name] = studies.c[name] + len(list(group))
+    study_rows.change(connection, study, **columns)

@@ -1,0 +1,1 @@
+"""Contract test classes and builders that ship with hpo."""

@@ -1,0 +1,343 @@
+"""What every worker pool must do, as a test class: subclass it and say how to make a pool."""
+
+# ruff: noqa: D102  (the name of a test is its sentence)
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import psutil
+import pytest
+
+from hpo.cohort import (
+    CohortDone,
+    CohortFailed,
+    CohortTask,
+    EpochResult,
+    LaneTask,
+    Report,
+    ScoreDone,
+    ScoreTask,
+)
+from hpo.dataset import Rows, Task, TrainingData
+from hpo.errors import PoolError
+from hpo.models import from_bytes, predict
+from hpo.space import Value
+from hpo.states import TrialState
+from hpo.study import Direction
+from hpo.training import settings_of
+from hpo.workers.base import WorkerPool
+from hpo.workers.local_pool import LocalPool
+
+KEY = "some-data"
+PATIENCE_S = 60.0
+FOREVER = 100_000  # epochs
+
+
+class LocatedPool(WorkerPool, Protocol):
+    """A pool that says which processes of this machine its workers are."""
+
+    def pids(self) -> list[int]:
+        """The process of each slot, once it is known."""
+
+
+def make_data(n: int = 203, seed: int = 0) -> TrainingData:
+    """Three classes on seven features that a small net learns; odd sizes on purpose."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, 7), dtype=np.float32)
+    y = ((x[:, 0] > 0).astype(np.float32) + (x[:, 1] * x[:, 2] > 0)).astype(np.float32)
+    cut = 2 * n // 3
+    parts = Rows(x=x[:cut], y=y[:cut]), Rows(x=x[cut:].copy(), y=y[cut:])
+    return TrainingData(task=Task.CLASSIFICATION, folds=(parts,), n_features=7, n_classes=3)
+
+
+def make_task(
+    numbers: Sequence[int],
+    *,
+    id: int = 1,  # noqa: A002  the field's name
+    epochs: int = 3,
+    judged: bool = False,
+    **params: Value,
+) -> CohortTask:
+    """A cohort of small nets that differ in learning rate and dropout by their number."""
+    lanes = []
+    for number in numbers:
+        own: dict[str, Value] = {
+            "hidden_units": 23,
+            "epochs": epochs,
+            "batch_size": 30,
+            "dropout": 0.1 * (number % 3),
+        }
+        own |= {"learning_rate": 10 ** (-3 + number % 5 / 2), **params}
+        shared, settings = settings_of(own, task=Task.CLASSIFICATION, n_classes=3)
+        lanes.append(LaneTask(number=number, repeat=0, fold=0, settings=settings))
+    return CohortTask(
+        id=id,
+        attempt=1,
+        data=KEY,
+        shared=shared,
+        lanes=tuple(lanes),
+        seed=0,
+        metric="log_loss",
+        direction=Direction.MINIMIZE,
+        judged=judged,
+    )
+
+
+def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
+    """Reports until so many tasks have had their last. Raises TimeoutError."""
+    reports: list[Report] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        reports += pool.poll(1.0)
+        if sum(isinstance(r, CohortDone | CohortFailed | ScoreDone) for r in reports) >= n_last:
+            return reports
+    raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
+
+
+def first_epoch(pool: WorkerPool) -> EpochResult:
+    """The first report there is, which must be of an epoch. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for report in pool.poll(1.0):
+            assert isinstance(report, EpochResult), report
+            return report
+    raise TimeoutError("no epoch was reported")
+
+
+def bits(reports: Sequence[Report]) -> dict[int, tuple[object, ...]]:
+    """All that is known of each trial that ended, to the last bit."""
+    ended = [trial for report in reports if isinstance(report, EpochResult) for trial in report.ended]
+    return {
+        trial.number: (
+            trial.state,
+            trial.value,
+            trial.best_epoch,
+            trial.curve and trial.curve.block.tobytes(),
+        )
+        for trial in ended
+    }
+
+
+class Keeper:
+    """Keeps one pool of two workers for many tests, and makes a new one after a test has closed it."""
+
+    def __init__(self, make: Callable[[Path, int], LocatedPool], folder: Path) -> None:
+        self._make, self._folder = make, folder
+        self._pool: LocatedPool | None = None
+
+    def pool(self) -> LocatedPool:
+        """The pool, started, with the data under KEY."""
+        if self._pool is None:
+            self._pool = self._make(self._folder, 2)
+            self._pool.start()
+            self._pool.put_data(KEY, make_data())
+        return self._pool
+
+    def close(self) -> None:
+        """Close the pool, and once more, which does nothing."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool.close()
+        self._pool = None
+
+
+class WorkerPoolContract:
+    """Subclass it with a `make` that gives a pool of n workers, not yet started.
+
+    At most one pool of the kind is open at a time.
+    """
+
+    @classmethod
+    def make(cls, folder: Path, n_workers: int) -> LocatedPool:
+        """A new pool."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def keeper(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
+        """Who keeps the pool between tests."""
+        keeper = Keeper(cls.make, tmp_path_factory.mktemp("pool"))
+        yield keeper
+        keeper.close()
+
+    @pytest.fixture
+    def pool(self, keeper: Keeper) -> LocatedPool:
+        """A pool of two workers, all of them idle, with the data under KEY."""
+        return keeper.pool()
+
+    def test_a_cohort_reports_each_epoch_in_order_and_then_its_end(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([4, 7], id=3, epochs=4))
+
+        *epochs, done = collect(pool)
+
+        assert [(r.cohort, r.attempt, r.epoch, r.numbers) for r in epochs if isinstance(r, EpochResult)] == [
+            (3, 1, epoch, (4, 7)) for epoch in (1, 2, 3, 4)
+        ]
+        assert sorted(bits(epochs)) == [4, 7]
+        assert isinstance(done, CohortDone)
+        assert (done.cohort, done.attempt, done.lane_steps) == (3, 1, 2 * 4 * 5)
+
+    def test_the_model_that_comes_back_is_the_best_trials(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([1, 2, 3]))
+
+        *epochs, done = collect(pool)
+
+        values = {
+            trial.number: trial.value for r in epochs if isinstance(r, EpochResult) for trial in r.ended
+        }
+        assert isinstance(done, CohortDone)
+        assert done.model is not None
+        assert from_bytes(done.model).number == done.best_number == min(values, key=lambda n: values[n] or 0)
+        assert done.best_value == values[done.best_number]
+
+    def test_a_model_comes_back_only_when_it_is_good_enough(self, pool: LocatedPool) -> None:
+        pool.submit(replace(make_task([1]), beat=0.0))
+
+        done = collect(pool)[-1]
+
+        assert isinstance(done, CohortDone)
+        assert done.model is None
+        assert done.best_number == 1
+
+    def test_two_cohorts_train_at_once(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0], id=1, judged=True))
+        pool.submit(make_task([1], id=2, judged=True))
+
+        started = {first_epoch(pool).cohort, first_epoch(pool).cohort}  # neither goes on without its mask
+
+        assert started == {1, 2}
+        assert {slot.task for slot in pool.slots()} == {1, 2}
+        with pytest.raises(PoolError):
+            pool.submit(make_task([2], id=5))
+        for cohort in started:
+            pool.cancel(cohort)
+        collect(pool, 2)
+
+    def test_a_cancelled_cohort_ends_as_cancelled_and_frees_its_slot(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0], id=8, epochs=FOREVER))
+        first_epoch(pool)
+
+        pool.cancel(8)
+
+        last = collect(pool)[-1]
+        assert isinstance(last, CohortFailed)
+        assert (last.cohort, last.attempt, last.reason) == (8, 1, "cancelled")
+        assert all(slot.task is None for slot in pool.slots())
+
+    def test_cancelling_one_attempt_leaves_the_next_alone(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0], id=8, epochs=FOREVER))
+        first_epoch(pool)
+        pool.cancel(8)
+        pool.cancel(8)
+        collect(pool)
+
+        pool.submit(replace(make_task([0], id=8), attempt=2))
+
+        last = collect(pool)[-1]
+        assert isinstance(last, CohortDone)
+        assert last.attempt == 2
+
+    def test_a_judged_cohort_drops_the_trials_its_mask_drops(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0, 1, 2], id=1, epochs=2, judged=True))
+        first = first_epoch(pool)
+
+        pool.keep(1, [True, False, True])
+        second = first_epoch(pool)
+        pool.keep(1, [True, True])
+        last = collect(pool)
+
+        assert first.numbers == (0, 1, 2)
+        assert second.numbers == (0, 2)
+        ended = {
+            t.number: t.state for r in [first, second, *last] if isinstance(r, EpochResult) for t in r.ended
+        }
+        assert ended == {0: TrialState.COMPLETE, 1: TrialState.PRUNED, 2: TrialState.COMPLETE}
+        assert isinstance(last[-1], CohortDone)
+
+    def test_a_task_that_cannot_be_done_is_an_error_and_the_worker_lives(self, pool: LocatedPool) -> None:
+        before = pool.pids()
+        pool.submit(replace(make_task([0], id=1), data="no-such-key"))
+        unknown_data = collect(pool)[-1]
+        pool.submit(replace(make_task([0], id=2), metric="no-such-metric"))
+        unknown_metric = collect(pool)[-1]
+        pool.submit(ScoreTask(id=3, model=b"rubbish", test=make_data().folds[0][1], metrics=("f1",)))
+        no_model = collect(pool)[-1]
+
+        failures = [unknown_data, unknown_metric, no_model]
+        assert [(f.cohort, f.reason) for f in failures if isinstance(f, CohortFailed)] == [
+            (1, "error"),
+            (2, "error"),
+            (3, "error"),
+        ]
+        assert isinstance(unknown_data, CohortFailed)
+        assert "no-such-key" in unknown_data.detail
+        assert pool.pids() == before
+
+    def test_a_kept_model_is_scored_on_test_rows(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0, 1], epochs=8))
+        done = collect(pool)[-1]
+        test = make_data(seed=5).folds[0][0]
+        assert isinstance(done, CohortDone)
+        assert done.model is not None
+
+        pool.submit(ScoreTask(id=9, model=done.model, test=test, metrics=("accuracy", "log_loss")))
+
+        (score,) = collect(pool)
+        assert isinstance(score, ScoreDone)
+        assert score.id == 9
+        assert score.scores["accuracy"] == pytest.approx(
+            np.mean(predict(from_bytes(done.model), [test.x]) == test.y), abs=1e-6
+        )
+        assert score.scores["log_loss"] > 0
+
+    def test_bits_do_not_depend_on_pools_workers_or_cohorts(self, pool: LocatedPool, tmp_path: Path) -> None:
+        pool.submit(make_task(range(4), id=1))
+        pool.submit(make_task(range(4, 7), id=2))
+        two = bits(collect(pool, 2))
+
+        single = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+        single.start()
+        single.put_data(KEY, make_data())
+        single.submit(make_task(range(7)))
+        one = bits(collect(single))
+        single.close()
+
+        assert sorted(one) == list(range(7))
+        assert one == two
+
+    def test_killed_workers_lose_their_cohort_and_are_replaced(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0], id=4, epochs=FOREVER))
+        first_epoch(pool)
+        killed = pool.pids()
+
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+        lost = collect(pool)[-1]
+        assert isinstance(lost, CohortFailed)
+        assert (lost.cohort, lost.attempt, lost.reason) == (4, 1, "lost")
+        assert any(str(pid) in lost.detail for pid in killed)
+        pool.submit(replace(make_task([0], id=4), attempt=2))
+        assert isinstance(collect(pool)[-1], CohortDone)
+        assert set(pool.pids()).isdisjoint(killed)
+
+    def test_close_leaves_no_process_even_in_the_middle_of_an_epoch(
+        self, pool: LocatedPool, keeper: Keeper
+    ) -> None:
+        pool.submit(make_task([0], epochs=FOREVER))
+        first_epoch(pool)
+        started = psutil.Process().children(recursive=True)
+        workers = [psutil.Process(pid) for pid in pool.pids()]
+
+        keeper.close()
+
+        assert workers
+        assert not [process for process in {*started, *workers} if process.is_running()]

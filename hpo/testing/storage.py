@@ -1,0 +1,11 @@
+"""What every Storage must do: subclass StorageContract and give it a `storage` fixture."""
+
+from __future__ import annotations
+
+from hpo.testing.storage_reading import DatasetsContract, ReadingContract
+from hpo.testing.storage_studies import ClaimsContract, StudiesContract
+from hpo.testing.storage_trials import TrialsContract
+
+
+class StorageContract(StudiesContract, ClaimsContract, TrialsContract, ReadingContract, DatasetsContract):
+    """All of it."""

@@ -1,0 +1,127 @@
+"""What every Storage must do when asked for pages, for the best, and for data sets."""
+
+# ruff: noqa: D102 - the name of a test is its sentence
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from hpo.errors import (
+    DatasetNotFound,
+    IllegalMove,
+    SpecError,
+)
+from hpo.states import StudyState, TrialState
+from hpo.storage.base import Storage, TrialQuery
+from hpo.study import Direction
+from hpo.testing.studies import (
+    begun,
+    complete,
+    finished,
+    new_study,
+    numbers,
+)
+from hpo.trial import TrialResult
+
+
+class ReadingContract:
+    """Pages of trials and the best of them."""
+
+    def test_pages_are_sorted_filtered_and_cut(self, storage: Storage) -> None:
+        claim, cohort = begun(storage, 7)
+        fail = TrialResult(number=5, state=TrialState.FAIL, reason="error")
+        results = [complete(n, v) for n, v in enumerate([0.5, 0.9, 0.5, 0.1])]
+        storage.finish_trials(claim, cohort.id, cohort.attempt, [*results, fail])
+
+        def page(**query: Any) -> list[int]:
+            return numbers(storage.trials("wine", TrialQuery(**query)))
+
+        assert page() == [0, 1, 2, 3, 4, 5, 6]
+        assert page(sort="-number", limit=2) == [6, 5]
+        assert page(sort="value") == [3, 0, 2, 1, 4, 5, 6]
+        assert page(sort="-value") == [1, 0, 2, 3, 4, 5, 6]
+        assert page(sort="value", limit=2, offset=1) == [0, 2]
+        assert page(sort="-value", limit=3, offset=3) == [3, 4, 5]
+        assert page(sort="value", limit=3, offset=5) == [5, 6]
+        assert page(sort="value", offset=9) == []
+        assert page(states=(TrialState.RUNNING,)) == [4, 6]
+        assert page(states=(TrialState.FAIL, TrialState.COMPLETE), sort="-value", limit=9) == [1, 0, 2, 3, 5]
+
+    def test_an_unknown_order_is_an_error(self, storage: Storage) -> None:
+        begun(storage)
+
+        with pytest.raises(SpecError, match="colour"):
+            storage.trials("wine", TrialQuery(sort="colour"))
+
+    @pytest.mark.parametrize(
+        ("direction", "expected"), [(Direction.MAXIMIZE, [1, 3, 0]), (Direction.MINIMIZE, [2, 0, 1])]
+    )
+    def test_the_best_are_by_direction_with_ties_to_the_lowest_number(
+        self, storage: Storage, direction: Direction, expected: list[int]
+    ) -> None:
+        finished(storage, [0.5, 0.9, 0.1, 0.9], direction=direction)
+
+        assert numbers(storage.best_trials("wine", 3)) == expected
+        assert numbers(storage.best_trials("wine")) == expected[:1]
+
+    def test_infinite_pruned_and_failed_trials_are_never_the_best(self, storage: Storage) -> None:
+        claim, cohort = begun(storage)
+        infinite = complete(0, math.inf)
+        pruned = TrialResult(number=1, state=TrialState.PRUNED, value=0.99, reason="halving@3")
+        fail = TrialResult(number=2, state=TrialState.FAIL, reason="error")
+
+        assert storage.best_trials("wine") == []
+        storage.finish_trials(claim, cohort.id, cohort.attempt, [infinite, pruned, fail])
+        assert storage.best_trials("wine", 9) == []
+        storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(3, 0.2)])
+        assert numbers(storage.best_trials("wine", 9)) == [3]
+        assert storage.get_trial("wine", 0).value is None
+        assert storage.get_trial("wine", 0).state is TrialState.COMPLETE
+
+
+class DatasetsContract:
+    """Uploaded data sets."""
+
+    def test_bytes_are_kept_once_under_their_digest(self, storage: Storage) -> None:
+        first = storage.add_dataset("wine.csv", [b"a,b\n", b"1,2\n"], {"rows": 1})
+        again = storage.add_dataset("other.csv", [b"a,b\n1,2\n"], {})
+
+        # What sha256sum says of the eight bytes.
+        assert first.sha256 == "492d5ea496056f1a6a6592241032fab764c321596317930b4fa0e1e8bc3b7470"
+        assert (first.id, first.n_bytes) == (f"ds_{first.sha256[:16]}", 8)
+        assert again == first
+        assert storage.list_datasets() == [first]
+
+    def test_a_data_set_is_found_by_id_and_name_and_read_in_chunks(self, storage: Storage) -> None:
+        data = bytes(range(256)) * 4096 * 3
+        kept = storage.add_dataset("big", [data[:5], data[5:]], {"rows": 3})
+
+        assert storage.get_dataset("big") == storage.get_dataset(kept.id) == kept
+        chunks = list(storage.read_dataset("big"))
+        assert b"".join(chunks) == data
+        assert all(len(chunk) <= 1 << 20 for chunk in chunks)
+
+    def test_the_newest_of_a_name_counts(self, storage: Storage) -> None:
+        storage.add_dataset("wine.csv", [b"old"], {})
+        newest = storage.add_dataset("wine.csv", [b"new"], {})
+
+        assert storage.get_dataset("wine.csv") == newest
+
+    def test_a_data_set_in_use_is_not_removed(self, storage: Storage) -> None:
+        kept = storage.add_dataset("w", [b"data"], {})
+        storage.create_study(new_study(spec={"data": {"source": kept.id}}))
+
+        with pytest.raises(IllegalMove, match="'wine'"):
+            storage.delete_dataset(kept.id)
+        storage.move_study("wine", StudyState.CANCELLED)
+        storage.delete_dataset("w")
+
+        assert storage.list_datasets() == []
+
+    def test_an_unknown_data_set_is_not_found(self, storage: Storage) -> None:
+        for call in (storage.get_dataset, storage.read_dataset, storage.delete_dataset):
+            with pytest.raises(DatasetNotFound, match="'nothing'"):
+                call("nothing")

@@ -1,0 +1,112 @@
+"""A worker process of this machine: `python -m hpo.workers.child SOCKET DEVICE`, started by LocalPool.
+
+A thread reads what the pool says. It ends the process at once when the pool's end of the socket is
+closed, even while torch is being imported or an epoch trains: no worker outlives its pool.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpo.cohort import CohortTask, EpochResult, Report
+from hpo.errors import HpoError
+from hpo.workers.mailbox import Mailbox
+from hpo.workers.messages import Hello, Order, Unfit
+
+if TYPE_CHECKING:
+    from hpo.dataset import TrainingData
+
+# A lane's bits must not depend on its place in memory (hpo.fused.device) nor on how many threads there are.
+ENVIRONMENT: Mapping[str, str] = {
+    "MKL_CBWR": "AVX2",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Work until the pool hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the pool decides
+    _die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    os.environ.update(ENVIRONMENT)
+    connection, device = Connection(int(arguments[0])), arguments[1]
+    mailbox, orders = Mailbox(), queue.SimpleQueue[Order]()
+    threading.Thread(target=_listen, args=(connection, mailbox, orders), daemon=True).start()
+    try:
+        hello = _prepare(device)
+    except HpoError as error:
+        connection.send(Unfit(detail=str(error)))
+        return
+    connection.send(hello)
+    _work(connection, mailbox, orders, device)
+
+
+def _prepare(device: str) -> Hello:
+    # Imported here because torch reads the environment above when it is first imported.
+    from hpo.fused.device import free_memory, prepare_process
+
+    prepare_process()
+    return Hello(pid=os.getpid(), memory_bytes=free_memory(device))
+
+
+def _work(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order], device: str) -> None:
+    known: dict[str, TrainingData] = {}  # folder -> data
+    while True:
+        connection.send(_do(orders.get(), connection, mailbox, known, device))
+
+
+def _do(
+    order: Order, connection: Connection, mailbox: Mailbox, known: dict[str, TrainingData], device: str
+) -> Report:
+    from hpo.workers.runner import perform
+    from hpo.workers.shared_data import read_data
+
+    task, folder = order.task, order.data
+
+    def data() -> TrainingData | None:
+        if folder is not None and folder not in known:
+            known[folder] = read_data(Path(folder))
+        return known[folder] if folder is not None else None
+
+    def report(result: EpochResult) -> Sequence[bool] | None:
+        connection.send(result)
+        judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
+        return mailbox.answer(result.cohort, result.attempt, wait=judged)
+
+    return perform(task, data, device=device, report=report)
+
+
+def _listen(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order]) -> None:
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)  # the pool is gone; there is nothing to save and nobody to tell
+        if isinstance(message, Order):
+            orders.put(message)
+        else:
+            mailbox.put(message)
+
+
+def _die_with_parent() -> None:
+    """On Linux, have the kernel kill this process with the thread that started it; elsewhere the socket does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

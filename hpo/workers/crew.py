@@ -1,0 +1,204 @@
+"""What every pool does alike: give tasks to free slots, take reports, replace workers that die."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from hpo.cohort import CohortDone, CohortFailed, CohortTask, Report, ScoreDone, Task
+from hpo.errors import PoolError
+from hpo.states import Reason
+from hpo.workers.base import Slot
+from hpo.workers.messages import Cancel, FromWorker, Hello, Keep, Order, ToWorker, Unfit
+
+log = logging.getLogger(__name__)
+
+MAX_STILLBORN = 5  # workers in a row that die before they are ready
+CANCEL_GRACE_S = 4.0  # a cohort looks for word between epochs; a worker whose epoch is longer is killed
+
+
+class WorkerProcess(Protocol):
+    """A process that works for a pool, wherever it is."""
+
+    def send(self, message: ToWorker) -> None:
+        """Say something; a process that has died does not hear it, and `receive` will tell."""
+
+    def receive(self) -> list[FromWorker] | None:
+        """Everything it has said by now, without waiting; None once it has died and all was heard."""
+
+    def kill(self) -> None:
+        """End it at once; `receive` will tell."""
+
+    def obituary(self) -> str:
+        """Who it was and how it ended: the beginning of a sentence."""
+
+    def last_words(self) -> str:
+        """The end of what it wrote to its log, in one line."""
+
+
+P = TypeVar("P", bound=WorkerProcess)
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker(Generic[P]):
+    """One slot and the process that fills it. order: a task that waits until the process is ready."""
+
+    place: int
+    device: str
+    memory_bytes: int
+    process: P
+    pid: int | None = None  # known when it is ready
+    task: Task | None = None
+    order: Order | None = None
+    cancelled_at: float | None = None  # by time.monotonic()
+
+    @property
+    def attempt(self) -> int:
+        """Of its task; 0 for a ScoreTask."""
+        return self.task.attempt if isinstance(self.task, CohortTask) else 0
+
+    @property
+    def deaf(self) -> bool:
+        """Whether it has not heeded a cancellation in time."""
+        return self.cancelled_at is not None and time.monotonic() - self.cancelled_at > CANCEL_GRACE_S
+
+    def free(self) -> None:
+        """It has nothing to do."""
+        self.task = self.order = self.cancelled_at = None
+
+
+class Crew(Generic[P]):
+    """The workers of a pool. hire: starts the process of a slot, given its place and device; may raise PoolError."""
+
+    def __init__(
+        self, name: str, devices: Sequence[str], memory_bytes: int, hire: Callable[[int, str], P]
+    ) -> None:
+        self._name, self._hire = name, hire
+        self._stillborn = 0
+        self._never_begun: list[Report] = []  # of tasks that were cancelled before a worker began them
+        self.workers: list[Worker[P]] = [
+            Worker(place=place, device=device, memory_bytes=memory_bytes, process=hire(place, device))
+            for place, device in enumerate(devices)
+        ]
+
+    def slots(self) -> list[Slot]:
+        """The slots as the coordinator sees them."""
+        return [
+            Slot(
+                id=f"{self._name}-{worker.place}",
+                device=worker.device,
+                memory_bytes=worker.memory_bytes,
+                task=None if worker.task is None else worker.task.id,
+            )
+            for worker in self.workers
+        ]
+
+    def pids(self) -> list[int]:
+        """The processes that are ready, by slot."""
+        return [worker.pid for worker in self.workers if worker.pid is not None]
+
+    def submit(self, order: Order) -> None:
+        """Give a task to a free slot. Raises PoolError when none is free."""
+        free = [worker for worker in self.workers if worker.task is None]
+        if not free:
+            raise PoolError("no slot is free; wait for a report first")
+        # A worker that is ready begins now, another only after its import of torch.
+        worker = next((worker for worker in free if worker.pid is not None), free[0])
+        worker.task = order.task
+        if worker.pid is None:
+            worker.order = order
+        else:
+            worker.process.send(order)
+
+    def keep(self, cohort: int, mask: Sequence[bool]) -> None:
+        """Pass a keep mask on to the worker that trains the cohort."""
+        for worker in self._working_on(cohort):
+            worker.process.send(Keep(cohort=cohort, attempt=worker.attempt, mask=tuple(mask)))
+
+    def cancel(self, cohort: int) -> None:
+        """Ask for the end of a cohort; one that no worker has begun is ended here."""
+        for worker in self._working_on(cohort):
+            if worker.order is not None:
+                self._never_begun.append(_failed(worker, Reason.CANCELLED, "the cohort was cancelled"))
+                worker.free()
+            elif worker.cancelled_at is None:
+                worker.cancelled_at = time.monotonic()
+                worker.process.send(Cancel(cohort=cohort, attempt=worker.attempt))
+
+    def poll(
+        self, timeout_s: float, wait: Callable[[Sequence[Worker[P]], float], Sequence[Worker[P]]]
+    ) -> list[Report]:
+        """Reports that have arrived, waiting at most so long for the first. Raises PoolError.
+
+        wait: gives the workers that have something to say or have died, after at most so many seconds
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for worker in self.workers:
+                if worker.deaf:
+                    worker.process.kill()
+            reports, self._never_begun = self._never_begun, []
+            left = 0.0 if reports else max(0.0, deadline - time.monotonic())
+            if any(worker.cancelled_at is not None for worker in self.workers):
+                left = min(left, CANCEL_GRACE_S / 8)
+            for worker in wait(self.workers, left):
+                reports += self._receive(worker)
+            if reports or time.monotonic() >= deadline:
+                return reports
+
+    def _working_on(self, cohort: int) -> list[Worker[P]]:
+        return [worker for worker in self.workers if worker.task is not None and worker.task.id == cohort]
+
+    def _receive(self, worker: Worker[P]) -> list[Report]:
+        messages = worker.process.receive()
+        if messages is None:
+            return self._replace(worker)
+        return [report for message in messages if (report := self._take(worker, message)) is not None]
+
+    def _take(self, worker: Worker[P], message: FromWorker) -> Report | None:
+        if isinstance(message, Unfit):
+            raise PoolError(message.detail)
+        if isinstance(message, Hello):
+            self._welcome(worker, message)
+            return None
+        if isinstance(message, CohortDone | CohortFailed | ScoreDone):
+            worker.free()
+        return message
+
+    def _welcome(self, worker: Worker[P], hello: Hello) -> None:
+        log.info("%s-%d: process %d is ready on %s", self._name, worker.place, hello.pid, worker.device)
+        worker.pid, self._stillborn = hello.pid, 0
+        if hello.memory_bytes:
+            sharers = sum(other.device == worker.device for other in self.workers)
+            worker.memory_bytes = hello.memory_bytes // sharers
+        if worker.order is not None:
+            order, worker.order = worker.order, None
+            worker.process.send(order)
+
+    def _replace(self, worker: Worker[P]) -> list[Report]:
+        """Put a new process in a dead one's place. A task it had begun is lost, another waits for the new one."""
+        obituary, last_words = worker.process.obituary(), worker.process.last_words()
+        log.warning("%s-%d: %s: %s", self._name, worker.place, obituary, last_words)
+        reports: list[Report] = []
+        if worker.task is not None and worker.order is None:
+            reason = Reason.LOST if worker.cancelled_at is None else Reason.CANCELLED
+            reports = [_failed(worker, reason, obituary)]
+            worker.free()
+        if worker.pid is None:
+            self._stillborn += 1
+            if self._stillborn >= MAX_STILLBORN:
+                raise PoolError(
+                    f"{self._stillborn} workers in a row died before they were ready; "
+                    f"the last: {obituary}; its last words: {last_words}"
+                )
+        worker.pid = None
+        worker.process = self._hire(worker.place, worker.device)
+        return reports
+
+
+def _failed(worker: Worker[P], reason: Reason, detail: str) -> CohortFailed:
+    cohort = worker.task.id if worker.task is not None else 0
+    return CohortFailed(cohort=cohort, attempt=worker.attempt, reason=reason.value, detail=detail)

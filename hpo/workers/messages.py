@@ -1,0 +1,55 @@
+"""What a pool and a worker process say to each other, besides tasks and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hpo.cohort import Report, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """A worker is ready. memory_bytes: what is free on its device, 0 when the pool knows better."""
+
+    pid: int
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A worker cannot work on its device and says why in one sentence."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Do a task.
+
+    data: where the task's data is, in the pool's own way (a folder, a reference); None when nobody put it there
+    """
+
+    task: Task
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Which of the trials of the last EpochResult go on."""
+
+    cohort: int
+    attempt: int
+    mask: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """End a cohort at once."""
+
+    cohort: int
+    attempt: int
+
+
+ToWorker = Order | Keep | Cancel
+FromWorker = Hello | Unfit | Report

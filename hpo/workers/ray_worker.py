@@ -1,0 +1,67 @@
+"""A worker as a Ray actor runs it; knows nothing of Ray, and imports torch only where it runs."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from hpo.cohort import CohortDone, CohortFailed, CohortTask, EpochResult, Report, ScoreDone, Task
+from hpo.dataset import TrainingData
+from hpo.errors import HpoError
+from hpo.workers.mailbox import Mailbox
+from hpo.workers.messages import Cancel, Hello, Keep, Unfit
+
+Send = Callable[[Report], None]
+
+
+class RayWorker:
+    """Does one task at a time; `say` may be called meanwhile, and `live` is under way all the time.
+
+    device: cpu or cuda:0, the first of the GPUs that Ray lets the actor see
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device, self._mailbox = device, Mailbox()
+
+    def hello(self) -> Hello | Unfit:
+        """Import torch, and say what this process is."""
+        # Imported here because the environment that torch reads is the actor's, not the driver's.
+        from hpo.fused.device import free_memory, prepare_process
+
+        try:
+            prepare_process()
+            return Hello(pid=os.getpid(), memory_bytes=free_memory(self._device))
+        except HpoError as error:
+            return Unfit(detail=str(error))
+
+    def say(self, message: Keep | Cancel) -> None:
+        """Take in a word about the cohort that trains."""
+        self._mailbox.put(message)
+
+    def live(self) -> None:
+        """Never return: whoever waits for it learns when the process dies."""
+        threading.Event().wait()
+
+    def perform(self, task: Task, data: TrainingData | None) -> Iterator[Report]:
+        """The reports about a task, each as soon as there is one."""
+        reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        threading.Thread(target=self._train, args=(task, data, reports.put), daemon=True).start()
+        while True:
+            report = reports.get()
+            yield report
+            if isinstance(report, CohortDone | CohortFailed | ScoreDone):
+                return
+
+    def _train(self, task: Task, data: TrainingData | None, send: Send) -> None:
+        from hpo.fused.device import prepare_process
+        from hpo.workers.runner import perform
+
+        def report(result: EpochResult) -> Sequence[bool] | None:
+            send(result)
+            judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
+            return self._mailbox.answer(result.cohort, result.attempt, wait=judged)
+
+        prepare_process()  # once more: whether denormals are flushed is a setting of each thread
+        send(perform(task, lambda: data, device=self._device, report=report))

@@ -1,0 +1,61 @@
+"""Training data in a folder of .npy files that every process of this machine maps instead of copying."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.dataset import Rows, TargetScaling, Task, TrainingData
+
+_PARTS = ("training", "validation")
+
+
+def write_data(folder: Path, data: TrainingData) -> None:
+    """Write the data into a new folder. Raises OSError."""
+    folder.mkdir()
+    for fold, rows_of_parts in enumerate(data.folds):
+        for part, rows in zip(_PARTS, rows_of_parts, strict=True):
+            np.save(_file(folder, fold, part, "x"), np.ascontiguousarray(rows.x, dtype=np.float32))
+            np.save(_file(folder, fold, part, "y"), np.ascontiguousarray(rows.y, dtype=np.float32))
+    about = {
+        "task": data.task.value,
+        "n_folds": len(data.folds),
+        "n_features": data.n_features,
+        "n_classes": data.n_classes,
+        "target_scaling": asdict(data.target_scaling),
+        "positive": data.positive,
+    }
+    (folder / "about.json").write_text(json.dumps(about))
+
+
+def read_data(folder: Path) -> TrainingData:
+    """The data of a folder, its arrays read-only and mapped from the files. Raises OSError."""
+    about = json.loads((folder / "about.json").read_text())
+    return TrainingData(
+        task=Task(about["task"]),
+        folds=tuple(
+            (_rows(folder, fold, _PARTS[0]), _rows(folder, fold, _PARTS[1]))
+            for fold in range(about["n_folds"])
+        ),
+        n_features=about["n_features"],
+        n_classes=about["n_classes"],
+        target_scaling=TargetScaling(**about["target_scaling"]),
+        positive=about["positive"],
+    )
+
+
+def _rows(folder: Path, fold: int, part: str) -> Rows:
+    return Rows(x=_map(_file(folder, fold, part, "x")), y=_map(_file(folder, fold, part, "y")))
+
+
+def _map(file: Path) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def _file(folder: Path, fold: int, part: str, name: str) -> Path:
+    return folder / f"{fold}-{part}-{name}.npy"

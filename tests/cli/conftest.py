@@ -1,0 +1,88 @@
+"""The program in this process, with a home of its own and studies in its database."""
+
+from contextlib import closing
+
+import pytest
+
+from hpo.cli.main import main
+from hpo.cohort import CohortPlan
+from hpo.coordinator.recovery import this_process
+from hpo.service import specfile
+from hpo.states import StudyState, TrialState
+from hpo.storage.open import open_storage
+from hpo.study import Direction, NewStudy
+from hpo.trial import TrialPlan, TrialResult
+
+FILE = "{name: NAME, data: digits, parameters: {learning_rate: {low: 1e-4, high: 0.1, log: true}}, trials: 4}"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    monkeypatch.setenv("HPO_HOME", str(home))
+    for name in ("HPO_STORAGE", "HPO_SERVER", "HPO_LOG", "HPO_DEVICE", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return home
+
+
+@pytest.fixture
+def hpo(capsys):
+    """Runs the program; gives (exit code, standard output, standard error)."""
+
+    def run(*words):
+        capsys.readouterr()
+        code = main(list(words))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def database(home):
+    """Opens the database that the program uses."""
+
+    def opened():
+        return closing(open_storage(f"sqlite:///{home / 'hpo.db'}"))
+
+    return opened
+
+
+@pytest.fixture
+def study(database):
+    """Puts a study into the database: values of its finished trials (None: FAIL), its state, a test score."""
+
+    def put(name="digits", *, values=(0.5, 0.9, None), state=StudyState.COMPLETED, test=None, driver=None):
+        spec = specfile.parse(FILE.replace("NAME", name))
+        new = NewStudy(
+            name=name,
+            direction=Direction.MAXIMIZE,
+            metric="accuracy",
+            n_trials=4,
+            spec=specfile.to_json(spec),
+            data={"sha256": "ab" * 32, "source": "digits", "n_rows": 9, "n_features": 2}
+            | {"task": "classification", "target": "digit", "n_train": 5, "n_validation": 2, "n_test": 2},
+        )
+        with database() as storage:
+            storage.create_study(new)
+            if state is StudyState.QUEUED:
+                return
+            claim = storage.claim_study(name, driver or this_process())
+            numbers = tuple(range(len(values)))
+            plans = [TrialPlan(number=i, params={"learning_rate": 0.01}) for i in numbers]
+            [cohort] = storage.plan_trials(claim, spec.parameters, plans, [CohortPlan(numbers=numbers)])
+            cohort = storage.start_cohort(claim, cohort.id)
+            results = [
+                TrialResult(number=i, state=TrialState.COMPLETE, value=value, best_epoch=1, epochs=2)
+                if value is not None
+                else TrialResult(number=i, state=TrialState.FAIL, reason="diverged@1", epochs=1)
+                for i, value in enumerate(values)
+            ]
+            storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
+            if test is not None:
+                storage.save_test(claim, *test)
+            if state is not StudyState.RUNNING:
+                storage.release(claim, state)
+
+    return put

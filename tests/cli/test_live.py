@@ -1,0 +1,96 @@
+"""The view of a running study where there is no terminal."""
+
+import io
+
+from hpo.cli.live import PlainView, line
+from hpo.progress import Progress
+from hpo.states import StudyState, TrialState
+
+
+def progress(n_complete, n_trials=100, *, n_failed=0, message=None, best=None):
+    return Progress(
+        study="digits",
+        state=StudyState.RUNNING,
+        n_trials=n_trials,
+        counts={TrialState.COMPLETE: n_complete, TrialState.FAIL: n_failed},
+        metric="accuracy",
+        best_number=None if best is None else 7,
+        best_value=best,
+        trials_per_s=12.5,
+        seconds_left=75,
+        message=message,
+    )
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_line_says_trials_best_value_rate_and_time_left():
+    assert line(progress(30, best=0.98765)) == (
+        "digits: 30/100 trials, best accuracy 0.98765 (trial 7), 12.5 trials/s, 1 min 15 s left"
+    )
+
+
+def test_a_line_counts_failed_trials_and_says_when_there_is_no_value_yet():
+    text = line(progress(0, n_failed=100))
+
+    assert text == "digits: 100/100 trials, no accuracy yet, 12.5 trials/s, 100 failed"
+
+
+def test_a_thousand_reports_give_a_line_for_each_tenth():
+    out = io.StringIO()
+    view = PlainView(out, clock=Clock())
+
+    for n in range(1001):
+        view.show(progress(n, n_trials=1000))
+
+    assert len(out.getvalue().splitlines()) == 11
+
+
+def test_a_slow_study_gives_a_line_when_ten_seconds_have_passed():
+    out, clock = io.StringIO(), Clock()
+    view = PlainView(out, clock=clock)
+
+    view.show(progress(0))
+    view.show(progress(1))
+    clock.now = 11.0
+    view.show(progress(2))
+
+    assert [text.split(",")[0] for text in out.getvalue().splitlines()] == [
+        "digits: 0/100 trials",
+        "digits: 2/100 trials",
+    ]
+
+
+def test_nothing_is_repeated_while_nothing_happens():
+    out, clock = io.StringIO(), Clock()
+    view = PlainView(out, clock=clock)
+
+    for minute in range(10):
+        clock.now = 60.0 * minute
+        view.show(progress(5))
+
+    assert len(out.getvalue().splitlines()) == 1
+
+
+def test_a_message_is_shown_at_once_and_once():
+    out = io.StringIO()
+    view = PlainView(out, clock=Clock())
+
+    view.show(progress(1))
+    view.show(progress(1, message="worker 2 was lost; its trials train again"))
+    view.show(progress(1, message="worker 2 was lost; its trials train again"))
+
+    assert out.getvalue().splitlines()[1:] == ["worker 2 was lost; its trials train again"]
+
+
+def test_a_reader_that_left_does_not_stop_the_study():
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    PlainView(Closed(), clock=Clock()).show(progress(1))

@@ -1,0 +1,171 @@
+"""The door: every error is one sentence on standard error with the contract's exit code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpo as package
+from hpo.cli.main import VERBS
+from hpo.states import StudyState
+
+# Subprocesses find the package where this process found it.
+IMPORTABLE = {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (["best", "nothing"], 4, "no study"),
+        (["best"], 2, "missing argument 'STUDY'"),
+        (["bets", "digits"], 2, "did you mean 'best'?"),
+        (["serve"], 2, "no such command 'serve'"),
+        (["run", "--trails", "3"], 2, "--trials"),
+        (["run"], 2, "give a study file"),
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["validate", "--data", "digits", "--trials", "0"], 2, "trials: "),
+        (["validate", "--data", "digits", "--space", "mlp-defalt"], 2, "did you mean 'mlp-default'?"),
+        (["validate", "--data", "digits", "--set", "epochs"], 2, "KEY=VALUE"),
+        (["trials", "nothing", "--sort", "best"], 2, "sort: "),
+        (["spaces", "learning-rat"], 2, "did you mean 'learning-rate'?"),
+        (["data", "show", "digit"], 4, "did you mean 'digits'?"),
+        (["data", "rm", "nothing", "--yes"], 4, "data set"),
+        (["data", "add", "nowhere.csv"], 2, "nowhere.csv"),
+        (["pause", "nothing"], 4, "no study"),
+        (["rm", "nothing", "--yes"], 4, "no study"),
+        (["resume", "nothing"], 4, "no study"),
+        (["watch", "nothing"], 4, "no study"),
+        (["export", "nothing"], 4, "no study"),
+    ],
+)
+def test_an_error_is_one_sentence_and_nothing_on_standard_output(hpo, words, code, sentence):
+    found, out, err = hpo(*words)
+
+    assert found == code
+    assert out == ""
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_help_lists_every_verb_there_is_and_none_that_comes_later(hpo):
+    code, out, _ = hpo("--help")
+
+    assert code == 0
+    assert all(f" {verb} " in out for verb in VERBS)
+    assert not any(f" {later} " in out for later in ("serve", "submit", "retry", "report", "keys"))
+
+
+def test_no_words_at_all_show_the_help(hpo):
+    assert hpo()[:2] == hpo("--help")[:2]
+    assert hpo("data")[0] == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(hpo, verb):
+    code, out, err = hpo(verb, "--help")
+
+    assert (code, err) == (0, "")
+    assert "--help" in out
+    assert "--cohort-lanes" not in out
+
+
+def test_a_server_is_refused_rather_than_ignored(hpo, monkeypatch):
+    monkeypatch.setenv("HPO_SERVER", "http://localhost:8000")
+
+    code, _, err = hpo("ls")
+
+    assert code == 2
+    assert "HPO_SERVER" in err
+
+
+def test_a_home_that_is_a_file_is_named(hpo, home):
+    home.write_text("")
+
+    code, _, err = hpo("ls")
+
+    assert code == 1
+    assert err.startswith("error: HPO_HOME: ")
+
+
+def test_an_unforeseen_error_is_kept_in_the_log(hpo, home, monkeypatch):
+    home.mkdir()
+    monkeypatch.setattr("hpo.cli.looking.LS_COLUMNS", None)  # a fault in the program
+    monkeypatch.setattr("hpo.cli.session.storage", None)
+
+    code, out, err = hpo("ls")
+
+    assert (code, out) == (1, "")
+    assert "Traceback" not in err
+    assert str(home / "log") in err
+    assert "TypeError" in (home / "log").read_text()
+
+
+def test_a_reader_that_leaves_is_no_error(study):
+    study()
+    program = [sys.executable, "-m", "hpo.cli.main"]
+
+    done = subprocess.run(
+        f"{' '.join(program)} trials digits -f json | head -c 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | IMPORTABLE,
+    )
+
+    assert (done.stdout, done.stderr) == ("[", "")
+
+
+def test_a_quick_verb_imports_nothing_heavy(study, home):
+    study()
+    code = (
+        "import sys; from hpo.cli.main import main; code = main(['ls']);"
+        "print(code, sorted({'torch', 'ray', 'pandas', 'sklearn', 'optuna', 'alembic', 'rich'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | IMPORTABLE
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_the_version_is_one_line(hpo):
+    code, out, _ = hpo("--version")
+
+    assert code == 0
+    assert out.startswith("hpo ")
+    assert out.count("\n") == 1
+
+
+def test_a_failed_study_without_a_value_is_exit_3(hpo, study):
+    study(values=[None, None], state=StudyState.FAILED)
+
+    code, _, err = hpo("best", "digits")
+
+    assert code == 3
+    assert "2 FAIL" in err
+
+
+def test_json_is_the_only_thing_on_standard_output(hpo, study):
+    study(test=(1, {"accuracy": 0.8}))
+
+    for words in (
+        ["ls"],
+        ["show", "digits"],
+        ["trials", "digits"],
+        ["best", "digits"],
+        ["best", "digits", "--top", "2"],
+        ["spaces"],
+        ["spaces", "mlp-default"],
+        ["data", "ls"],
+        ["data", "show", "iris"],
+        ["validate", "--data", "iris"],
+    ):
+        code, out, _ = hpo(*words, "-f", "json")
+        assert code == 0, words
+        assert json.loads(out), words

@@ -1,0 +1,224 @@
+"""What the verbs answer and do."""
+
+import csv
+import io
+import json
+import os
+import socket
+from dataclasses import replace
+
+import pytest
+
+from hpo.coordinator.recovery import this_process
+from hpo.service import specfile
+from hpo.states import StudyState, Wanted
+
+
+def test_best_answers_value_setting_and_test_score(hpo, study):
+    study(test=(1, {"accuracy": 0.8}))
+
+    code, out, _ = hpo("best", "digits")
+
+    assert code == 0
+    assert "best accuracy of digits on validation rows: 0.9 (trial 1)" in out
+    assert "learning_rate  0.01" in out
+    assert "on test rows: accuracy 0.8" in out
+    assert "hpo trials digits --sort -value" in out
+    assert "optuna-dashboard sqlite:///" in out
+
+
+def test_best_is_quiet_about_the_next_commands_when_asked(hpo, study):
+    study()
+
+    assert "next:" not in hpo("best", "digits", "--quiet")[1]
+
+
+def test_the_best_two_come_as_a_list(hpo, study):
+    study()
+
+    _, out, _ = hpo("best", "digits", "--top", "2", "-f", "json")
+
+    assert [best["number"] for best in json.loads(out)] == [1, 0]
+
+
+def test_trials_are_sorted_limited_and_chosen_by_state(hpo, study):
+    study()
+
+    assert [
+        t["number"] for t in json.loads(hpo("trials", "digits", "--sort", "-value", "-f", "json")[1])
+    ] == [
+        1,
+        0,
+        2,
+    ]
+    assert [t["number"] for t in json.loads(hpo("trials", "digits", "--state", "FAIL", "-f", "json")[1])] == [
+        2
+    ]
+    rows = list(csv.DictReader(io.StringIO(hpo("trials", "digits", "--limit", "1", "-f", "csv")[1])))
+    assert [row["params.learning_rate"] for row in rows] == ["0.01"]
+    assert "diverged@1" in hpo("trials", "digits")[1]
+
+
+def test_ls_and_show_say_how_far_a_study_is(hpo, study):
+    study()
+
+    assert "3/4" in hpo("ls")[1]
+    shown = hpo("show", "digits")[1]
+    assert "COMPLETED" in shown
+    assert "3 of 4 (COMPLETE 2, FAIL 1)" in shown
+
+
+def test_ls_of_no_studies_says_how_to_make_one(hpo):
+    code, out, err = hpo("ls")
+
+    assert (code, out) == (0, "")
+    assert "hpo run" in err
+    assert json.loads(hpo("ls", "-f", "json")[1]) == []
+
+
+def test_pause_leaves_word_for_a_living_process(hpo, study, database):
+    study(state=StudyState.RUNNING)
+
+    code, _, err = hpo("pause", "digits")
+
+    assert code == 0
+    assert f"process {os.getpid()}" in err
+    with database() as storage:
+        assert storage.get_study("digits").wanted is Wanted.PAUSE
+
+
+def test_verbs_move_a_study_that_nobody_drives(hpo, study, database):
+    study(state=StudyState.PAUSED)
+
+    assert hpo("stop", "digits")[0] == 0
+
+    with database() as storage:
+        assert storage.get_study("digits").state is StudyState.COMPLETED
+
+
+def test_an_illegal_move_is_exit_1_and_says_what_is_legal(hpo, study):
+    study(state=StudyState.CANCELLED)
+
+    code, _, err = hpo("pause", "digits")
+
+    assert code == 1
+    assert "CANCELLED for good" in err
+
+
+def test_resume_of_a_study_that_lives_elsewhere_names_the_process(hpo, study):
+    study(state=StudyState.RUNNING)
+
+    code, _, err = hpo("resume", "digits")
+
+    assert code == 1
+    assert f"process {os.getpid()} on {socket.gethostname()}" in err
+
+
+def test_watch_ends_with_the_study(hpo, study):
+    study()
+    study("failed", values=[None], state=StudyState.FAILED)
+
+    assert hpo("watch", "digits")[:2] == (0, "study digits is COMPLETED: 3 of 4 trials\n")
+    assert hpo("watch", "failed")[0] == 3
+
+
+def test_watch_of_a_study_whose_process_died_does_not_wait_for_ever(hpo, study, monkeypatch):
+    monkeypatch.setattr("hpo.cli.searching.LOOK_S", 0.0)
+    study(state=StudyState.RUNNING, driver=replace(this_process(), born=1.0))
+
+    code, _, err = hpo("watch", "digits")
+
+    assert code == 1
+    assert "hpo resume digits" in err
+
+
+def test_rm_asks_and_no_is_no(hpo, study, database, monkeypatch):
+    study()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+
+    code, _, err = hpo("rm", "digits")
+
+    assert code == 1
+    assert "nothing was done" in err
+    with database() as storage:
+        assert storage.get_study("digits")
+
+
+def test_rm_without_anybody_to_answer_says_yes_is_needed(hpo, study, monkeypatch):
+    study()
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    code, _, err = hpo("rm", "digits")
+
+    assert code in (1, 2)
+    assert "error: " in err
+
+
+def test_rm_with_yes_removes_the_study(hpo, study):
+    study()
+
+    assert hpo("rm", "digits", "--yes")[0] == 0
+    assert hpo("show", "digits")[0] == 4
+
+
+def test_export_writes_a_file_or_standard_output(hpo, study, tmp_path):
+    study()
+
+    assert hpo("export", "digits", "-o", "trials.parquet", "-f", "parquet")[0] == 0
+    assert (tmp_path / "trials.parquet").read_bytes()[:4] == b"PAR1"
+    assert json.loads(hpo("export", "digits", "-f", "json")[1])[1]["value"] == 0.9
+    assert hpo("export", "digits")[1].startswith("number,state,")
+
+
+def test_validate_prints_a_study_file_that_parses_to_the_same_and_makes_no_database(hpo, home):
+    code, out, _ = hpo("validate", "--data", "iris", "--trials", "7", "--set", "parameters.dropout=0.25")
+
+    spec = specfile.parse(out.split("# would run")[0])
+    assert code == 0
+    assert (spec.trials, spec.data.source, spec.parameters.fixed["dropout"]) == (7, "iris", 0.25)
+    assert "n_trials" in out.split("# would run")[1]
+    assert not home.exists()
+
+
+def test_validate_answers_programs_with_spec_and_plan(hpo):
+    _, out, _ = hpo("validate", "--data", "iris", "--trials", "7", "--workers", "3", "-f", "json")
+
+    answer = json.loads(out)
+    assert answer["valid"] is True
+    assert answer["spec"]["trials"] == 7
+    assert (answer["plan"]["n_trials"], answer["plan"]["workers"]) == (7, 3)
+    assert answer["plan"]["seconds"] > 0
+
+
+@pytest.fixture
+def csv_file(tmp_path):
+    path = tmp_path / "small.csv"
+    path.write_text("a,b,y\n" + "".join(f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}\n" for i in range(60)))
+    return path
+
+
+def test_a_data_set_is_added_listed_shown_and_removed(hpo, csv_file):
+    code, out, _ = hpo("data", "add", str(csv_file))
+    key = out.strip()
+
+    assert code == 0
+    assert key.startswith("ds_")
+    assert key in hpo("data", "ls")[1]
+    assert json.loads(hpo("data", "show", key, "--target", "y", "-f", "json")[1])["classes"] == ["no", "yes"]
+    assert hpo("data", "rm", key, "--yes")[0] == 0
+    assert key not in hpo("data", "ls")[1]
+
+
+def test_doctor_is_well_here_and_names_a_bad_database(hpo, monkeypatch):
+    code, out, _ = hpo("doctor")
+
+    assert code == 0, out
+    assert {line.split()[0] for line in out.splitlines()} == {"ok"}
+
+    monkeypatch.setenv("HPO_STORAGE", "mysql://nowhere")
+    code, out, _ = hpo("doctor", "-f", "json")
+    [database] = [check for check in json.loads(out) if check["name"] == "database"]
+
+    assert code == 1
+    assert database["ok"] is False
+    assert "sqlite:///" in database["found"]

@@ -1,0 +1,279 @@
+"""Lost workers, full memory, dead pools; pause, stop, cancel: what happens to trials and study."""
+
+from collections import Counter
+
+import pytest
+
+from hpo.cohort import CohortFailed, CohortTask, ScoreTask
+from hpo.coordinator.loop import Coordinator, Options
+from hpo.errors import PoolError
+from hpo.states import StudyState, TrialState, Wanted
+from hpo.storage.base import StoredModel
+from hpo.testing.simulated_pool import Fault, SimulatedPool
+from hpo.testing.small_jobs import spec_of
+
+
+@pytest.fixture
+def undisturbed(make_world):
+    """The trials of the same study when nothing happens."""
+
+    def bits(spec):
+        world = make_world(spec)
+        world.run()
+        return world.bits()
+
+    return bits
+
+
+def ask_after(world, wanted: Wanted, n_finished: int):
+    """Ask the coordinator as a signal handler would, once so many trials have ended."""
+
+    def look():
+        if world.n_finished >= n_finished:
+            world.coordinator.ask(wanted)
+
+    return look
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_lost_worker_costs_time_but_no_result(make_world, undisturbed, epoch):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+
+    study = world.run(
+        max_lanes=10, faults=[Fault(submission=1, epoch=epoch), Fault(submission=3, epoch=epoch)]
+    )
+
+    assert study.state is StudyState.COMPLETED
+    assert world.bits() == undisturbed(spec)
+    assert any("lost" in (progress.message or "") for progress in world.seen)
+
+
+def test_what_a_lost_worker_says_later_is_void(make_world, undisturbed):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+
+    world.run(max_lanes=10, faults=[Fault(submission=0, epoch=2, late=True)])
+
+    assert world.bits() == undisturbed(spec)
+
+
+def test_a_cohort_that_is_always_lost_ends_fail_lost_after_its_retries(make_world):
+    world = make_world(spec_of(trials=8))
+
+    study = world.run(workers=1, max_lanes=8, faults=[Fault(submission=n) for n in range(3)])
+
+    assert (study.state, study.reason) == (StudyState.FAILED, "not one trial is complete: 8 lost")
+    assert Counter(world.trained()) == dict.fromkeys(range(8), 3)
+
+
+def test_an_error_fails_the_cohort_and_spares_the_others(make_world):
+    world = make_world(spec_of(trials=20))
+
+    study = world.run(max_lanes=5, faults=[Fault(submission=1, reason="error")])
+
+    failed = world.trials(TrialState.FAIL)
+    assert study.state is StudyState.COMPLETED
+    assert {t.reason for t in failed} == {"error"}
+    assert len(failed) == 5
+
+
+@pytest.mark.parametrize("most_lanes", [1, 3, 7])
+def test_cohorts_that_do_not_fit_are_halved_until_they_do(make_world, undisturbed, most_lanes):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+
+    study = world.run(most_lanes=most_lanes)
+
+    assert study.state is StudyState.COMPLETED
+    assert world.bits() == undisturbed(spec)
+
+
+def test_a_trial_that_fits_nowhere_ends_fail_out_of_memory(make_world):
+    world = make_world(spec_of(trials=4, repeats=3))
+
+    study = world.run(most_lanes=2)
+
+    assert study.reason == "not one trial is complete: 4 out_of_memory"
+
+
+@pytest.mark.parametrize("n_finished", [0, 1, 30])
+def test_a_paused_study_goes_on_as_if_it_had_never_stopped(make_world, undisturbed, n_finished):
+    spec = spec_of(trials=70)
+    world = make_world(spec)
+
+    paused = world.run(max_lanes=5, each_poll=ask_after(world, Wanted.PAUSE, n_finished))
+    finished = {t.number: t.finished_at for t in world.trials() if t.state.finished}
+    world.storage.move_study("small", StudyState.QUEUED)
+    done_before = set(finished)
+    trained_before = len(world.trained())
+    study = world.run(max_lanes=64)
+
+    assert (paused.state, paused.driver) == (StudyState.PAUSED, None)
+    assert not any(slot.task for slot in world.pools[0].slots())
+    assert study.state is StudyState.COMPLETED
+    assert world.bits() == undisturbed(spec)
+    assert not done_before & set(world.trained()[trained_before:])
+    assert {t.number: t.finished_at for t in world.trials() if t.number in finished} == finished
+
+
+def test_stop_starts_nothing_more_finishes_what_runs_and_scores_the_best(make_world):
+    world = make_world(spec_of(trials=400, epochs=5))
+    begun = []
+
+    def stop():
+        if world.n_finished and not begun:
+            begun.extend(world.pools[0].submitted)
+            world.coordinator.ask(Wanted.STOP)
+
+    study = world.run(max_lanes=8, each_poll=stop)
+
+    by_state = Counter(t.reason or t.state for t in world.trials())
+    *trained, score = world.pools[0].submitted
+    assert trained == begun
+    assert isinstance(score, ScoreTask)
+    assert study.state is StudyState.COMPLETED
+    assert {t.number for t in world.trials(TrialState.COMPLETE)} == {
+        n for task in begun for n in task.numbers
+    }
+    assert set(by_state) <= {TrialState.COMPLETE, "cancelled"}
+    assert study.n_planned < 400
+    assert study.test["number"] == world.storage.best_trials("small")[0].number
+
+
+def test_cancel_ends_what_runs_and_leaves_what_is_finished(make_world):
+    world = make_world(spec_of(trials=400, epochs=5))
+
+    study = world.run(max_lanes=8, each_poll=ask_after(world, Wanted.CANCEL, 1))
+
+    states = Counter((t.state, t.reason) for t in world.trials())
+    assert study.state is StudyState.CANCELLED
+    assert study.test is None
+    assert states[TrialState.COMPLETE, None] > 0
+    assert set(states) == {(TrialState.COMPLETE, None), (TrialState.FAIL, "cancelled")}
+    assert not any(isinstance(task, ScoreTask) for task in world.pools[0].submitted)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state"),
+    [
+        (Wanted.PAUSE, StudyState.PAUSED),
+        (Wanted.STOP, StudyState.COMPLETED),
+        (Wanted.CANCEL, StudyState.CANCELLED),
+    ],
+)
+def test_a_wish_left_in_the_storage_is_obeyed(make_world, wanted, state):
+    world = make_world(spec_of(trials=400))
+
+    def watch():
+        if world.n_finished and not world.storage.get_study("small").wanted:
+            world.storage.want("small", wanted)
+
+    study = world.run(max_lanes=8, each_poll=watch)
+
+    assert (study.state, study.wanted) == (state, Wanted.NOTHING)
+    assert study.n_finished < 400
+
+
+def test_pausing_a_study_that_stops_changes_nothing(make_world):
+    world = make_world(spec_of(trials=400))
+
+    def watch():
+        study = world.storage.get_study("small")
+        if study.n_finished:
+            world.coordinator.ask(Wanted.PAUSE if study.state is StudyState.STOPPING else Wanted.STOP)
+
+    study = world.run(max_lanes=8, each_poll=watch)
+
+    assert study.state is StudyState.COMPLETED
+
+
+def test_a_dead_pool_leaves_a_study_that_can_be_resumed(make_world, undisturbed):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+
+    with pytest.raises(PoolError, match="cannot be started"):
+        world.run(max_lanes=5, faults=[Fault(submission=3, epoch=2, reason="pool")])
+    left = world.storage.get_study("small")
+    world.storage.move_study("small", StudyState.QUEUED)
+    world.run()
+
+    assert (left.state, left.driver) == (StudyState.PAUSED, None)
+    assert "cannot be started" in left.reason
+    assert world.bits() == undisturbed(spec)
+
+
+def test_a_pool_that_dies_while_a_study_is_paused_does_not_keep_it_from_pausing(make_world, undisturbed):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+    asked = []
+
+    def ask_then_die():
+        if asked:
+            raise PoolError("gone")
+        if world.n_finished:
+            asked.append(Wanted.PAUSE)
+            world.coordinator.ask(Wanted.PAUSE)
+
+    study = world.run(max_lanes=5, each_poll=ask_then_die)
+    world.storage.move_study("small", StudyState.QUEUED)
+    world.run()
+
+    assert study.state is StudyState.PAUSED
+    assert world.bits() == undisturbed(spec)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_the_best_trials_model_is_trained_again_when_there_is_none_or_another_ones(make_world, gone):
+    world = make_world(spec_of(trials=20))
+    world.run()
+    best = world.storage.best_trials("small")[0]
+    other = None if gone else StoredModel(number=best.number + 1, value=0.0, data=b"another trial's")
+    world.storage.move_study("small", StudyState.QUEUED)
+
+    class Forgetful:
+        """The storage with the wrong model until one is saved."""
+
+        def __init__(self):
+            self.saved = False
+
+        def model(self, name):
+            return world.storage.model(name) if self.saved else other
+
+        def save_model(self, claim, model):
+            self.saved = True
+            world.storage.save_model(claim, model)
+
+        def __getattr__(self, name):
+            return getattr(world.storage, name)
+
+    study = world.run(storage=Forgetful())
+
+    again, score = world.pools[1].submitted
+    assert isinstance(again, CohortTask)
+    assert again.numbers == (best.number,)
+    assert isinstance(score, ScoreTask)
+    assert (study.test["number"], study.test["log_loss"]) == (best.number, best.value)
+    assert len(world.trials()) == 20
+
+
+@pytest.mark.parametrize("reason", ["lost", "error"])
+def test_a_scoring_that_fails_is_told_and_the_study_completes(make_world, reason):
+    class NoScores(SimulatedPool):
+        """A pool whose workers die of scoring."""
+
+        def poll(self, timeout_s):
+            failed = [
+                CohortFailed(cohort=t.id, attempt=0, reason=reason, detail="it broke") for t in self._scores
+            ]
+            self._scores.clear()
+            return failed or super().poll(timeout_s)
+
+    world = make_world(spec_of(trials=5))
+    world_pool = NoScores(n_slots=1)
+
+    study = Coordinator(world.storage, world_pool, options=Options(poll_s=0.0, renew_s=0.0)).run(world.job)
+
+    assert (study.state, study.test) == (StudyState.COMPLETED, None)
+    assert study.reason == "the test rows could not be scored: it broke"
+    assert sum(isinstance(task, ScoreTask) for task in world_pool.submitted) == (3 if reason == "lost" else 1)

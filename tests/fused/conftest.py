@@ -1,0 +1,10 @@
+"""Every test of the core runs as a worker does: one thread, denormals flushed."""
+
+import pytest
+
+from hpo.fused.device import prepare_process
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _prepared() -> None:
+    prepare_process()

@@ -1,0 +1,112 @@
+"""Exports read back by other programs' readers."""
+
+import csv
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from hpo.errors import HpoError, StudyNotFound, UnknownName
+from hpo.service import results
+from hpo.service.export import export, export_to, schema_of
+from hpo.service.flat import write_csv
+from hpo.space import Choice, Range, SearchSpace
+
+
+def exported(storage, kind):
+    out = io.BytesIO()
+    export(storage, "digits", kind, out)
+    return out.getvalue()
+
+
+def test_json_is_what_trials_prints(storage, studies):
+    studies.ended(values=[0.5, None, 0.25])
+
+    assert json.loads(exported(storage, "json")) == list(results.trials(storage, "digits"))
+
+
+def test_csv_has_a_column_for_each_parameter_and_empty_cells_for_inactive_ones(storage, studies):
+    studies.ended(values=[0.5, None])
+
+    rows = list(csv.DictReader(io.StringIO(exported(storage, "csv").decode())))
+
+    assert [row["value"] for row in rows] == ["0.5", ""]
+    assert [row["params.momentum"] for row in rows] == ["", "0.9"]
+    assert [row["params.optimizer"] for row in rows] == ["sgd", "momentum"]
+
+
+def test_parquet_keeps_types_and_nulls(storage, studies):
+    studies.ended(values=[0.5, None])
+
+    table = pq.read_table(io.BytesIO(exported(storage, "parquet")))
+
+    assert table["number"].to_pylist() == [0, 1]
+    assert table["value"].to_pylist() == [0.5, None]
+    assert table["params.momentum"].to_pylist() == [None, 0.9]
+    assert table["reason"].to_pylist() == [None, "diverged@2"]
+
+
+def test_a_study_without_trials_exports_as_an_empty_table(storage, studies):
+    studies.queued()
+
+    assert json.loads(exported(storage, "json")) == []
+    assert len(exported(storage, "csv").splitlines()) == 1
+    assert pq.read_table(io.BytesIO(exported(storage, "parquet"))).num_rows == 0
+
+
+def test_columns_of_choices_take_the_narrowest_type():
+    space = SearchSpace(
+        {
+            "units": Choice(choices=(32, "64-32")),
+            "rate": Choice(choices=(1, 0.5)),
+            "layers": Range(low=1, high=3, type="int"),
+            "flag": Choice(choices=(True, False)),
+            "absent": Choice(choices=(None, 3)),
+        }
+    )
+
+    types = {field.name: str(field.type) for field in schema_of(space)}
+
+    assert types["params.units"] == "string"
+    assert types["params.rate"] == "double"
+    assert types["params.layers"] == "int64"
+    assert types["params.flag"] == "bool"
+    assert types["params.absent"] == "int64"
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)"])
+def test_text_that_looks_like_a_formula_is_made_harmless_but_numbers_are_not_touched(text):
+    out = io.StringIO()
+
+    write_csv([{"text": text, "number": -1.5}], out)
+
+    [row] = csv.DictReader(io.StringIO(out.getvalue()))
+    assert row == {"text": f"'{text}", "number": "-1.5"}
+
+
+def test_a_file_is_there_whole_or_not_at_all(storage, studies, tmp_path):
+    studies.ended(values=[0.5])
+    path = tmp_path / "digits.csv"
+
+    with pytest.raises(StudyNotFound):
+        export_to(storage, "nothing", "csv", path)
+    assert list(tmp_path.iterdir()) == []
+    export_to(storage, "digits", "csv", path)
+
+    assert [p.name for p in tmp_path.iterdir()] == ["digits.csv"]
+    assert path.read_bytes() == exported(storage, "csv")
+
+
+def test_a_folder_that_is_not_there_is_an_error_with_its_name(storage, studies, tmp_path):
+    studies.ended(values=[0.5])
+
+    with pytest.raises(HpoError, match="cannot be written"):
+        export_to(storage, "digits", "csv", tmp_path / "nowhere" / "digits.csv")
+
+
+def test_an_unknown_format_is_named(storage, studies):
+    studies.ended(values=[0.5])
+
+    with pytest.raises(UnknownName, match="did you mean 'parquet'"):
+        export(storage, "digits", "parqet", io.BytesIO())

@@ -1,0 +1,215 @@
+"""Opening: files made private, older ones copied and upgraded, newer and foreign ones left alone."""
+
+import importlib
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+
+from hpo.errors import HpoError, SpecError, StorageUnavailable, StorageVersion
+from hpo.storage import schema
+from hpo.storage.engine import Transactions, sqlite_engine
+from hpo.storage.open import open_storage, refuse_network
+from hpo.storage.optuna_tables import metadata
+from hpo.storage.tables import REVISIONS
+from hpo.testing.studies import finished
+
+
+def query(file: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def change(file: Path, sql: str) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(sql)
+
+
+def test_a_new_file_and_its_folder_are_for_the_owner_only(tmp_path: Path):
+    file = tmp_path / "home" / "deep" / "hpo.db"
+
+    open_storage(f"sqlite:///{file}").close()
+
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert query(file, "PRAGMA journal_mode") == [("wal",)]
+    assert query(file, "SELECT version_num FROM hpo_alembic_version") == [(REVISIONS[-1],)]
+
+
+def test_opening_a_current_file_imports_neither_optuna_nor_alembic(file: Path):
+    code = (
+        "import sys; from hpo.storage.open import open_storage\n"
+        f"open_storage('sqlite:///{file}').list_studies()\n"
+        "print([m for m in ('optuna', 'alembic', 'numpy', 'pandas', 'torch') if m in sys.modules])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_several_processes_may_make_the_same_file_at_once(tmp_path: Path):
+    code = (
+        "from hpo.storage.open import open_storage\n"
+        f"print(open_storage('sqlite:///{tmp_path}/hpo.db').list_studies())"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+
+    assert [process.communicate()[0].strip() for process in started] == ["[]"] * 3
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(file: Path):
+    script = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+    ours = {table for table in metadata.tables if table.startswith("hpo_")}
+
+    assert tuple(reversed([step.revision for step in script.walk_revisions()])) == REVISIONS
+    transactions = Transactions(sqlite_engine(file), "test")
+    with transactions.read() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "include_object": lambda _, name, kind, *__: kind != "table" or name in ours,
+            },
+        )
+        assert compare_metadata(context, metadata) == []
+    transactions.close()
+
+
+def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path):
+    file = tmp_path / "hpo.db"
+    file.touch()
+    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "test", file)
+    schema.migrate(transactions, "0001")
+    transactions.close()
+    change(file, "INSERT INTO studies (study_name) VALUES ('from before')")
+
+    open_storage(f"sqlite:///{file}").close()
+
+    assert query(file, "SELECT version_num FROM hpo_alembic_version") == [(REVISIONS[-1],)]
+    assert query(file, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == [(1,)]
+    backup = tmp_path / "hpo.db.bak-0001"
+    assert query(backup, "SELECT version_num FROM hpo_alembic_version") == [("0001",)]
+    assert query(backup, "SELECT study_name FROM studies") == [("from before",)]
+    assert query(file, "SELECT study_name FROM studies") == [("from before",)]
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def test_an_older_database_is_left_alone_when_nobody_asked_for_the_upgrade(tmp_path: Path):
+    file = tmp_path / "hpo.db"
+    file.touch()
+    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "test", file)
+    schema.migrate(transactions, "0001")
+    transactions.close()
+
+    with pytest.raises(StorageVersion, match="hpo db upgrade"):
+        open_storage(f"sqlite:///{file}", upgrade=False)
+
+    assert query(file, "SELECT version_num FROM hpo_alembic_version") == [("0001",)]
+
+
+def test_a_newer_file_is_refused_untouched(file: Path):
+    change(file, "UPDATE hpo_alembic_version SET version_num = '9999'")
+    before = file.read_bytes()
+
+    with pytest.raises(StorageVersion, match="newer hpo"):
+        open_storage(f"sqlite:///{file}")
+
+    assert file.read_bytes() == before
+    assert not list(file.parent.glob("*.bak-*"))
+
+
+def test_optuna_tables_of_an_unknown_version_are_refused(file: Path):
+    change(file, "UPDATE alembic_version SET version_num = 'v9.0.0.a'")
+
+    with pytest.raises(StorageVersion, match=r"v9\.0\.0\.a"):
+        open_storage(f"sqlite:///{file}")
+
+
+def test_the_mirrors_are_of_the_version_that_this_optuna_writes(tmp_path: Path):
+    file = tmp_path / "optuna.db"
+    storage = importlib.import_module("optuna").storages.RDBStorage(f"sqlite:///{file}")
+
+    assert storage.get_current_version() == "v3.2.0.a"
+    open_storage(f"sqlite:///{file}").close()  # an Optuna database becomes one of ours as well
+    assert query(file, "SELECT count(*) FROM hpo_studies") == [(0,)]
+
+
+def test_a_file_that_is_no_database_is_named_and_kept(tmp_path: Path):
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database at all, but long enough to be mistaken for one\n" * 20)
+
+    with pytest.raises(StorageUnavailable, match=r"notes\.txt is not a database"):
+        open_storage(f"sqlite:///{file}")
+
+    assert file.read_text().startswith("not a database")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("mysql://host/db", "must begin with sqlite"),
+        ("wine", "not a database URL"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+    ],
+)
+def test_a_url_of_another_kind_is_refused(url: str, sentence: str):
+    with pytest.raises(SpecError, match=sentence):
+        open_storage(url)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageUnavailable, match=r"hpo\.db cannot be opened: "):
+        open_storage(f"sqlite:///{tmp_path}/file/hpo.db")
+
+
+def test_a_server_that_is_not_there_is_one_sentence_without_the_password():
+    with pytest.raises(HpoError) as caught:
+        open_storage("postgresql://ann:secret@127.0.0.1:1/hpo")
+
+    assert isinstance(caught.value, StorageUnavailable)
+    assert "secret" not in str(caught.value)
+    assert make_url("postgresql://ann:secret@x/y").password == "secret"
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+def test_a_network_file_system_is_refused_and_a_local_one_inside_it_is_not(tmp_path: Path, kind: str):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        f"/dev/sda1 / ext4 rw 0 0\nserver:/x /srv/net\\040work {kind} rw 0 0\n/dev/sdb /srv/net\\040work/local xfs rw 0 0\n"
+    )
+
+    with pytest.raises(StorageUnavailable, match="network file system"):
+        refuse_network(Path("/srv/net work/ann/hpo.db"), mounts)
+    refuse_network(Path("/srv/net work/local/hpo.db"), mounts)
+    refuse_network(Path("/srv/network/hpo.db"), mounts)
+    refuse_network(Path("/srv/net work/hpo.db"), tmp_path / "no such table of mounts")
+
+
+def test_what_was_written_is_there_after_reopening(file: Path):
+    storage = open_storage(f"sqlite:///{file}")
+    finished(storage, [0.5, 0.6])
+    expected = storage.trials("wine")
+    storage.close()
+
+    again = open_storage(f"sqlite:///{file}")
+
+    assert again.trials("wine") == expected
+    assert os.path.getsize(file) > 0
+    again.close()

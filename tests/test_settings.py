@@ -1,0 +1,38 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hpo.errors import SpecError
+from hpo.settings import read_settings
+
+
+def test_an_empty_environment_gives_the_home_folder_and_sqlite_in_it():
+    settings = read_settings({})
+
+    assert settings.home == Path("~/.hpo").expanduser()
+    assert settings.storage == f"sqlite:///{settings.home / 'hpo.db'}"
+    assert (settings.device, settings.ray_address, settings.server) == ("auto", None, None)
+
+
+def test_the_environment_is_read(tmp_path):
+    env = {"HPO_HOME": str(tmp_path), "HPO_DEVICE": "cuda:1", "RAY_ADDRESS": "auto", "HPO_LOG": "info"}
+
+    settings = read_settings(env)
+
+    assert settings.storage == f"sqlite:///{tmp_path / 'hpo.db'}"
+    assert (settings.device, settings.ray_address, settings.log) == ("cuda:1", "auto", "info")
+
+
+def test_storage_may_stand_elsewhere(tmp_path):
+    assert read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": "memory://"}).storage == "memory://"
+
+
+def test_an_unknown_device_is_refused_at_its_name():
+    with pytest.raises(SpecError) as caught:
+        read_settings({"HPO_DEVICE": "tpu"})
+
+    assert caught.value.field == "HPO_DEVICE"

@@ -1,0 +1,195 @@
+"""The pool of child processes keeps the contract, and its own promises about data, death and orphans."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from hpo.cohort import CohortDone, CohortFailed
+from hpo.errors import PoolError
+from hpo.fused.trainer import Trainer
+from hpo.testing.pool import (
+    FOREVER,
+    KEY,
+    WorkerPoolContract,
+    collect,
+    first_epoch,
+    make_data,
+    make_task,
+)
+from hpo.workers import child_process, crew
+from hpo.workers.local_pool import LocalPool
+from hpo.workers.scratch import Scratch
+
+START = """
+import sys
+import psutil
+from pathlib import Path
+from hpo.testing.pool import FOREVER, KEY, first_epoch, make_data, make_task
+from hpo.workers.local_pool import LocalPool
+
+pool = LocalPool(n_workers=2, device="cpu", scratch=Path(sys.argv[1]))
+pool.start()
+pool.put_data(KEY, make_data())
+print(*(child.pid for child in psutil.Process().children()), flush=True)
+"""
+TRAIN = """
+pool.submit(make_task([0], id=1, epochs=FOREVER))
+first_epoch(pool)
+assert "torch" not in sys.modules
+print("training", flush=True)
+first_epoch(pool), first_epoch(pool)
+print("two epochs later", flush=True)
+while True:
+    pool.poll(10.0)
+"""
+OWNER = START + TRAIN
+
+
+class TestLocalPool(WorkerPoolContract):
+    @classmethod
+    def make(cls, folder, n_workers):
+        return LocalPool(n_workers=n_workers, device="cpu", scratch=folder)
+
+
+def test_workers_leave_ctrl_c_to_their_pool_but_die_with_it(tmp_path):
+    command = [sys.executable, "-c", OWNER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        workers = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
+        training = owner.stdout.readline()
+
+        for worker in workers:
+            worker.send_signal(signal.SIGINT)
+        still_there = owner.stdout.readline()  # two more epochs have been trained
+        owner.kill()
+
+        gone, alive = psutil.wait_procs(workers, timeout=30)
+    assert training == "training\n"
+    assert still_there == "two epochs later\n"
+    assert len(gone) == 2
+    assert not alive
+
+
+def test_the_folder_of_a_dead_pool_goes_with_the_next(tmp_path):
+    begin_and_die = START + "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", begin_and_die, str(tmp_path)])
+    (stale,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+
+    with_next = Scratch(tmp_path)
+
+    assert not stale.exists()
+    assert with_next.folder.is_dir()
+    assert Scratch(tmp_path).folder != with_next.folder
+    assert with_next.folder.is_dir()  # its owner lives
+
+
+def test_a_pool_that_is_not_closed_ends_with_its_process(tmp_path):
+    run = subprocess.run([sys.executable, "-c", START, str(tmp_path)], capture_output=True, text=True)
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(run.stdout.split()) == 2
+    assert not any(psutil.pid_exists(int(pid)) for pid in run.stdout.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_is_private_to_the_user_and_gone_after_close(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    (folder,) = [path for path in tmp_path.iterdir() if path.is_dir()]
+    mode = stat.S_IMODE(folder.stat().st_mode)
+
+    pool.close()
+
+    assert mode == 0o700
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cohort_cancelled_before_its_worker_is_ready_never_begins(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.submit(make_task([0], id=3))
+
+    pool.cancel(3)
+
+    assert [(r.cohort, r.reason) for r in pool.poll(0)] == [(3, "cancelled")]
+    assert [slot.task for slot in pool.slots()] == [None]
+    pool.close()
+
+
+def test_a_worker_that_does_not_hear_a_cancellation_is_killed_and_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "CANCEL_GRACE_S", 0.1)
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], id=3, epochs=FOREVER))
+    first_epoch(pool)
+    os.kill(pool.pids()[0], signal.SIGSTOP)
+
+    pool.cancel(3)
+    last = collect(pool)[-1]
+    pool.submit(make_task([0], id=4))
+
+    assert isinstance(last, CohortFailed)
+    assert last.reason == "cancelled"
+    assert isinstance(collect(pool)[-1], CohortDone)
+    pool.close()
+
+
+def test_a_worker_that_dies_before_it_is_ready_passes_its_task_to_the_next(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0]))
+
+    (starting,) = psutil.Process().children()
+    starting.kill()
+
+    assert isinstance(collect(pool)[-1], CohortDone)
+    pool.close()
+
+
+def test_workers_that_cannot_start_end_the_pool_with_their_last_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(child_process, "MODULE", "hpo.workers.no_such_module")
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+
+    with pytest.raises(
+        PoolError, match=r"5 workers in a row died.*No module named hpo.workers.no_such_module"
+    ):
+        pool.poll(60)
+
+    pool.close()
+
+
+def test_a_cohort_goes_on_from_a_checkpoint_in_another_process(tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop_after_two(result):
+        if result.epoch == 2:
+            raise Stop
+
+    trainer = Trainer(make_task([0, 1], epochs=4), make_data())
+    with pytest.raises(Stop):
+        trainer.run(stop_after_two)
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+
+    pool.submit(replace(make_task([0, 1], epochs=4), checkpoint=trainer.checkpoint()))
+
+    assert [report.epoch for report in collect(pool)[:-1]] == [3, 4]
+    pool.close()
+
+
+def test_a_pool_without_a_place_for_data_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(PoolError, match="no folder for training data"):
+        LocalPool(n_workers=1, device="cpu", scratch=tmp_path / "file" / "below").start()
