@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+import hpo
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import UnknownName
 from hpo.hyperparams import ACTIVATIONS, INITIALIZERS, OPTIMIZER_KNOBS, OPTIMIZERS
@@ -121,3 +127,15 @@ def test_every_file_of_the_folder_is_a_space_or_an_example():
     }
 
     assert files == {f"{name}.yaml" for name in PROMISED} | {f"studies/{name}.yaml" for name in EXAMPLES}
+
+
+def test_an_installed_package_finds_the_files_inside_itself(tmp_path):
+    shutil.copytree(Path(hpo.__file__).parent, tmp_path / "hpo")
+    shutil.copytree(space_files.folder(), tmp_path / "hpo" / "search_spaces")
+    ask = "from hpo.service import space_files as s; print(s.folder(), *s.names())"
+
+    said = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, env={}, capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert said == [str(tmp_path / "hpo" / "search_spaces"), *sorted(PROMISED)]
