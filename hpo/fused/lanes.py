@@ -151,12 +151,19 @@ class LaneGroup:
             self.steps_done += 1
             for optimizer in self.optimizers:
                 optimizer.step_(self.steps_done)
-        finite = tally.loss.isfinite() & self.flat.abs().amax(1).isfinite()
         return Measures(
             train=self._columns(tally),
             validation=self._columns(self.validate()),
-            finite=finite[: len(self.lanes)].cpu(),
+            finite=(tally.loss.isfinite() & self._finite())[: len(self.lanes)].cpu(),
         )
+
+    def _finite(self) -> Tensor:
+        """Whether all weights and biases of each lane are finite numbers, [K].
+
+        The room between layers is not looked at: with an epsilon of 0 it turns NaN, as 0 / 0.
+        """
+        largest = [part.abs().flatten(1).amax(1) for part in (*self.network.weights, *self.network.biases)]
+        return torch.stack(largest).isfinite().all(0)
 
     def validate(self) -> Tally:
         """One pass over the validation rows, dropout off."""
