@@ -51,7 +51,7 @@ def only(task, numbers):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_lane_has_the_same_bits_in_any_cohort_at_any_place(seed):
     rnd = random.Random(seed)
-    for _ in range(60):
+    for _ in range(40):
         n_trials = rnd.choice((2, 3, 9, 20))
         task, data = any_cohort(rnd, n_trials)
         few = rnd.sample(range(n_trials), rnd.choice((1, 1, n_trials // 2 or 1)))
