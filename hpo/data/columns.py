@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpo.data.literals import MISSING_WORDS, are_whole, parse_dates, parse_numbers
+from hpo.data.literals import MISSING_WORDS, are_whole, parse_dates, parse_numbers, parse_plain_numbers
 from hpo.data.table import Array, Column, Floats64, Ints, Kind, Table
 from hpo.dataset import ColumnInfo
 from hpo.errors import DataError
@@ -91,7 +91,7 @@ def settle(
             continue
         column = table.column(name)
         if column.kind is Kind.TEXT:
-            column = _from_text(clean(column, keep_missing), table.comma, as_category=name in categories)
+            column = _from_text(column, table.comma, keep_missing, as_category=name in categories)
         if column.kind is Kind.TEXT or name in categories:
             found.append(as_category(column))
             infos[name] = ColumnInfo(name=name, kind="category", note=f"{len(found[-1].levels)} values")
@@ -197,7 +197,12 @@ def _others(n: int) -> str:
     return f" (and {n - 1:,} more rows are not numbers)" if n > 1 else ""
 
 
-def _from_text(column: Column, comma: bool, *, as_category: bool) -> Column:
+def _from_text(column: Column, comma: bool, keep_missing: Collection[str], *, as_category: bool) -> Column:
+    if not as_category:
+        values = parse_plain_numbers(column.levels, set(MISSING_WORDS) - set(keep_missing))
+        if values is not None:
+            return Column(name=column.name, kind=Kind.NUMBER, values=np.append(values, np.nan)[column.values])
+    column = clean(column, keep_missing)
     if as_category:
         return column
     numbers = numbers_from_text(column, comma)

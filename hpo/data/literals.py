@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +14,9 @@ from hpo.data.table import Floats64
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "null", "NULL", "Null", "NaN", "nan", "NAN", "?")
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER_FORM = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NUMBER = re.compile(_NUMBER_FORM)
+_NUMBER_LINES = re.compile(rf"(?>{_NUMBER_FORM}\n)*+")
 _INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+([eE][+-]?[0-9]+)?")
@@ -41,6 +44,25 @@ def parse_numbers(levels: Sequence[str], comma: bool = False) -> tuple[Floats64,
     return values, is_number
 
 
+def parse_plain_numbers(levels: Sequence[str], missing: Collection[str]) -> Floats64 | None:
+    """All texts as numbers, NaN for those in missing; None when one is anything but a plain number.
+
+    One match over all texts: a large column of numbers takes a third of the time that its texts one by one do.
+
+    >>> parse_plain_numbers(["1", "NA", "-2.5"], {"NA"}).tolist()
+    [1.0, nan, -2.5]
+    >>> parse_plain_numbers(["1", "x"], {"NA"}) is None
+    True
+    """
+    texts = [text for text in levels if text not in missing]
+    joined = "\n".join([*texts, ""])
+    if joined.count("\n") != len(texts) or not _NUMBER_LINES.fullmatch(joined):
+        return None
+    if len(texts) == len(levels):
+        return np.array(list(map(float, texts)), dtype=np.float64)
+    return np.array([math.nan if text in missing else float(text) for text in levels], dtype=np.float64)
+
+
 def _is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text) or _INFINITE.fullmatch(text))
 
@@ -57,7 +79,7 @@ def are_whole(levels: Sequence[str]) -> bool:
     >>> are_whole(["1", "-2"]), are_whole(["1.0"])
     (True, False)
     """
-    return all(_WHOLE.fullmatch(text) for text in levels)
+    return all(map(_WHOLE.fullmatch, levels))
 
 
 def parse_dates(levels: Sequence[str]) -> Floats64 | None:

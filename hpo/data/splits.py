@@ -68,6 +68,10 @@ def _check(spec: SplitSpec) -> None:
         )
     if spec.folds is not None and not 2 <= spec.folds <= MAX_FOLDS:
         raise DataError(f"must be from 2 to {MAX_FOLDS}, got {spec.folds}", field="data.split.folds")
+    if spec.folds is not None and spec.validation:
+        raise DataError(
+            "folds take the place of a validation part; leave it out", field="data.split.validation"
+        )
     if sum(name is not None for name in (spec.column, spec.groups, spec.order)) > 1:
         raise DataError("goes by column, by groups or by order, not by several of them", field="data.split")
 

@@ -97,7 +97,11 @@ def test_without_noise_labels_follow_the_playgrounds_rules():
     assert abs(x[label == 1].mean() - 2) < 0.2
     assert abs(x[label == 1].var() - 0.5) < 0.15
     x, y, label = points("spiral")
-    np.testing.assert_allclose(np.hypot(x, y)[label == 1], np.arange(250) / 250 * 5, atol=1e-9)
+    for sign, shift in ((1, 0.0), (-1, np.pi)):
+        share = np.arange(250) / 250
+        angle = 1.75 * share * 2 * np.pi + shift
+        np.testing.assert_allclose(x[label == sign], 5 * share * np.sin(angle), atol=1e-9)
+        np.testing.assert_allclose(y[label == sign], 5 * share * np.cos(angle), atol=1e-9)
 
 
 def test_noise_and_seed_change_the_points_and_nothing_else_does():

@@ -80,6 +80,14 @@ def test_the_only_rows_of_rare_classes_are_training_rows():
         assert {2, 3, 4} <= set(labels[parts.folds[0][0]].tolist())
 
 
+def test_a_class_keeps_a_training_row_however_much_is_asked_for():
+    parts = divide(
+        SplitSpec(validation=0.9, test=0.0), 8, Rulers(labels=labels_of(4, 2, 2)), seed=0, classes="abc"
+    )
+
+    assert len(parts.folds[0][0]) == 3
+
+
 def test_groups_are_never_divided():
     groups = np.random.default_rng(0).integers(0, 30, 400)
 
@@ -185,6 +193,7 @@ def test_ordered_folds_validate_on_what_comes_after():
         ({"folds": 1}, "data.split.folds", "from 2 to 50"),
         ({"groups": "a", "order": "b"}, "data.split", "not by several"),
         ({"validation": 0.0}, "data.split", "0 for validation"),
+        ({"folds": 3, "validation": 0.2}, "data.split.validation", "folds take the place"),
         ({"folds": 40}, "data.split.folds", "24 rows are too few for 40 folds"),
     ],
 )
