@@ -98,6 +98,12 @@ class Range:
         """low + place * step as a person would write it: 0.3, not 0.30000000000000004."""
         return float(Decimal(str(self.low)) + place * Decimal(str(step)))
 
+    def _last_step(self, step: float) -> float:
+        """The high that Optuna keeps of a stepped range, in its own arithmetic."""
+        low, width = Decimal(str(self.low)), Decimal(str(step))
+        reach = Decimal(str(self.high)) - low
+        return self.high if reach % width == 0 else float(reach // width * width + low)
+
     def contains(self, value: Value) -> bool:
         """Whether a value lies in the range."""
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -122,7 +128,7 @@ class Range:
                 "high": int(self.high) - (int(self.high) - int(self.low)) % int(self.step or 1),
             }
             return json.dumps({"name": "IntDistribution", "attributes": attributes})
-        high = self.high if self.step is None else self._step_to(self._n_steps(self.step) - 1, self.step)
+        high = self.high if self.step is None else self._last_step(self.step)
         attributes = {
             "step": self.step,
             "low": float(self.low),

@@ -36,8 +36,13 @@ class RandomSampler(BaseSampler):
         self.seed = secrets.randbits(32) if seed is None else seed
         self._space = space or SearchSpace({})
         self._random = np.random.RandomState(0)
-        self._draws = {name: draw_of(d) for name, d in distributions_of(self._space).items()}
-        self._order = self._space.in_order()
+        self._fixed = self._space.fixed
+        draws = {name: draw_of(d) for name, d in distributions_of(self._space).items()}
+        # (name, how to draw it or None when fixed, whether it has a condition), conditions first
+        self._steps = [
+            (name, draws.get(name), bool(self._space.parameters[name].when))
+            for name in self._space.in_order()
+        ]
 
     def ask(self, first: int, n: int) -> list[TrialPlan]:
         """The plans of trials first … first + n - 1; there is no end of them."""
@@ -48,15 +53,13 @@ class RandomSampler(BaseSampler):
 
     def params(self, number: int) -> dict[str, Value]:
         """The values of the active searched parameters of one trial."""
-        space = self._space
         values: dict[str, Value] = {}
         searched: dict[str, Value] = {}
-        for name in self._order:
-            if not space.is_active(name, values):
+        for name, draw, conditional in self._steps:
+            if conditional and not self._space.is_active(name, values):
                 continue
-            draw = self._draws.get(name)
             if draw is None:
-                values[name] = space.fixed[name]
+                values[name] = self._fixed[name]
             else:
                 values[name] = searched[name] = self._draw(draw, number, name)
         return searched

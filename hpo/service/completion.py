@@ -58,28 +58,18 @@ def _data(data: DataSpec, seed: int, info: DatasetInfo) -> DataSpec:
         data,
         target=info.target or data.target,
         task=info.task.value,
-        split=_split(data.split, seed, info),
+        split=_split(data.split, seed),
         target_scaling=(data.target_scaling or "standardize") if regression else data.target_scaling,
     )
 
 
-def _split(split: SplitSpec, seed: int, info: DatasetInfo) -> SplitSpec:
-    """Shares for the parts that are not given; a column or a file's own test rows need none."""
+def _split(split: SplitSpec, seed: int) -> SplitSpec:
+    """Shares for the parts that are not given; a column names the part of every row and needs none."""
     split = replace(split, seed=seed if split.seed is None else split.seed)
     if split.column is not None:
         return split
     validation = DEFAULT_SHARE if split.validation is None else split.validation
-    test = DEFAULT_SHARE if split.test is None and not _own_test_rows(info) else split.test
-    return replace(split, validation=validation, test=test)
-
-
-def _own_test_rows(info: DatasetInfo) -> bool:
-    """Whether the test rows are the source's own (an IDX folder's), not a share of all rows."""
-    return (
-        info.images
-        and info.n_test > 0
-        and abs(info.n_test - DEFAULT_SHARE * info.n_rows) > 0.01 * info.n_rows
-    )
+    return replace(split, validation=validation, test=DEFAULT_SHARE if split.test is None else split.test)
 
 
 def _objective(objective: ObjectiveSpec | None, task: Task) -> ObjectiveSpec:

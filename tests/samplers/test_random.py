@@ -65,6 +65,8 @@ def test_every_value_is_the_one_optunas_sampler_draws(seed, distribution):
         FloatDistribution(1e-5, 1.0, log=True),
         FloatDistribution(0.0, 1.0, step=0.25),
         FloatDistribution(-0.3, 0.4, step=0.1),
+        FloatDistribution(1.0, 1.0000000000000002),
+        FloatDistribution(1e-5, 1.0000000000000002e-5, log=True),
         FloatDistribution(3.0, 3.0),
         FloatDistribution(3.0, 3.0, log=True),
         IntDistribution(1, 7),

@@ -252,11 +252,6 @@ def test_a_split_by_column_gets_no_shares():
     assert complete(parse(text), info()).data.split == SplitSpec(column="part", seed=0)
 
 
-def test_official_test_rows_of_images_get_no_share():
-    assert completed(images=True, n_rows=70_000, n_test=10_000).data.split.test is None
-    assert completed(images=True, n_rows=1797, n_test=359).data.split.test == 0.2
-
-
 @pytest.mark.parametrize(
     ("text", "task", "space", "field"),
     [
