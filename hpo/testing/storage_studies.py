@@ -217,6 +217,15 @@ class ClaimsContract:
 
         assert storage.get_study("wine").driver == driver("second")
 
+    def test_a_claim_made_anew_by_the_same_driver_voids_the_old_one(self, storage: Storage) -> None:
+        claim, _ = begun(storage)
+
+        again = storage.claim_study("wine", driver(), dead=driver())
+
+        with pytest.raises(LeaseLost):
+            storage.renew(claim)
+        storage.renew(again)
+
     def test_a_late_driver_that_nobody_replaced_goes_on(self, storage: Storage) -> None:
         claim, cohort = begun(storage)
         storage.renew(claim, lease_s=GONE)

@@ -151,6 +151,18 @@ def test_optuna_reads_trials_while_the_study_runs_and_after(file: Path):
     storage.close()
 
 
+def test_steps_that_come_after_a_trial_ended_are_ignored(file: Path):
+    storage = open_storage(f"sqlite:///{file}")
+    claim, cohort = begun(storage, 2)
+    storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.5, steps={1: 0.5})])
+
+    storage.record_epochs(claim, cohort.id, cohort.attempt, 2, {0: {1: 0.9, 2: 0.9}, 1: {2: 0.9}})
+
+    trials = optuna.load_study(study_name="wine", storage=f"sqlite:///{file}").trials
+    assert [t.intermediate_values for t in trials] == [{1: 0.5}, {2: 0.9}]
+    storage.close()
+
+
 @pytest.mark.parametrize("direction", list(Direction))
 def test_the_best_trial_is_optunas_ties_and_all(file: Path, direction: Direction):
     storage = open_storage(f"sqlite:///{file}")
