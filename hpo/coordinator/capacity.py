@@ -56,7 +56,7 @@ def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
     >>> from hpo.dataset import Task
     >>> info = DatasetInfo(source="", sha256="", task=Task.REGRESSION, task_reason="", target="", n_rows=9, n_features=7)
     >>> lane_bytes(SharedSettings(hidden=(8,), loss="mse", batch_size=10, scaling="none"), info)
-    4064
+    3844
     """
     rows = max(shared.batch_size, min(info.n_validation, VALIDATION_ROWS))
     return 7 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, rows)

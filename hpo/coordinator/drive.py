@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.flight import Flight, TaskMaker, Work
-from hpo.coordinator.planner import MOST_IN_WINDOW, Part, Planner, ReadyTrial, Resolver, cut, n_folds
-from hpo.coordinator.proposals import Proposals
+from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
+from hpo.coordinator.proposals import Proposals, told_trial
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
 from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.window import next_window
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
@@ -23,7 +24,6 @@ from hpo.space import Params
 from hpo.states import Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
 from hpo.study import Study, StudySpec
-from hpo.trial import Trial, TrialPlan, TrialResult
 from hpo.workers.base import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -141,12 +141,11 @@ class Drive:
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
         while not self.stopping and len(self.ready) < len(self.pool.slots()):
-            window = self._next_window()
-            if not window:
-                return
             self.planner.machine = machine_of(self.pool.slots())
-            parts = self.planner.cohorts([trial for _, trial in window])
-            plans = [plan for plan, _ in window]
+            plans, trials = next_window(self.proposals, self.resolver, self.planner)
+            if not plans:
+                return
+            parts = self.planner.cohorts(trials)
             cohorts = [self._cohort_plan(part) for part in parts]
             stored = self.write(
                 lambda plans=plans, cohorts=cohorts: self.storage.plan_trials(  # type: ignore[misc]
@@ -159,23 +158,6 @@ class Drive:
             self.ready += (
                 Work(cohort=cohort, parts=deque([part])) for cohort, part in zip(stored, parts, strict=True)
             )
-
-    def _next_window(self) -> list[tuple[TrialPlan, ReadyTrial]]:
-        """The trials of consecutive numbers to plan next, more of them while their cohorts are half empty."""
-        first = self._resolved(self.proposals.peek(1))
-        if not first:
-            return []
-        size = self.planner.first_window(first[0][1].shared, self.proposals.remaining)
-        while True:
-            window = self._resolved(self.proposals.peek(size))
-            trials = [trial for _, trial in window]
-            larger = min(2 * size, MOST_IN_WINDOW)
-            if len(window) < size or larger <= size or not self.planner.too_scattered(trials):
-                return window
-            size = larger
-
-    def _resolved(self, plans: Iterable[TrialPlan]) -> list[tuple[TrialPlan, ReadyTrial]]:
-        return [(plan, self.resolver.resolve(plan.number, plan.params)) for plan in plans]
 
     def _cohort_plan(self, part: Part) -> CohortPlan:
         return CohortPlan(
@@ -310,7 +292,7 @@ class Drive:
         finished = [result for result in results if result.number in really]
         self.tally.finished(finished)
         self.proposals.finished(
-            _trial(result, self.params.pop(result.number), flight.id) for result in finished
+            told_trial(result, self.params.pop(result.number), flight.id) for result in finished
         )
 
     # The end
@@ -352,21 +334,3 @@ class Drive:
         """Show the study as it was left."""
         self.tally.counts = {state: study.counts.get(state, 0) for state in TrialState}
         self.tally.show(study.state, n_slots=len(self.pool.slots()), now=True)
-
-
-def _trial(result: TrialResult, params: Params, cohort: int) -> Trial:
-    """A finished trial as samplers are told of it."""
-    return Trial(
-        number=result.number,
-        state=result.state,
-        reason=result.reason,
-        value=result.value,
-        stderr=result.stderr,
-        params=params,
-        epochs=result.epochs,
-        best_epoch=result.best_epoch,
-        retry_of=None,
-        cohort=cohort,
-        started_at=None,
-        finished_at=None,
-    )

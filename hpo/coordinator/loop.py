@@ -126,7 +126,8 @@ class Coordinator:
     def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted) -> Study:
         """Pause or cancel: call the workers back, keep what they have finished, leave the study."""
         if drive is not None:
-            drive.call_back(time.monotonic() + HAND_BACK_S)
+            with contextlib.suppress(PoolError):  # a pool that dies now has called everybody back
+                drive.call_back(time.monotonic() + HAND_BACK_S)
         state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
         study = self._storage.release(claim, state)
         if drive is not None:

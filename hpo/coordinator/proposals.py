@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hpo.samplers.base import Sampler
-from hpo.trial import Trial, TrialPlan
+from hpo.space import Params
+from hpo.trial import Trial, TrialPlan, TrialResult
 
 
 class Proposals:
@@ -50,3 +51,21 @@ class Proposals:
             self._told += 1
         if ready:
             self._sampler.tell(ready)
+
+
+def told_trial(result: TrialResult, params: Params, cohort: int) -> Trial:
+    """A finished trial as samplers are told of it."""
+    return Trial(
+        number=result.number,
+        state=result.state,
+        reason=result.reason,
+        value=result.value,
+        stderr=result.stderr,
+        params=params,
+        epochs=result.epochs,
+        best_epoch=result.best_epoch,
+        retry_of=None,
+        cohort=cohort,
+        started_at=None,
+        finished_at=None,
+    )

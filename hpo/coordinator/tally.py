@@ -77,6 +77,8 @@ class Tally:
 
     def trained(self, model_steps: int) -> None:
         """Steps of single models that were trained."""
+        if not self._model_steps:  # rates count from here: workers take seconds to start
+            self._marks = deque([(self._clock(), self._n_finished, 0)])
         self._model_steps += model_steps
 
     def show(

@@ -203,6 +203,26 @@ def test_a_dead_pool_leaves_a_study_that_can_be_resumed(make_world, undisturbed)
     assert world.bits() == undisturbed(spec)
 
 
+def test_a_pool_that_dies_while_a_study_is_paused_does_not_keep_it_from_pausing(make_world, undisturbed):
+    spec = spec_of(trials=40)
+    world = make_world(spec)
+    asked = []
+
+    def ask_then_die():
+        if asked:
+            raise PoolError("gone")
+        if world.n_finished:
+            asked.append(Wanted.PAUSE)
+            world.coordinator.ask(Wanted.PAUSE)
+
+    study = world.run(max_lanes=5, each_poll=ask_then_die)
+    world.storage.move_study("small", StudyState.QUEUED)
+    world.run()
+
+    assert study.state is StudyState.PAUSED
+    assert world.bits() == undisturbed(spec)
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_the_best_trials_model_is_trained_again_when_there_is_none_or_another_ones(make_world, gone):
     world = make_world(spec_of(trials=20))

@@ -68,14 +68,15 @@ def test_what_is_shown_adds_up_and_comes_ten_times_a_second_at_most():
     for _ in range(40):
         clock.now += 0.05
         tally.show(StudyState.RUNNING, n_slots=2, n_busy=1)
+    tally.trained(1000)
     tally.finished(complete(i, float(i)) for i in range(20))
-    tally.trained(4000)
+    tally.trained(3000)
     clock.now += 2.0
     tally.show(StudyState.RUNNING)
 
     last = seen[-1]
     assert len(seen) <= 22
     assert (last.counts[TrialState.COMPLETE], last.counts[TrialState.RUNNING], last.n_finished) == (30, 0, 30)
-    assert (last.trials_per_s, last.model_steps_per_s) == pytest.approx((5.0, 1000.0))
-    assert last.seconds_left == pytest.approx(70 / 5.0)
+    assert (last.trials_per_s, last.model_steps_per_s) == pytest.approx((10.0, 2000.0))
+    assert last.seconds_left == pytest.approx(70 / 10.0)
     assert last.seconds == pytest.approx(7.0 + 4.0)

@@ -1,0 +1,146 @@
+"""Processes are killed while the real program searches: nothing is lost, nothing is done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+import hpo
+from hpo.states import StudyState, TrialState
+from hpo.storage.open import open_storage
+from hpo.trial import Trial
+
+pytestmark = pytest.mark.timeout(240)
+
+STUDY = """
+name: {name}
+data: {{source: digits}}
+objective: {{metric: log_loss}}
+trials: {trials}
+epochs: {epochs}
+parameters:
+  learning_rate: {{low: 1e-4, high: 1e-1, log: true}}
+  hidden_units: 23
+"""
+SIZE = {"trials": 40, "epochs": 15}
+
+
+class Searches:
+    """The program `hpo` with a home of its own; progress is read line by line from its standard error."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        checkout = str(Path(hpo.__file__).parents[1])
+        self.environment = os.environ | {"HPO_HOME": str(home), "PYTHONPATH": checkout}
+        for name in ("HPO_STORAGE", "HPO_SERVER", "RAY_ADDRESS", "HPO_DEVICE"):
+            self.environment.pop(name, None)
+
+    def start(self, *words: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hpo.cli.main", *words],
+            env=self.environment,
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        program = self.start(*words)
+        out, err = program.communicate(timeout=120)
+        return program.returncode, out, err
+
+    def study_file(self, name: str) -> str:
+        path = self.home / f"{name}.yaml"
+        path.write_text(STUDY.format(name=name, **SIZE))
+        return str(path)
+
+    def trials(self, name: str) -> list[Trial]:
+        return self._read(lambda storage: storage.trials(name))
+
+    def state(self, name: str) -> StudyState:
+        return self._read(lambda storage: storage.get_study(name).state)
+
+    def _read(self, look):
+        with closing(open_storage(f"sqlite:///{self.home / 'hpo.db'}")) as storage:
+            return look(storage)
+
+
+@pytest.fixture
+def searches(tmp_path):
+    return Searches(tmp_path)
+
+
+def progress(program: subprocess.Popen):
+    """How many trials have finished, whenever the program says so."""
+    for line in program.stderr:
+        before, slash, _ = line.partition(f"/{SIZE['trials']} trials,")
+        if slash:
+            yield int(before.split()[-1])
+
+
+def results_of(trials):
+    """What must not depend on who trained a trial, and when."""
+    return [(t.number, t.state, t.reason, t.value, dict(t.params), t.epochs, t.best_epoch) for t in trials]
+
+
+def finished_of(trials):
+    return {t.number: t.finished_at for t in trials if t.state is TrialState.COMPLETE}
+
+
+def kill_when(program: subprocess.Popen, *, more_than: int) -> None:
+    """kill -9 at the first word of more trials than that; its workers must not outlive it."""
+    next(n for n in progress(program) if n > more_than)
+    workers = psutil.Process(program.pid).children(recursive=True)
+    program.kill()
+    program.communicate(timeout=120)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert workers
+    assert not alive
+
+
+def test_a_search_killed_twice_ends_as_if_nothing_had_happened(searches):
+    kill_when(searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3"), more_than=0)
+    first = finished_of(searches.trials("broken"))
+    kill_when(searches.start("resume", "broken"), more_than=len(first))
+    second = finished_of(searches.trials("broken"))
+    code, _, err = searches.run("resume", "broken")
+    assert code == 0, err
+    searches.run("run", searches.study_file("whole"))
+
+    after = searches.trials("broken")
+    assert results_of(after) == results_of(searches.trials("whole"))
+    assert first
+    assert first.items() <= second.items() <= finished_of(after).items()
+
+
+def test_a_killed_worker_is_replaced_and_a_living_search_cannot_be_taken_over(searches):
+    program = searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3")
+    next(n for n in progress(program) if n)
+    victim = psutil.Process(program.pid).children()[0]
+    victim.send_signal(signal.SIGKILL)
+    code, _, err = searches.run("resume", "broken")
+    program.communicate(timeout=120)
+
+    assert code == 1
+    assert f"process {program.pid} on" in err
+    assert program.returncode == 0
+    assert [t.state for t in searches.trials("broken")] == [TrialState.COMPLETE] * SIZE["trials"]
+
+
+@pytest.mark.parametrize(("verb", "state"), [("pause", StudyState.PAUSED), ("cancel", StudyState.CANCELLED)])
+def test_a_verb_from_another_terminal_is_obeyed(searches, verb, state):
+    program = searches.start("run", searches.study_file("asked"), "--cohort-lanes", "2")
+    next(progress(program))
+    code, _, err = searches.run(verb, "asked")
+    assert code == 0, err
+    program.communicate(timeout=120)
+
+    assert searches.state("asked") is state
+    left = {trial.state for trial in searches.trials("asked")} - {TrialState.COMPLETE}
+    assert left == {TrialState.RUNNING if verb == "pause" else TrialState.FAIL}
