@@ -105,6 +105,8 @@ def _run(given: list[str]) -> int:
         return 130
     except BrokenPipeError:
         raise
+    except SystemExit:  # what typer makes of a pipe that nobody reads any more
+        raise BrokenPipeError from None
     except MemoryError:
         return _tell("there is not enough memory for that", 1)
     except Exception as error:  # noqa: BLE001 - the door: told in a sentence, kept in the log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,9 @@ StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The study's
 
 def say(sentence: str, *, quiet: bool = False) -> None:
     """A sentence for the person at the terminal, on standard error, so that answers stay clean."""
-    if not quiet:
+    if quiet:
+        return
+    with contextlib.suppress(BrokenPipeError):  # nobody reads; the work goes on
         print(clean(sentence), file=sys.stderr, flush=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -104,9 +105,10 @@ class Interrupts:
             os._exit(INTERRUPTED)
         if self.coordinator is None or self.n_caught == 2:
             raise KeyboardInterrupt
-        # print() is not safe in a signal handler: it may have been interrupted itself.
-        os.write(2, f"\npausing study {self.study}; Ctrl-C again kills it\n".encode())
         self.coordinator.ask(Wanted.PAUSE)
+        # print() is not safe in a signal handler: it may have been interrupted itself.
+        with contextlib.suppress(OSError):  # a closed terminal
+            os.write(2, f"\npausing study {self.study}; Ctrl-C again kills it\n".encode())
 
 
 @contextmanager
