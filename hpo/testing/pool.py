@@ -224,12 +224,14 @@ class WorkerPoolContract:
     def test_a_cancelled_cohort_ends_as_cancelled_and_frees_its_slot(self, pool: LocatedPool) -> None:
         pool.submit(make_task([0], id=8, epochs=FOREVER))
         first_epoch(pool)
+        workers = set(pool.pids())
 
         pool.cancel(8)
 
         last = collect(pool)[-1]
         assert isinstance(last, CohortFailed)
         assert (last.cohort, last.attempt, last.reason) == (8, 1, "cancelled")
+        assert workers <= set(pool.pids())  # it heard and lives
         assert all(slot.task is None for slot in pool.slots())
 
     def test_cancelling_one_attempt_leaves_the_next_alone(self, pool: LocatedPool) -> None:
