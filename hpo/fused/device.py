@@ -43,9 +43,21 @@ def round_up(n: int, to: int) -> int:
     return -(-n // to) * to
 
 
-def buffer(n: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """A flat buffer of n numbers that may be overrun by one block. Zeros: stray NaNs would be slow."""
-    return torch.zeros(round_up(n, BLOCK) + BLOCK, device=device, dtype=dtype)
+class Memory:
+    """Flat buffers by name, kept while lanes come and go: fresh memory costs more than what is done in it."""
+
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.device, self.dtype = device, dtype
+        self._held: dict[str, Tensor] = {}
+
+    def flat(self, name: str, n: int) -> Tensor:
+        """A buffer of n numbers that may be overrun by one block; what it holds is of no meaning."""
+        size = round_up(n, BLOCK) + BLOCK
+        held = self._held.get(name)
+        if held is None or len(held) < size:
+            held = torch.zeros(size, device=self.device, dtype=self.dtype)
+            self._held[name] = held
+        return held
 
 
 def column(values: list[float], device: torch.device, dtype: torch.dtype) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows
 from hpo.errors import lookup
-from hpo.fused.batches import batch_ends, dropout_noise, row_order
+from hpo.fused.batches import DropoutNoise, batch_ends, row_order, rows_at_once
+from hpo.fused.device import Memory
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
 from hpo.fused.losses import LOSSES, Target
@@ -72,6 +73,7 @@ class LaneGroup:
         states = n_states([lane.settings for lane in self.lanes])
         self.states = [torch.zeros_like(self.flat) for _ in range(states)]
         self.best = self.flat.clone()
+        self._memory = Memory(recipe.device, recipe.dtype)
         self._build()
 
     def _rows(self, rows: Rows) -> tuple[Tensor, Target]:
@@ -99,11 +101,12 @@ class LaneGroup:
         k = len(settings)
         batch = min(r.shared.batch_size, len(self._x))
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(r.layout, self.flat, settings, batch=batch, max_rows=largest)
-        self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self.flat)
+        self.network = Network(r.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
+        self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self._memory)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []
-        scratch = [torch.zeros_like(self.flat) for _ in range(2)]
+        n = self.flat.numel()
+        scratch = [self._memory.flat(f"step{i}", n)[:n].view_as(self.flat) for i in range(2)]
         at = 0
         for name, members in groupby(settings, key=lambda s: s.optimizer):
             group = list(members)
@@ -133,17 +136,18 @@ class LaneGroup:
         order = row_order(n, seed=r.seed, repeat=self.repeat, epoch=epoch).to(r.device)
         x, target = self._x[order], self._target.take(order)
         widths = (shape.n_inputs, *shape.hidden)
-        noise = [
-            None if u is None else u.to(r.device, r.dtype)
-            for u in dropout_noise(n, widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
-        ]
+        draw = DropoutNoise(widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
+        drawn = rows_at_once(r.shared.batch_size, widths)
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         ends = batch_ends(n, r.shared.batch_size)
         for optimizer in self.optimizers:
             optimizer.begin(self.steps_done + 1, len(ends))
         for begin, end in ends:
+            at = begin % drawn
+            if at == 0:
+                noise = self._on_device(draw.take(min(drawn, n - begin)))
             rows = target.rows(begin, end)
-            p = net.forward(x[begin:end], [None if u is None else u[begin:end] for u in noise])
+            p = net.forward(x[begin:end], [None if u is None else u[at : at + end - begin] for u in noise])
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
             self.loss.backward(p, rows)
             net.backward(p)
@@ -151,12 +155,23 @@ class LaneGroup:
             self.steps_done += 1
             for optimizer in self.optimizers:
                 optimizer.step_(self.steps_done)
-        finite = tally.loss.isfinite() & self.flat.abs().amax(1).isfinite()
         return Measures(
             train=self._columns(tally),
             validation=self._columns(self.validate()),
-            finite=finite[: len(self.lanes)].cpu(),
+            finite=(tally.loss.isfinite() & self._finite())[: len(self.lanes)].cpu(),
         )
+
+    def _on_device(self, noise: Sequence[Tensor | None]) -> list[Tensor | None]:
+        r = self.recipe
+        return [None if u is None else u.to(r.device, r.dtype) for u in noise]
+
+    def _finite(self) -> Tensor:
+        """Whether all weights and biases of each lane are finite numbers, [K].
+
+        The room between layers is not looked at: with an epsilon of 0 it turns NaN, as 0 / 0.
+        """
+        largest = [part.abs().flatten(1).amax(1) for part in (*self.network.weights, *self.network.biases)]
+        return torch.stack(largest).isfinite().all(0)
 
     def validate(self) -> Tally:
         """One pass over the validation rows, dropout off."""

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hpo.fused.device import BLOCK, VECTOR, buffer, round_up
+from hpo.fused.device import BLOCK, VECTOR, Memory, round_up
 from hpo.fused.network import Pass
 
 aten: Any = torch.ops.aten
@@ -53,11 +53,11 @@ class CrossEntropy:
     last axis in another order, and is fast there.
     """
 
-    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, memory: Memory) -> None:
         self._n_lanes, self._n_classes = n_lanes, n_classes
         self._classes_first = n_classes < VECTOR
         size = n_lanes * round_up(rows, VECTOR) * n_classes
-        self._flat = [buffer(size, like.device, like.dtype) for _ in range(3)]
+        self._flat = [memory.flat(name, size) for name in ("logits", "logp", "logit_grad")]
         self._views: dict[int, list[Tensor]] = {}
 
     def _buffers(self, rows: int) -> list[Tensor]:
@@ -107,9 +107,9 @@ class CrossEntropy:
 class BinaryCrossEntropy:
     """Sigmoid and cross-entropy on one logit."""
 
-    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
-        self._scratch = buffer(n_lanes * rows, like.device, like.dtype)
-        self._whole = buffer(n_lanes * rows, like.device, like.dtype)
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, memory: Memory) -> None:
+        self._scratch = memory.flat("sigmoid", n_lanes * rows)
+        self._whole = memory.flat("logits", n_lanes * rows)
 
     def _blocks(self, p: Pass) -> tuple[Tensor, Tensor]:
         """The logits in whole blocks, and as much scratch memory."""
@@ -140,8 +140,8 @@ class BinaryCrossEntropy:
 class MeanSquaredError:
     """(output - y)²."""
 
-    def __init__(self, n_lanes: int, rows: int, n_classes: int, like: Tensor) -> None:
-        del n_lanes, rows, n_classes, like
+    def __init__(self, n_lanes: int, rows: int, n_classes: int, memory: Memory) -> None:
+        del n_lanes, rows, n_classes, memory
 
     def per_row(self, p: Pass, target: Target) -> Tensor:
         """The loss of every row, [K, B]."""

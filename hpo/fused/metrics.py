@@ -28,7 +28,7 @@ class Scale:
 
     def own_unit(self, y: Tensor) -> Tensor:
         """Scaled targets or outputs back in the target's own unit, float64."""
-        y = y.double().mul_(self.scaling.scale).add_(self.scaling.mean)
+        y = y.to(torch.float64, copy=True).mul_(self.scaling.scale).add_(self.scaling.mean)
         return y.expm1_() if self.scaling.kind == "log1p" else y
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpo.errors import lookup
 from hpo.fused.activations import ACTIVATIONS, KEEPS_INPUT, KNOBS, NEEDS_RESULT, Run, Step
-from hpo.fused.device import buffer, column
+from hpo.fused.device import Memory, column
 from hpo.fused.layers import Layout
 from hpo.training import LaneSettings
 
@@ -49,6 +49,7 @@ class Network:
         layout: Layout,
         flat: Tensor,
         settings: Sequence[LaneSettings],
+        memory: Memory,
         *,
         batch: int,
         max_rows: int,
@@ -56,14 +57,17 @@ class Network:
         self.layout, self.flat, self.settings = layout, flat, settings
         self.n_lanes, self.batch, self.max_rows = len(flat), batch, max_rows
         self.device, self.dtype = flat.device, flat.dtype
-        self.grads = torch.zeros_like(flat)
+        self.grads = memory.flat("grads", flat.numel())[: flat.numel()].view_as(flat)
+        self.grads.zero_()  # the room between layers is never written to
         self.weights, self.biases = layout.weights(flat), layout.biases(flat)
         self._weights_t = [w.transpose(1, 2) for w in self.weights]
         self._bias_rows = [b.unsqueeze(1) for b in self.biases]
         self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
         # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
-        self.raw = [torch.empty_like(w, memory_format=torch.contiguous_format) for w in self.weights]
-        self._make_buffers()
+        self.raw = [
+            memory.flat(f"raw{i}", w.numel())[: w.numel()].view_as(w) for i, w in enumerate(self.weights)
+        ]
+        self._make_buffers(memory)
         self._passes: dict[tuple[int, bool], Pass] = {}
         self.keep = [column([1 - s.input_dropout for s in settings], self.device, self.dtype).unsqueeze(2)]
         self.keep.append(column([1 - s.dropout for s in settings], self.device, self.dtype).unsqueeze(2))
@@ -79,27 +83,28 @@ class Network:
         inputs, hidden = self._rates()
         return [any(inputs)] + [any(hidden)] * len(self.layout.shape.hidden)
 
-    def _make_buffers(self) -> None:
-        shape = self.layout.shape
+    def _make_buffers(self, memory: Memory) -> None:
+        shape, hidden = self.layout.shape, self.layout.shape.hidden
 
-        def flat(width: int, rows: int = self.max_rows) -> Tensor:
-            return buffer(self.n_lanes * rows * width, self.device, self.dtype)
+        def flat(name: str, width: int, rows: int) -> Tensor:
+            return memory.flat(name, self.n_lanes * rows * width)
 
-        widest = max(shape.hidden, default=0)
+        widest, batch, rows = max(hidden, default=0), self.batch, self.max_rows
         keeps = any(s.activation in KEEPS_INPUT for s in self.settings)
-        self._act = [flat(h) for h in shape.hidden]
-        self._kept = [flat(h) if keeps else flat(0) for h in shape.hidden]
-        self._grad = [flat(widest, self.batch), flat(widest, self.batch)]
-        self._scratch = flat(widest)
-        self._out, self._out_grad = flat(shape.n_outputs), flat(shape.n_outputs, self.batch)
-        widths = (shape.n_inputs, *shape.hidden)
-        drops = self.drops
-        self._mask = [flat(w, self.batch) if d else None for w, d in zip(widths, drops, strict=True)]
+        self._act = [flat(f"act{i}", h, rows) for i, h in enumerate(hidden)]
+        self._kept = [flat(f"kept{i}", h if keeps else 0, rows) for i, h in enumerate(hidden)]
+        self._grad = [flat(f"grad{i}", widest, batch) for i in range(2)]
+        self._scratch = flat("scratch", widest, rows)
+        self._out, self._out_grad = (flat(n, shape.n_outputs, rows) for n in ("out", "out_grad"))
+        widths = (shape.n_inputs, *hidden)
+        drops = list(enumerate(zip(widths, self.drops, strict=True)))
+        self._mask = [flat(f"mask{i}", w, batch) if drop else None for i, (w, drop) in drops]
         # Dropped inputs need memory of their own; dropped activations, where backward needs both.
         apart = any(s.activation in NEEDS_RESULT for s in self.settings)
-        self._dropped: list[Tensor | None] = [flat(widths[0], self.batch) if drops[0] else None]
-        for width, act, drop in zip(shape.hidden, self._act, drops[1:], strict=True):
-            self._dropped.append((flat(width, self.batch) if apart else act) if drop else None)
+        self._dropped = [
+            (flat(f"dropped{i}", w, batch) if apart or i == 0 else self._act[i - 1]) if drop else None
+            for i, (w, drop) in drops
+        ]
 
     def _pass_of(self, rows: int, training: bool) -> Pass:
         """The views for passes of so many rows: at most `batch` in training, else `max_rows`."""

@@ -10,6 +10,7 @@ import torch
 from hpo.dataset import Rows, TargetScaling
 from hpo.errors import lookup
 from hpo.fused.batches import batch_ends
+from hpo.fused.device import Memory
 from hpo.fused.lanes import VALIDATION_ROWS
 from hpo.fused.layers import LaneWeights, Layout
 from hpo.fused.losses import LOSSES, Target
@@ -56,9 +57,9 @@ def score(
             into[place] = torch.from_numpy(array)
         for into, array in zip(layout.biases(flat), lane.biases, strict=True):
             into[place] = torch.from_numpy(array)
-    rows = min(VALIDATION_ROWS, len(test.x))
-    network = Network(layout, flat, [settings] * n, batch=1, max_rows=rows)
-    loss = LOSSES[shared.loss](n, rows, data.n_classes, flat)
+    rows, memory = min(VALIDATION_ROWS, len(test.x)), Memory(flat.device, flat.dtype)
+    network = Network(layout, flat, [settings] * n, memory, batch=1, max_rows=rows)
+    loss = LOSSES[shared.loss](n, rows, data.n_classes, memory)
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
     for begin, end in batch_ends(len(x), VALIDATION_ROWS):

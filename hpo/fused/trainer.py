@@ -52,6 +52,7 @@ class Trainer:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.task, self.epoch, self.lane_steps = task, 0, 0
+        self._pending: list[TrialResult] = []  # results for the next report
         self._bad: set[int] = set()  # trials that diverged in the last epoch
         outputs = n_outputs(task.shared.loss, data.n_classes)
         recipe = Recipe(
@@ -84,7 +85,7 @@ class Trainer:
         if task.checkpoint is not None:
             checkpoint.load(self, task.checkpoint)
             if task.judged:
-                self._drop(self._ended())
+                self._pending = self._judge((), None)  # what came after the mask was not reported yet
 
     def checkpoint(self) -> bytes:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""
@@ -97,7 +98,6 @@ class Trainer:
         first, so ends after a mask come with the next report, or with a last one that has no numbers.
         Whatever `report` raises goes through, and the cohort may be resumed from its checkpoint.
         """
-        pending: list[TrialResult] = []
         while self.trials:
             self.epoch += 1
             numbers = tuple(self.trials)
@@ -107,10 +107,10 @@ class Trainer:
                 ended |= self._ended()
             best = tuple(self.trials[number].best for number in numbers)
             self._drop(ended)
-            mask = report(self._result(numbers, values, best, (*pending, *ended.values())))
-            pending = self._judge(numbers, mask)
-        if pending:
-            report(self._result((), (), (), tuple(pending)))
+            mask = report(self._result(numbers, values, best, (*self._pending, *ended.values())))
+            self._pending = self._judge(numbers, mask)
+        if self._pending:
+            report(self._result((), (), (), tuple(self._pending)))
         return self._trained()
 
     def _result(

@@ -26,7 +26,7 @@ def make_rows(n: int, n_features: int, n_classes: int, *, seed: int = 0) -> Rows
     rng = np.random.default_rng([seed, 1])
     rule = np.random.default_rng([7, n_features]).normal(size=(n_features, max(n_classes, 1)))
     x = rng.normal(size=(n, n_features)).astype(np.float32)
-    z = x @ rule + 0.3 * rng.normal(size=(n, max(n_classes, 1)))
+    z = x @ rule / n_features**0.5 + 0.3 * rng.normal(size=(n, max(n_classes, 1)))
     y = z.argmax(1) if n_classes > 2 else (z[:, 0] > z[:, 1]) if n_classes else z[:, 0]
     return Rows(x=x, y=y.astype(np.float32))
 
@@ -136,15 +136,20 @@ def assert_same_bits(got: LaneWeights, wanted: LaneWeights, what: object = "") -
     """Raises AssertionError unless every weight and bias is the same number (NaN equals NaN)."""
     for layer, (a, b) in enumerate(zip(_arrays(got), _arrays(wanted), strict=True)):
         if not np.array_equal(a, b, equal_nan=True):
-            worst = np.nanmax(np.abs(a.astype(np.float64) - b.astype(np.float64)))
-            raise AssertionError(f"{what}: array {layer} of {a.shape} differs by up to {worst:.3g}")
+            n = int((~np.isclose(a, b, rtol=0, atol=0, equal_nan=True)).sum())
+            raise AssertionError(f"{what}: array {layer} of {a.shape} differs in {n} numbers")
 
 
-def assert_near(got: LaneWeights, wanted: LaneWeights, tolerance: float, what: object = "") -> None:
-    """Raises AssertionError unless each array differs by at most tolerance times its norm."""
+def assert_near(
+    got: LaneWeights, wanted: LaneWeights, tolerance: float, what: object = "", *, floor: float = 1e-3
+) -> None:
+    """Raises AssertionError unless each array differs by at most tolerance times its norm.
+
+    floor: a norm below it counts as this: a bias that crosses zero has no digits to agree in
+    """
     for layer, (a, b) in enumerate(zip(_arrays(got), _arrays(wanted), strict=True)):
         off, norm = np.linalg.norm(a - b), np.linalg.norm(b)
-        if not off <= tolerance * max(float(norm), 1e-3):
+        if not off <= tolerance * max(float(norm), floor):
             raise AssertionError(f"{what}: array {layer} of {a.shape} is off by {off:.3g} of {norm:.3g}")
 
 

@@ -1,0 +1,134 @@
+"""Laws 2 and 3: a lane's numbers are its own, whoever stands beside it."""
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hpo.fused.trainer import Trainer
+from hpo.hyperparams import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
+from hpo.testing.lanes import assert_same_bits, make_data, make_task, train_lanes, weights_of
+
+WIDTHS = (1, 5, 13, 23, 33)
+
+
+def any_trial(rnd: random.Random) -> dict:
+    return {
+        "activation": rnd.choice(ACTIVATIONS),
+        "optimizer": rnd.choice(OPTIMIZERS),
+        "initializer": rnd.choice(INITIALIZERS[1:]),
+        "learning_rate": rnd.choice((1e-3, 0.03)),
+        "dropout": rnd.choice((0.0, 0.3)),
+        "input_dropout": rnd.choice((0.0, 0.2)),
+        "l1": rnd.choice((0.0, 1e-3)),
+        "l2": rnd.choice((0.0, 1e-2)),
+        "bias_init": rnd.choice((0.0, 0.01)),
+    }
+
+
+def any_cohort(rnd: random.Random, n_trials: int):
+    """A cohort of a random shape, with its data: odd widths, small batches, a last batch of one row or more."""
+    batch = rnd.choice((1, 3, 10, 33))
+    rows = batch * rnd.choice((1, 2)) + rnd.choice((0, 1, 1, 2))
+    data = make_data(
+        rows, rnd.choice(WIDTHS), rnd.choice((0, 2, 3, 10, 17)), n_validation=rnd.choice((1, 7, 20))
+    )
+    widths = [rnd.choice(WIDTHS) for _ in range(rnd.choice((0, 1, 2, 3)))]
+    shape = {"batch_size": batch, "hidden_layers": len(widths)}
+    if len(widths) == 1:
+        shape["hidden_units"] = widths[0]
+    elif widths:
+        shape["hidden_units"] = "-".join(map(str, widths))
+    return make_task(data, [any_trial(rnd) | shape for _ in range(n_trials)]), data
+
+
+def only(task, numbers):
+    """The task with these trials only."""
+    return replace(task, lanes=tuple(lane for lane in task.lanes if lane.number in numbers))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lane_has_the_same_bits_in_any_cohort_at_any_place(seed):
+    rnd = random.Random(seed)
+    for _ in range(40):
+        n_trials = rnd.choice((2, 3, 9, 20))
+        task, data = any_cohort(rnd, n_trials)
+        few = rnd.sample(range(n_trials), rnd.choice((1, 1, n_trials // 2 or 1)))
+
+        together = train_lanes(task, data, epochs=2)
+        apart = train_lanes(only(task, few), data, epochs=2)
+
+        for key, weights in apart.items():
+            assert_same_bits(weights, together[key], (task.shared, data.n_features, few))
+
+
+def test_what_is_measured_of_a_lane_depends_on_nobody_either():
+    rnd = random.Random(7)
+    for _ in range(30):
+        task, data = any_cohort(rnd, 9)
+        few = rnd.sample(range(9), rnd.choice((1, 4)))
+        (all_of_them,), (some,) = Trainer(task, data).groups, Trainer(only(task, few), data).groups
+
+        wide, narrow = all_of_them.train_epoch(1), some.train_epoch(1)
+
+        places = {lane.number: place for place, lane in enumerate(all_of_them.lanes)}
+        index = [places[lane.number] for lane in some.lanes]
+        assert torch.equal(narrow.train.nan_to_num(), wide.train[index].nan_to_num())
+        assert torch.equal(narrow.validation.nan_to_num(), wide.validation[index].nan_to_num())
+
+
+def test_lanes_dropped_on_the_way_leave_the_others_as_they_are():
+    rnd = random.Random(3)
+    for _ in range(20):
+        task, data = any_cohort(rnd, 8)
+        (group,) = Trainer(task, data).groups
+        whole = train_lanes(task, data, epochs=3)
+
+        group.train_epoch(1)
+        group.keep([0, 2, 3, 7])
+        group.train_epoch(2)
+        group.keep([2])
+        group.train_epoch(3)
+
+        (number,) = (lane.number for lane in group.lanes)
+        assert_same_bits(weights_of([group])[number, 0, 0], whole[number, 0, 0], task.shared)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_lane_that_turns_nan_harms_nobody(optimizer):
+    data = make_data(65, 13, 3)
+    trials = [{"optimizer": optimizer, "activation": a, "hidden_units": "23-5"} for a in ACTIVATIONS]
+    wild = {"optimizer": optimizer, "activation": "linear", "hidden_units": "23-5", "learning_rate": 1e30}
+    calm, mixed = make_task(data, trials), make_task(data, [*trials, wild])
+
+    alone, beside = train_lanes(calm, data, epochs=3), train_lanes(mixed, data, epochs=3)
+
+    assert not all(
+        torch.from_numpy(w).isfinite().all() and abs(w).max() < 1e6 for w in beside[6, 0, 0].weights
+    )
+    for key, weights in alone.items():
+        assert_same_bits(beside[key], weights, key)
+
+
+def test_an_epsilon_of_zero_does_not_make_the_room_between_layers_diverge():
+    data = make_data(64, 5, 3)
+    task = make_task(
+        data, [{"optimizer": "adam", "epsilon": 0.0, "activation": "tanh", "hidden_units": 5}] * 3
+    )
+    (group,) = Trainer(task, data).groups
+
+    assert group.train_epoch(1).finite.all()
+
+
+def test_repeats_and_folds_change_only_themselves():
+    data = make_data(50, 5, 3, folds=2)
+    task = make_task(data, [{"dropout": 0.2, "hidden_units": 13}] * 3, repeats=2)
+    one = replace(task, lanes=tuple(lane for lane in task.lanes if (lane.repeat, lane.fold) == (1, 1)))
+
+    all_lanes, some = train_lanes(task, data, epochs=2), train_lanes(one, data, epochs=2)
+
+    for key, weights in some.items():
+        assert_same_bits(weights, all_lanes[key], key)
+    distinct = {all_lanes[0, repeat, fold].weights[0].tobytes() for repeat in range(2) for fold in range(2)}
+    assert len(distinct) == 4

@@ -1,0 +1,119 @@
+"""Law 1: every lane is what torch.nn and torch.optim make of it."""
+
+from itertools import product
+
+import pytest
+import torch
+
+from hpo.fused.trainer import Trainer
+from hpo.hyperparams import ACTIVATIONS, OPTIMIZERS
+from hpo.space import Value
+from hpo.testing.lanes import (
+    assert_lanes_match,
+    assert_near,
+    make_data,
+    make_task,
+    reference_lane,
+    weights_of,
+)
+
+RATES = dict(zip(OPTIMIZERS, (0.05, 0.02, 0.02, 0.02, 0.003, 0.003), strict=True))
+EVERYTHING_ON: dict[str, Value] = {
+    "l1": 1e-4,
+    "l2": 1e-3,
+    "dropout": 0.3,
+    "input_dropout": 0.1,
+    "negative_slope": 0.07,
+    "elu_alpha": 0.8,
+    "bias_init": 0.01,
+}
+
+
+def all_pairs(*, plain: bool, **params: Value) -> list[dict[str, Value]]:
+    """A trial for each optimizer and activation; not plain: with penalties and dropout, rates differing."""
+    return [
+        {
+            "optimizer": optimizer,
+            "activation": activation,
+            "learning_rate": RATES[optimizer] * (1 + place / 40),
+        }
+        | ({} if plain else EVERYTHING_ON | {"dropout": 0.1 * (place % 5), "rho": 0.9 + place / 500})
+        | params
+        for place, (optimizer, activation) in enumerate(product(OPTIMIZERS, ACTIVATIONS))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "hidden", "batch_size", "plain"),
+    [(3, "33-17", 32, True), (3, "33-17", 32, False), (10, "64-64", 64, False), (17, "40", 32, False)],
+)
+def test_every_optimizer_and_activation_has_the_bits_of_plain_torch(n_classes, hidden, batch_size, plain):
+    data = make_data(10 * batch_size, 20, n_classes)
+    trials = all_pairs(plain=plain, hidden_units=hidden, batch_size=batch_size)
+
+    assert_lanes_match(make_task(data, trials), data, epochs=5)  # 50 steps
+
+
+def test_a_last_batch_of_any_size_has_the_bits_of_plain_torch():
+    data = make_data(64 * 3 + 10, 20, 3)
+    trials = [t for t in all_pairs(plain=False, batch_size=64) if t["activation"] not in ("sigmoid", "elu")]
+
+    assert_lanes_match(make_task(data, trials), data, epochs=6)
+
+
+def test_a_net_without_hidden_layers_has_the_bits_of_plain_torch():
+    data = make_data(320, 20, 10)
+
+    assert_lanes_match(
+        make_task(data, all_pairs(plain=False, hidden_layers=0, hidden_units=8)), data, epochs=5
+    )
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+def test_in_double_precision_fifty_steps_agree_to_a_billionth(n_classes):
+    data = make_data(250, 7, n_classes)
+    trials = all_pairs(plain=False, hidden_units="13-5", batch_size=24)
+
+    assert_lanes_match(make_task(data, trials), data, epochs=5, dtype=torch.float64, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+@pytest.mark.parametrize("hidden", ["1", "8", "5-13"])
+def test_a_tiny_net_agrees_step_by_step(n_classes, hidden):
+    data = make_data(10, 7, n_classes)
+    task = make_task(
+        data, all_pairs(plain=False, hidden_units=int(hidden) if "-" not in hidden else hidden, batch_size=10)
+    )
+    trainer = Trainer(task, data)
+    (group,) = trainer.groups
+    rows = data.folds[0][0]
+    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
+    plain = {lane.number: reference_lane(task, lane, data) for lane in task.lanes}
+
+    for epoch in range(1, 6):  # an epoch is one step; then the fused lane is put where the plain one is
+        group.train_epoch(epoch)
+        fused = weights_of(trainer.groups)
+        for place, lane in enumerate(group.lanes):
+            reference = plain[lane.number]
+            reference.train_epoch(x, y, epoch)
+            got, wanted = fused[lane.number, 0, 0], reference.lane_weights()
+            assert_near(got, wanted, 1e-6, (epoch, lane.settings), floor=0.1)
+            with torch.no_grad():
+                for into, linear in zip(group.network.weights, reference.linears, strict=True):
+                    into[place] = linear.weight
+                for into, linear in zip(group.network.biases, reference.linears, strict=True):
+                    into[place] = linear.bias
+
+
+def test_the_training_loss_of_the_curve_is_that_of_plain_torch():
+    data = make_data(100, 20, 3)
+    task = make_task(data, [{"batch_size": 32, "dropout": 0.2}, {"batch_size": 32, "optimizer": "sgd"}])
+    rows = data.folds[0][0]
+    (group,) = Trainer(task, data).groups
+
+    measured = group.train_epoch(1)
+
+    for place, lane in enumerate(group.lanes):
+        plain = reference_lane(task, lane, data)
+        loss = plain.train_epoch(torch.from_numpy(rows.x), torch.from_numpy(rows.y), 1)
+        assert measured.train[place, 0].item() == pytest.approx(loss, rel=1e-6)
