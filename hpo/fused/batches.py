@@ -9,6 +9,9 @@ from torch import Tensor
 
 from hpo.seeds import lane_seed
 
+# Numbers of noise drawn at once: enough to make drawing cheap, little enough for any memory.
+NOISE_AT_ONCE = 4_000_000
+
 
 def row_order(n_rows: int, *, seed: int, repeat: int, epoch: int) -> Tensor:
     """The order in which an epoch (from 1) reads the training rows, [n] int64."""
@@ -16,18 +19,31 @@ def row_order(n_rows: int, *, seed: int, repeat: int, epoch: int) -> Tensor:
     return torch.randperm(n_rows, generator=generator)
 
 
-def dropout_noise(
-    n_rows: int, widths: Sequence[int], wanted: Sequence[bool], *, seed: int, repeat: int, epoch: int
-) -> list[Tensor | None]:
-    """Uniform numbers [n, width] float32 for the inputs (entry 0) and each hidden layer; None where not wanted.
+class DropoutNoise:
+    """Uniform numbers for the inputs (layer 0) and each hidden layer of one epoch, batch after batch.
 
     A unit is kept where its number is below 1 - dropout, so a higher rate drops what a lower one does.
+    widths: of each layer; wanted: whether any lane drops there
     """
-    noise: list[Tensor | None] = []
-    for layer, (width, want) in enumerate(zip(widths, wanted, strict=True)):
-        generator = torch.Generator().manual_seed(lane_seed(seed, repeat, "dropout", layer, epoch))
-        noise.append(torch.rand(n_rows, width, generator=generator) if want else None)
-    return noise
+
+    def __init__(
+        self, widths: Sequence[int], wanted: Sequence[bool], *, seed: int, repeat: int, epoch: int
+    ) -> None:
+        self._widths = widths
+        self._generators = [
+            torch.Generator().manual_seed(lane_seed(seed, repeat, "dropout", layer, epoch)) if want else None
+            for layer, want in enumerate(wanted)
+        ]
+
+    def take(self, n_rows: int) -> list[Tensor | None]:
+        """The numbers of the next rows, [n, width] float32; None where not wanted.
+
+        Taking rows in parts gives the same numbers as taking them at once.
+        """
+        return [
+            None if generator is None else torch.rand(n_rows, width, generator=generator)
+            for generator, width in zip(self._generators, self._widths, strict=True)
+        ]
 
 
 def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
@@ -37,3 +53,12 @@ def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     [(0, 3), (3, 6), (6, 7)]
     """
     return [(begin, min(begin + batch_size, n_rows)) for begin in range(0, n_rows, batch_size)]
+
+
+def rows_at_once(batch_size: int, widths: Sequence[int]) -> int:
+    """How many rows, in whole batches, to draw noise for at once.
+
+    >>> rows_at_once(64, [64, 64, 64]), rows_at_once(64, [1_000_000])
+    (20800, 64)
+    """
+    return max(NOISE_AT_ONCE // sum(widths) // batch_size, 1) * batch_size

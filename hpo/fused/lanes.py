@@ -13,7 +13,7 @@ from torch import Tensor
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows
 from hpo.errors import lookup
-from hpo.fused.batches import batch_ends, dropout_noise, row_order
+from hpo.fused.batches import DropoutNoise, batch_ends, row_order, rows_at_once
 from hpo.fused.device import Memory
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
@@ -136,17 +136,18 @@ class LaneGroup:
         order = row_order(n, seed=r.seed, repeat=self.repeat, epoch=epoch).to(r.device)
         x, target = self._x[order], self._target.take(order)
         widths = (shape.n_inputs, *shape.hidden)
-        noise = [
-            None if u is None else u.to(r.device, r.dtype)
-            for u in dropout_noise(n, widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
-        ]
+        draw = DropoutNoise(widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
+        drawn = rows_at_once(r.shared.batch_size, widths)
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         ends = batch_ends(n, r.shared.batch_size)
         for optimizer in self.optimizers:
             optimizer.begin(self.steps_done + 1, len(ends))
         for begin, end in ends:
+            at = begin % drawn
+            if at == 0:
+                noise = self._on_device(draw.take(min(drawn, n - begin)))
             rows = target.rows(begin, end)
-            p = net.forward(x[begin:end], [None if u is None else u[begin:end] for u in noise])
+            p = net.forward(x[begin:end], [None if u is None else u[at : at + end - begin] for u in noise])
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
             self.loss.backward(p, rows)
             net.backward(p)
@@ -159,6 +160,10 @@ class LaneGroup:
             validation=self._columns(self.validate()),
             finite=(tally.loss.isfinite() & self._finite())[: len(self.lanes)].cpu(),
         )
+
+    def _on_device(self, noise: Sequence[Tensor | None]) -> list[Tensor | None]:
+        r = self.recipe
+        return [None if u is None else u.to(r.device, r.dtype) for u in noise]
 
     def _finite(self) -> Tensor:
         """Whether all weights and biases of each lane are finite numbers, [K].

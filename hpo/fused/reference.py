@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hpo.errors import lookup
-from hpo.fused.batches import batch_ends, dropout_noise, row_order
+from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import LaneWeights
 from hpo.model import NetworkShape
@@ -116,7 +116,7 @@ class ReferenceLane:
         order = row_order(len(x), seed=self.seed, repeat=self.repeat, epoch=epoch)
         widths = (self.shape.n_inputs, *self.shape.hidden)
         wanted = [d.rate > 0 for d in self.dropouts]
-        noise = dropout_noise(len(x), widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch)
+        noise = DropoutNoise(widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch).take(len(x))
         total = 0.0
         self.net.train()
         for begin, end in batch_ends(len(x), self.shared.batch_size):

@@ -184,8 +184,11 @@ class Crew(Generic[P]):
         log.warning("%s-%d: %s: %s", self._name, worker.place, obituary, last_words)
         reports: list[Report] = []
         if worker.task is not None and worker.order is None:
-            reason = Reason.LOST if worker.cancelled_at is None else Reason.CANCELLED
-            reports = [_failed(worker, reason, obituary)]
+            if worker.cancelled_at is None:
+                reports = [_failed(worker, Reason.LOST, obituary)]
+            else:
+                why = "the cohort was cancelled, and its worker ended in the middle of an epoch"
+                reports = [_failed(worker, Reason.CANCELLED, why)]
             worker.free()
         if worker.pid is None:
             self._stillborn += 1

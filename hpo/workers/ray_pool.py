@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from hpo.workers.ray_worker import RayWorker
 
 _OBJECT_STORE_BYTES = 512 * 2**20  # what does not fit goes to disk
 _END_S = 5.0
+_CONNECT_S = 10.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns of a change to come
@@ -227,6 +229,7 @@ class RayPool:
         return devices
 
     def _join(self, address: str) -> list[str]:
+        _check_address(address)
         _init(address=address)
         total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         n_cpus, n_gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
@@ -260,6 +263,19 @@ class RayPool:
     def _hire(self, place: int, device: str) -> RayProcess:
         inside = "cpu" if device == "cpu" else "cuda:0"
         return RayProcess(device=inside, resources=self._resources, environment=worker_environment())
+
+
+def _check_address(address: str) -> None:
+    """Raises PoolError at once where Ray would try for minutes."""
+    if address.startswith("ray://"):
+        raise PoolError("reports cannot stream through ray://; give the head's own address, as host:6379")
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return  # auto, which Ray looks up
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except OSError as error:
+        raise PoolError(f"no Ray answers at {address}: {error.strerror or error}") from error
 
 
 def _init(**options: Any) -> None:

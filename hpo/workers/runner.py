@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 
 from hpo.cohort import (
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 # torch says this in RuntimeErrors of its own kinds, on a CPU and on a GPU.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+# Data is mapped read-only on purpose, and training copies it; torch would warn in every worker's log.
+warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
 
 
 def perform(
