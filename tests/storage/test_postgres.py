@@ -31,10 +31,14 @@ def _as_server(*command: str) -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """The URL of an empty database on a server that lives as long as these tests."""
+    """The URL of a database that these tests may empty: HPO_TEST_POSTGRES, or on a server of their own."""
+    given = os.environ.get("HPO_TEST_POSTGRES")
+    if given:
+        yield given
+        return
     initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
     if initdb is None or pg_ctl is None:
-        pytest.fail("initdb and pg_ctl of PostgreSQL must be on the PATH; or deselect with -m 'not postgres'")
+        pytest.skip("this machine has no PostgreSQL server; HPO_TEST_POSTGRES may name one elsewhere")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
