@@ -18,12 +18,13 @@ import optuna
 import psutil
 
 from hpo.cohort import CohortPlan
+from hpo.samplers.grid import GridSampler
 from hpo.space import Choice, Range, SearchSpace
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import Storage
 from hpo.storage.open import open_storage
 from hpo.study import Direction, Driver, NewStudy
-from hpo.trial import Curve, TrialPlan, TrialResult
+from hpo.trial import Curve, TrialResult
 
 WINDOW, COHORT, STEPS = 512, 32, 20
 SPACE = SearchSpace(
@@ -33,17 +34,8 @@ SPACE = SearchSpace(
         "optimizer": Choice(choices=tuple(f"kind-{i}" for i in range(10))),
     }
 )
-POINTS = {name: parameter.points() for name, parameter in SPACE.searched.items()}
+KINDS = list(SPACE.searched["optimizer"].points())
 COLUMNS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-
-
-def point(number: int) -> TrialPlan:
-    """A point of the grid by mixed radix: 50 * 40 * 10 = 20,000 of them."""
-    params, rest = {}, number
-    for name, points in POINTS.items():
-        rest, digit = divmod(rest, len(points))
-        params[name] = points[digit]
-    return TrialPlan(number=number, params=params)
 
 
 def value(number: int, step: int) -> float:
@@ -81,12 +73,12 @@ def run_hpo(storage: Storage, n_trials: int) -> dict[str, float]:
     driver = Driver(host=platform.node(), pid=os.getpid(), born=process.create_time(), token="benchmark")
     claim = storage.claim_study("grid", driver)
     memory, began = 0, time.perf_counter()
+    sampler = GridSampler(SPACE)  # 50 * 40 * 10 = 20,000 points
     for first in range(0, n_trials, WINDOW):
-        numbers = range(first, min(first + WINDOW, n_trials))
+        plans = sampler.ask(first, min(WINDOW, n_trials - first))
+        numbers = [plan.number for plan in plans]
         cuts = [tuple(numbers[i : i + COHORT]) for i in range(0, len(numbers), COHORT)]
-        cohorts = storage.plan_trials(
-            claim, SPACE, [point(n) for n in numbers], [CohortPlan(numbers=cut) for cut in cuts]
-        )
+        cohorts = storage.plan_trials(claim, SPACE, plans, [CohortPlan(numbers=cut) for cut in cuts])
         for cohort in cohorts:
             started = storage.start_cohort(claim, cohort.id)
             half = {n: {s: value(n, s) for s in range(1, STEPS // 2 + 1)} for n in cohort.numbers}
@@ -113,7 +105,7 @@ def run_optuna(url: str, n_trials: int) -> dict[str, float]:
         trial = study.ask()
         trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
         trial.suggest_float("l2", 1e-6, 1e-2, log=True)
-        trial.suggest_categorical("optimizer", POINTS["optimizer"])
+        trial.suggest_categorical("optimizer", KINDS)
         for step in range(1, STEPS + 1):
             trial.report(value(number, step), step)
         study.tell(trial, value(number, STEPS))

@@ -32,6 +32,9 @@ class Digits(tune.Trainable):
     def step(self) -> dict[str, Any]:
         return {"accuracy": plain.train(self.params, self.data), "done": True}
 
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing is kept of a trial but its result."""
+
 
 def main() -> None:
     """Run the search and print what came out as JSON."""
@@ -40,7 +43,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ray.init(num_cpus=args.workers, include_dashboard=False, log_to_driver=False)
+        ray.init(address="local", num_cpus=args.workers, include_dashboard=False, log_to_driver=False)
         space = {
             "learning_rate": tune.loguniform(1e-4, 1e-1),
             "l2": tune.loguniform(1e-6, 1e-2),
