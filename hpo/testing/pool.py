@@ -348,16 +348,16 @@ class WorkerPoolContract:
             pool.poll(1.0)
         first_of = {first_epoch(pool, of).cohort for of in (4, 5)}
         frozen = next(slot for slot in pool.slots() if slot.task == 5)
-        pid = pool.pids()[pool.slots().index(frozen)]
+        process = psutil.Process(pool.pids()[pool.slots().index(frozen)])
 
-        os.kill(pid, signal.SIGSTOP)
+        process.suspend()
         last = [report for report in collect(pool) if not isinstance(report, EpochResult)]
 
         assert first_of == {4, 5}
         assert [(r.cohort, r.reason) for r in last if isinstance(r, CohortFailed)] == [(5, "lost")]
         # The other one trained nothing all the time, and yet was heard.
         assert 4 in {slot.task for slot in pool.slots()}
-        assert not psutil.pid_exists(pid)
+        assert psutil.wait_procs([process], timeout=PATIENCE_S)[0] == [process]
         pool.cancel(4)
         collect(pool)
 
