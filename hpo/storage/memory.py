@@ -168,7 +168,7 @@ class Memory:
             or kept.attempt != claim.attempt
             or kept.study.driver != claim.driver
         ):
-            raise LeaseLost(f"study {claim.name!r} is no longer driven by {claim.driver}")
+            raise LeaseLost(f"study {claim.name!r} was taken over from {claim.driver} or is gone")
         kept.lease_until = max(kept.lease_until or 0.0, time.time() + LEASE_S)
         return kept
 

@@ -355,6 +355,7 @@ class WorkerPoolContract:
 
         assert first_of == {4, 5}
         assert [(r.cohort, r.reason) for r in last if isinstance(r, CohortFailed)] == [(5, "lost")]
+        assert "silent" in " ".join(r.detail for r in last if isinstance(r, CohortFailed))
         # The other one trained nothing all the time, and yet was heard.
         assert 4 in {slot.task for slot in pool.slots()}
         assert psutil.wait_procs([process], timeout=PATIENCE_S)[0] == [process]

@@ -59,6 +59,7 @@ class Worker(Generic[P]):
     order: Order | None = None
     cancelled_at: float | None = None  # by time.monotonic()
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
+    given_up: str = ""  # why its pool has killed it, if not for a cancellation
 
     @property
     def attempt(self) -> int:
@@ -164,9 +165,9 @@ class Crew(Generic[P]):
     def _end_deaf_and_frozen(self) -> None:
         """Kill workers that no longer hear or speak; they are then found dead."""
         for worker in self.workers:
-            if worker.frozen:
-                log.warning("%s-%d: silent for %.0f s, killed", self._name, worker.place, worker.silent_s)
-            if worker.frozen or worker.deaf:
+            if worker.frozen and not worker.given_up:
+                worker.given_up = f"worker process {worker.pid or '(starting)'} was silent for {worker.silent_s:.0f} s and was ended"
+            if worker.given_up or worker.deaf:
                 worker.process.kill()
 
     def _count_silence(self, heard: Sequence[Worker[P]]) -> None:
@@ -211,6 +212,7 @@ class Crew(Generic[P]):
     def _replace(self, worker: Worker[P]) -> list[Report]:
         """Put a new process in a dead one's place. A task it had begun is lost, another waits for the new one."""
         obituary, last_words = worker.process.obituary(), worker.process.last_words()
+        obituary = worker.given_up or obituary
         log.warning("%s-%d: %s: %s", self._name, worker.place, obituary, last_words)
         reports: list[Report] = []
         if worker.task is not None and worker.order is None:
@@ -227,7 +229,7 @@ class Crew(Generic[P]):
                     f"{self._stillborn} workers in a row died before they were ready; "
                     f"the last: {obituary}; its last words: {last_words}"
                 )
-        worker.pid, worker.silent_s = None, 0.0
+        worker.pid, worker.silent_s, worker.given_up = None, 0.0, ""
         worker.process = self._hire(worker.place, worker.device)
         return reports
 

@@ -135,6 +135,23 @@ def victims(search: Search, program: psutil.Process, kind: str, dice: random.Ran
     return [program, *some] if kind == "coordinator and worker" else named
 
 
+def wait_for_a_moment(
+    search: Search, program: subprocess.Popen[bytes], seconds: float, dice: random.Random
+) -> bool:
+    """Until any moment of a run, or any after new trials have finished; whether it still runs then."""
+    after_s = dice.uniform(0.3, seconds)
+    if dice.random() < 0.7:
+        before = len(checker.finished(search.database, "broken"))
+        while program.poll() is None and len(checker.finished(search.database, "broken")) == before:
+            time.sleep(0.02)
+        after_s = dice.uniform(0.0, 0.8)
+    try:
+        program.wait(after_s)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
 def disturb(search: Search, kinds: tuple[str, ...], seconds: float, dice: random.Random) -> list[str]:
     """Run and kill until it has been killed often enough or is done; then run to the end. What was wrong."""
     wrong: list[str] = []
@@ -143,14 +160,13 @@ def disturb(search: Search, kinds: tuple[str, ...], seconds: float, dice: random
         before = checker.finished(search.database, "broken")
         program = search.start()
         if kill < n_kills:
-            kind, after_s = dice.choice(kinds), dice.uniform(0.3, seconds)
-            try:
-                program.wait(after_s)
-            except subprocess.TimeoutExpired:
+            kind = dice.choice(kinds)
+            if wait_for_a_moment(search, program, seconds, dice):
                 doomed = victims(search, psutil.Process(program.pid), kind, dice)
                 for process in doomed:
                     process.send_signal(signal.SIGKILL)
-                print(f"  {after_s:.2f} s: {kind} {[process.pid for process in doomed]}", flush=True)
+                done = len(checker.finished(search.database, "broken"))
+                print(f"  {kind} {[process.pid for process in doomed]}, {done} trials done", flush=True)
         try:
             code = program.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
