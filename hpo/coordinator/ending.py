@@ -10,7 +10,7 @@ from hpo.coordinator.drive import PAGE, Drive
 from hpo.dataset import PreparedData
 from hpo.dataset import Task as Kind
 from hpo.states import Reason, StudyState, TrialState
-from hpo.storage.base import StoredModel, TrialQuery
+from hpo.storage.base import ScoredTest, StoredModel, TrialQuery
 from hpo.study import Study
 from hpo.trial import Trial
 
@@ -54,12 +54,14 @@ class Ending:
         """Score and release. May raise Asked, LeaseLost, PoolError, StorageUnavailable."""
         drive = self._drive
         best = drive.write(lambda: drive.storage.best_trials(drive.claim.name))
-        state, reason = StudyState.COMPLETED, None
+        state, reason, test = StudyState.COMPLETED, None, None
         if best:
-            reason = self._score(best[0])
+            scored = self._score(best[0])
+            reason, test = (scored, None) if isinstance(scored, str) else (None, scored)
         elif drive.tally.counts[TrialState.FAIL] or drive.tally.counts[TrialState.PRUNED]:
             state, reason = StudyState.FAILED, self._why_failed()
-        study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason))
+        # In one transaction: a coordinator that dies before the end has not scored, one that dies after it is done.
+        study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason, test=test))
         drive.show_end(study)
         return study
 
@@ -69,8 +71,8 @@ class Ending:
         failed = drive.write(lambda: drive.storage.trials(drive.claim.name, query))
         return why_failed([trial.reason for trial in failed])
 
-    def _score(self, best: Trial) -> str | None:
-        """Score the best trial's model on the test rows; a sentence when that did not work."""
+    def _score(self, best: Trial) -> ScoredTest | str | None:
+        """Score the best trial's model on the test rows, if any; a sentence when that did not work."""
         drive = self._drive
         scaling = drive.resolver.resolve(best.number, best.params).shared.scaling
         rows = self._data.scaled[scaling].test
@@ -84,8 +86,7 @@ class Ending:
         report = self._run(ScoreTask(id=SCORE_TASK, model=model, test=rows[0], metrics=metrics))
         if not isinstance(report, ScoreDone):
             return f"the test rows could not be scored: {_detail(report)}"
-        drive.write(lambda: drive.storage.save_test(drive.claim, best.number, report.scores))
-        return None
+        return ScoredTest(number=best.number, scores=report.scores)
 
     def _model_of(self, best: Trial) -> bytes | str:
         """The kept model of the best trial, trained once more when it was lost; or why there is none."""

@@ -19,6 +19,7 @@ from hpo.trial import Trial
 
 # The kernel's notion of when it booted moves with the clock, and with it the birth of a process.
 BORN_TOLERANCE_S = 2.0
+_STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
 
 
 def this_process() -> Driver:
@@ -52,14 +53,16 @@ def _read(path: Path) -> str:
 
 
 def is_alive(driver: Driver) -> bool | None:
-    """Whether the process still runs; None when it is on another host and cannot be known."""
+    """Whether the process still runs; None when only its lease can tell: on another host, or stopped (Ctrl-Z)."""
     if driver.host != this_host():
         return None
     try:
         process = psutil.Process(driver.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return bool(abs(process.create_time() - driver.born) <= BORN_TOLERANCE_S)
+        if abs(process.create_time() - driver.born) > BORN_TOLERANCE_S:
+            return False
+        return None if process.status() in _STOPPED else True
     except psutil.NoSuchProcess:
         return False
 

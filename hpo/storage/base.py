@@ -46,6 +46,14 @@ class StoredModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTest:
+    """What the chosen trial's model is worth on the test rows, metric by metric."""
+
+    number: int
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDataset:
     """An uploaded data set, without its bytes. id: ds_ and the first 16 digits of its SHA-256."""
 
@@ -98,10 +106,12 @@ class Storage(Protocol):
     def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
         """Keep the claim, and its RUNNING cohorts', for another lease; what is wanted. Raises LeaseLost."""
 
-    def release(self, claim: Claim, state: StudyState, *, reason: str | None = None) -> Study:
+    def release(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+    ) -> Study:
         """End driving: move the study, forget driver and wish; unless the study is PAUSED, cohorts
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
-        READY). Raises LeaseLost, IllegalMove."""
+        READY). test: kept with it; `scored` counts how often. Raises LeaseLost, IllegalMove."""
 
     def move_claimed(self, claim: Claim, state: StudyState) -> Study:
         """Move a driven study (RUNNING to STOPPING). Raises LeaseLost, IllegalMove."""
@@ -144,9 +154,6 @@ class Storage(Protocol):
 
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep the model of the best trial so far in place of an earlier one. Raises LeaseLost."""
-
-    def save_test(self, claim: Claim, number: int, scores: Mapping[str, float]) -> None:
-        """The test score of the chosen trial; `scored` counts how often. Raises LeaseLost."""
 
     # Reading
 

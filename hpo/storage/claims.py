@@ -41,7 +41,9 @@ def fence(connection: Connection, held: Claim) -> Row[Any]:
     wanted = study_rows.query().where(studies.c.study_id == held.study).with_for_update(of=studies)
     row = connection.execute(wanted).one_or_none()
     if row is None or row.attempt != held.attempt or row.driver_token != held.driver.token:
-        raise LeaseLost(f"study {held.name!r} is no longer driven by {held.driver}")
+        raise LeaseLost(
+            f"study {held.name!r} was taken over from {held.driver} or is gone; what that had not written is void"
+        )
     if row.lease_until < row.now + LEASE_S - 1.0:
         study_rows.change(connection, held.study, lease_until=row.now + LEASE_S)
     return row

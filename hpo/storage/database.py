@@ -13,7 +13,7 @@ from hpo.errors import DatasetNotFound, StudyExists
 from hpo.space import SearchSpace
 from hpo.states import StudyState, Wanted
 from hpo.storage import blobs, claims, cohorts, datasets, models, reading, studies, trials
-from hpo.storage.base import LEASE_S, Claim, StoredDataset, StoredModel, TrialQuery
+from hpo.storage.base import LEASE_S, Claim, ScoredTest, StoredDataset, StoredModel, TrialQuery
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
 from hpo.storage.tables import CHUNK_BYTES
@@ -85,9 +85,13 @@ class Database:
         with self._db.write() as connection:
             return claims.renew(connection, claim, lease_s)
 
-    def release(self, claim: Claim, state: StudyState, *, reason: str | None = None) -> Study:
+    def release(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+    ) -> Study:
         """End driving."""
         with self._db.write() as connection:
+            if test is not None:
+                models.save_test(connection, claim, test)
             return claims.release(connection, claim, state, reason)
 
     def move_claimed(self, claim: Claim, state: StudyState) -> Study:
@@ -141,11 +145,6 @@ class Database:
         """Keep a model in place of an earlier one."""
         with self._db.write() as connection:
             models.save(connection, claim, model)
-
-    def save_test(self, claim: Claim, number: int, scores: Mapping[str, float]) -> None:
-        """The test score of the chosen trial."""
-        with self._db.write() as connection:
-            models.save_test(connection, claim, number, scores)
 
     # Reading
 

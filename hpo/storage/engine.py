@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from hpo.errors import HpoError, StorageFull, StorageUnavailable
 
-BUSY_TIMEOUT_S = 30.0
+BUSY_TIMEOUT_S = 10.0  # nothing is heard meanwhile, not even Ctrl-C; coordinators try again for longer
 _WRITE = "hpo_write"
 
 

@@ -22,7 +22,7 @@ from hpo.errors import (
 )
 from hpo.space import SearchSpace
 from hpo.states import FINAL, CohortState, StudyState, TrialState, Wanted, check_move
-from hpo.storage.base import LEASE_S, Claim, StoredDataset, StoredModel, TrialQuery
+from hpo.storage.base import LEASE_S, Claim, ScoredTest, StoredDataset, StoredModel, TrialQuery
 from hpo.storage.memory_study import KeptStudy, plain, study_of
 from hpo.storage.rules import (
     HEEDS_WISHES,
@@ -118,8 +118,8 @@ class Memory:
     def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
         """Move a study that nobody drives."""
         kept = self._find(name)
-        check_move(name, kept.study.state, state)
         check_not_driven(kept.now())
+        check_move(name, kept.study.state, state)
         kept.leave(state, reason)
         return kept.now()
 
@@ -168,7 +168,7 @@ class Memory:
             or kept.attempt != claim.attempt
             or kept.study.driver != claim.driver
         ):
-            raise LeaseLost(f"study {claim.name!r} is no longer driven by {claim.driver}")
+            raise LeaseLost(f"study {claim.name!r} was taken over from {claim.driver} or is gone")
         kept.lease_until = max(kept.lease_until or 0.0, time.time() + LEASE_S)
         return kept
 
@@ -183,10 +183,17 @@ class Memory:
         return kept.study.wanted
 
     @_alone
-    def release(self, claim: Claim, state: StudyState, *, reason: str | None = None) -> Study:
+    def release(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+    ) -> Study:
         """End driving."""
         kept = self._fence(claim)
         check_move(claim.name, kept.study.state, state)
+        if test is not None:
+            scored = 0 if kept.study.test is None else int(kept.study.test["scored"])
+            kept.study = replace(
+                kept.study, test={"number": test.number, **test.scores, "scored": scored + 1}
+            )
         kept.leave(state, reason)
         return kept.now()
 
@@ -289,13 +296,6 @@ class Memory:
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep a model in place of an earlier one."""
         self._fence(claim).model = model
-
-    @_alone
-    def save_test(self, claim: Claim, number: int, scores: Mapping[str, float]) -> None:
-        """The test score of the chosen trial."""
-        kept = self._fence(claim)
-        scored = 0 if kept.study.test is None else int(kept.study.test["scored"])
-        kept.study = replace(kept.study, test={"number": number, **scores, "scored": scored + 1})
 
     # Reading
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, insert, select
 
 from hpo.storage import blobs as blob_rows
 from hpo.storage import studies as study_rows
-from hpo.storage.base import Claim, StoredModel
+from hpo.storage.base import Claim, ScoredTest, StoredModel
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
 from hpo.storage.records import to_json
@@ -46,9 +45,9 @@ def load(connection: Connection, name: str) -> StoredModel | None:
     return StoredModel(number=row.number, value=row.value, data=data, meta=json.loads(row.meta))
 
 
-def save_test(connection: Connection, held: Claim, number: int, scores: Mapping[str, float]) -> None:
+def save_test(connection: Connection, held: Claim, made: ScoredTest) -> None:
     """Keep the test score and count how often a test was made. Raises LeaseLost."""
     row = fence(connection, held)
     scored = 0 if row.test is None else json.loads(row.test)["scored"]
-    test = {"number": number, **scores, "scored": scored + 1}
+    test = {"number": made.number, **made.scores, "scored": scored + 1}
     study_rows.change(connection, held.study, test=to_json(test))

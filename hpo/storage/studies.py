@@ -126,8 +126,8 @@ def move(connection: Connection, name: str, state: StudyState, reason: str | Non
     """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned."""
     row = find(connection, name, lock=True)
     study = study_of(row)
-    check_move(name, study.state, state)
     check_not_driven(study)
+    check_move(name, study.state, state)
     leave(connection, row, state, reason)
     return reread(connection, study.id)
 

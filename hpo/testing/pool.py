@@ -33,6 +33,7 @@ from hpo.space import Value
 from hpo.states import TrialState
 from hpo.study import Direction
 from hpo.training import settings_of
+from hpo.workers import crew
 from hpo.workers.base import WorkerPool
 from hpo.workers.local_pool import LocalPool
 
@@ -102,13 +103,14 @@ def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
     raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
 
 
-def first_epoch(pool: WorkerPool) -> EpochResult:
-    """The first report there is, which must be of an epoch. Raises TimeoutError."""
+def first_epoch(pool: WorkerPool, of: int | None = None) -> EpochResult:
+    """The first report there is (of a cohort), which must be of an epoch. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for report in pool.poll(1.0):
             assert isinstance(report, EpochResult), report
-            return report
+            if of in (None, report.cohort):
+                return report
     raise TimeoutError("no epoch was reported")
 
 
@@ -335,6 +337,30 @@ class WorkerPoolContract:
         pool.submit(replace(make_task([0], id=4), attempt=2))
         assert isinstance(collect(pool)[-1], CohortDone)
         assert set(pool.pids()).isdisjoint(killed)
+
+    def test_a_worker_that_falls_silent_loses_its_cohort_and_is_replaced(
+        self, pool: LocatedPool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(crew, "SILENCE_S", 2.5)
+        pool.submit(make_task([0], id=4, judged=True))
+        pool.submit(make_task([1], id=5, epochs=FOREVER))
+        while len(pool.pids()) < 2:
+            pool.poll(1.0)
+        first_of = {first_epoch(pool, of).cohort for of in (4, 5)}
+        frozen = next(slot for slot in pool.slots() if slot.task == 5)
+        process = psutil.Process(pool.pids()[pool.slots().index(frozen)])
+
+        process.suspend()
+        last = [report for report in collect(pool) if not isinstance(report, EpochResult)]
+
+        assert first_of == {4, 5}
+        assert [(r.cohort, r.reason) for r in last if isinstance(r, CohortFailed)] == [(5, "lost")]
+        assert "silent" in " ".join(r.detail for r in last if isinstance(r, CohortFailed))
+        # The other one trained nothing all the time, and yet was heard.
+        assert 4 in {slot.task for slot in pool.slots()}
+        assert psutil.wait_procs([process], timeout=PATIENCE_S)[0] == [process]
+        pool.cancel(4)
+        collect(pool)
 
     def test_close_leaves_no_process_even_in_the_middle_of_an_epoch(
         self, pool: LocatedPool, keeper: Keeper

@@ -146,8 +146,9 @@ class StudiesContract:
 
         with pytest.raises(StudyOwned, match="process 7 on node"):
             storage.delete_study("wine")
-        with pytest.raises(StudyOwned, match="process 7 on node"):
-            storage.move_study("wine", StudyState.PAUSED)
+        for state in (StudyState.PAUSED, StudyState.QUEUED):  # the one legal, the other not
+            with pytest.raises(StudyOwned, match="process 7 on node"):
+                storage.move_study("wine", state)
 
     def test_a_study_whose_driver_died_can_be_moved(self, storage: Storage) -> None:
         claim, _ = begun(storage)
@@ -202,7 +203,7 @@ class ClaimsContract:
             lambda: storage.record_epochs(claim, cohort.id, cohort.attempt, 1, {0: {1: 0.5}}),
             lambda: storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.5)]),
             lambda: storage.save_model(claim, StoredModel(number=0, value=0.5, data=b"")),
-            lambda: storage.save_test(claim, 0, {"accuracy": 0.5}),
+            lambda: storage.release(claim, StudyState.COMPLETED),
         ):
             with pytest.raises(LeaseLost):
                 write()

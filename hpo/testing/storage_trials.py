@@ -15,8 +15,8 @@ from hpo.errors import (
     LeaseLost,
     TrialNotFound,
 )
-from hpo.states import CohortState, TrialState
-from hpo.storage.base import Storage, StoredModel
+from hpo.states import CohortState, StudyState, TrialState
+from hpo.storage.base import ScoredTest, Storage, StoredModel
 from hpo.testing.studies import (
     SPACE,
     begun,
@@ -217,7 +217,14 @@ class TrialsContract:
     def test_the_test_score_counts_how_often_it_was_made(self, storage: Storage) -> None:
         claim = finished(storage, [0.5])
 
-        storage.save_test(claim, 0, {"accuracy": 0.4})
-        assert storage.get_study("wine").test == {"number": 0, "accuracy": 0.4, "scored": 1}
-        storage.save_test(claim, 0, {"accuracy": 0.45, "f1": 0.4})
+        first = ScoredTest(number=0, scores={"accuracy": 0.4})
+        assert storage.release(claim, StudyState.COMPLETED, test=first).test == {
+            "number": 0,
+            "accuracy": 0.4,
+            "scored": 1,
+        }
+        storage.move_study("wine", StudyState.QUEUED)
+        again = storage.claim_study("wine", claim.driver)
+        second = ScoredTest(number=0, scores={"accuracy": 0.45, "f1": 0.4})
+        storage.release(again, StudyState.COMPLETED, test=second)
         assert storage.get_study("wine").test == {"number": 0, "accuracy": 0.45, "f1": 0.4, "scored": 2}

@@ -1,7 +1,8 @@
 """A worker process of this machine: `python -m hpo.workers.child SOCKET DEVICE`, started by LocalPool.
 
 A thread reads what the pool says. It ends the process at once when the pool's end of the socket is
-closed, even while torch is being imported or an epoch trains: no worker outlives its pool.
+closed, even while torch is being imported or an epoch trains: no worker outlives its pool. Another one
+says every second that this process lives: one that is stopped or hangs in the kernel falls silent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING
 from hpo.cohort import CohortTask, EpochResult, Report
 from hpo.errors import HpoError
 from hpo.workers.mailbox import Mailbox
-from hpo.workers.messages import Hello, Order, Unfit
+from hpo.workers.messages import BEAT_S, Beat, FromWorker, Hello, Order, Unfit
 
 if TYPE_CHECKING:
     from hpo.dataset import TrainingData
@@ -34,6 +36,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 
+Send = Callable[[FromWorker], None]
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -45,14 +49,21 @@ def main(arguments: Sequence[str]) -> None:
     os.environ.update(ENVIRONMENT)
     connection, device = Connection(int(arguments[0])), arguments[1]
     mailbox, orders = Mailbox(), queue.SimpleQueue[Order]()
+    mouth = threading.Lock()
+
+    def send(message: FromWorker) -> None:
+        with mouth:  # two threads speak, and a message must not be cut in two
+            connection.send(message)
+
     threading.Thread(target=_listen, args=(connection, mailbox, orders), daemon=True).start()
+    threading.Thread(target=_beat, args=(send,), daemon=True).start()
     try:
         hello = _prepare(device)
     except HpoError as error:
-        connection.send(Unfit(detail=str(error)))
+        send(Unfit(detail=str(error)))
         return
-    connection.send(hello)
-    _work(connection, mailbox, orders, device)
+    send(hello)
+    _work(send, mailbox, orders, device)
 
 
 def _prepare(device: str) -> Hello:
@@ -63,15 +74,13 @@ def _prepare(device: str) -> Hello:
     return Hello(pid=os.getpid(), memory_bytes=free_memory(device))
 
 
-def _work(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order], device: str) -> None:
+def _work(send: Send, mailbox: Mailbox, orders: queue.SimpleQueue[Order], device: str) -> None:
     known: dict[str, TrainingData] = {}  # folder -> data
     while True:
-        connection.send(_do(orders.get(), connection, mailbox, known, device))
+        send(_do(orders.get(), send, mailbox, known, device))
 
 
-def _do(
-    order: Order, connection: Connection, mailbox: Mailbox, known: dict[str, TrainingData], device: str
-) -> Report:
+def _do(order: Order, send: Send, mailbox: Mailbox, known: dict[str, TrainingData], device: str) -> Report:
     from hpo.workers.runner import perform
     from hpo.workers.shared_data import read_data
 
@@ -83,11 +92,20 @@ def _do(
         return known[folder] if folder is not None else None
 
     def report(result: EpochResult) -> Sequence[bool] | None:
-        connection.send(result)
+        send(result)
         judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
         return mailbox.answer(result.cohort, result.attempt, wait=judged)
 
     return perform(task, data, device=device, report=report)
+
+
+def _beat(send: Send) -> None:
+    while True:
+        time.sleep(BEAT_S)
+        try:
+            send(Beat())
+        except OSError:
+            return  # the pool is gone; the listener ends the process
 
 
 def _listen(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order]) -> None:

@@ -12,11 +12,15 @@ from hpo.cohort import CohortDone, CohortFailed, CohortTask, Report, ScoreDone, 
 from hpo.errors import PoolError
 from hpo.states import Reason
 from hpo.workers.base import Slot
-from hpo.workers.messages import Cancel, FromWorker, Hello, Keep, Order, ToWorker, Unfit
+from hpo.workers.messages import BEAT_S, Beat, Cancel, FromWorker, Hello, Keep, Order, ToWorker, Unfit
 
 log = logging.getLogger(__name__)
 
 MAX_STILLBORN = 5  # workers in a row that die before they are ready
+# A worker with a task beats every BEAT_S, also in the longest epoch, for torch lets other threads run. Only
+# its start, which loads large libraries, perhaps from a slow disk, may hold the beat back.
+SILENCE_S = 60.0
+SILENCE_AT_START_S = 300.0
 CANCEL_GRACE_S = 4.0  # a cohort looks for word between epochs; a worker whose epoch is longer is killed
 
 
@@ -54,6 +58,8 @@ class Worker(Generic[P]):
     task: Task | None = None
     order: Order | None = None
     cancelled_at: float | None = None  # by time.monotonic()
+    silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
+    given_up: str = ""  # why its pool has killed it, if not for a cancellation
 
     @property
     def attempt(self) -> int:
@@ -64,6 +70,12 @@ class Worker(Generic[P]):
     def deaf(self) -> bool:
         """Whether it has not heeded a cancellation in time."""
         return self.cancelled_at is not None and time.monotonic() - self.cancelled_at > CANCEL_GRACE_S
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it has a task and has not been heard for too long: stopped, or stuck in the kernel."""
+        limit = SILENCE_S if self.pid is not None else SILENCE_AT_START_S
+        return self.task is not None and self.silent_s > limit
 
     def free(self) -> None:
         """It has nothing to do."""
@@ -78,6 +90,7 @@ class Crew(Generic[P]):
     ) -> None:
         self._name, self._hire = name, hire
         self._stillborn = 0
+        self._listened_at = time.monotonic()
         self._never_begun: list[Report] = []  # of tasks that were cancelled before a worker began them
         self.workers: list[Worker[P]] = [
             Worker(place=place, device=device, memory_bytes=memory_bytes, process=hire(place, device))
@@ -107,7 +120,7 @@ class Crew(Generic[P]):
             raise PoolError("no slot is free; wait for a report first")
         # A worker that is ready begins now, another only after its import of torch.
         worker = next((worker for worker in free if worker.pid is not None), free[0])
-        worker.task = order.task
+        worker.task, worker.silent_s = order.task, 0.0
         if worker.pid is None:
             worker.order = order
         else:
@@ -137,17 +150,33 @@ class Crew(Generic[P]):
         """
         deadline = time.monotonic() + timeout_s
         while True:
-            for worker in self.workers:
-                if worker.deaf:
-                    worker.process.kill()
+            self._end_deaf_and_frozen()
             reports, self._never_begun = self._never_begun, []
-            left = 0.0 if reports else max(0.0, deadline - time.monotonic())
+            left = 0.0 if reports else min(BEAT_S, max(0.0, deadline - time.monotonic()))
             if any(worker.cancelled_at is not None for worker in self.workers):
                 left = min(left, CANCEL_GRACE_S / 8)
-            for worker in wait(self.workers, left):
+            heard = wait(self.workers, left)
+            self._count_silence(heard)
+            for worker in heard:
                 reports += self._receive(worker)
             if reports or time.monotonic() >= deadline:
                 return reports
+
+    def _end_deaf_and_frozen(self) -> None:
+        """Kill workers that no longer hear or speak; they are then found dead."""
+        for worker in self.workers:
+            if worker.frozen and not worker.given_up:
+                worker.given_up = f"worker process {worker.pid or '(starting)'} was silent for {worker.silent_s:.0f} s and was ended"
+            if worker.given_up or worker.deaf:
+                worker.process.kill()
+
+    def _count_silence(self, heard: Sequence[Worker[P]]) -> None:
+        """Add the time since the last look, but not that in which this process itself slept or was busy."""
+        now = time.monotonic()
+        passed, self._listened_at = min(now - self._listened_at, BEAT_S), now
+        spoke = {worker.place for worker in heard}
+        for worker in self.workers:
+            worker.silent_s = 0.0 if worker.place in spoke else worker.silent_s + passed
 
     def _working_on(self, cohort: int) -> list[Worker[P]]:
         return [worker for worker in self.workers if worker.task is not None and worker.task.id == cohort]
@@ -161,6 +190,8 @@ class Crew(Generic[P]):
     def _take(self, worker: Worker[P], message: FromWorker) -> Report | None:
         if isinstance(message, Unfit):
             raise PoolError(message.detail)
+        if isinstance(message, Beat):
+            return None
         if isinstance(message, Hello):
             self._welcome(worker, message)
             return None
@@ -181,6 +212,7 @@ class Crew(Generic[P]):
     def _replace(self, worker: Worker[P]) -> list[Report]:
         """Put a new process in a dead one's place. A task it had begun is lost, another waits for the new one."""
         obituary, last_words = worker.process.obituary(), worker.process.last_words()
+        obituary = worker.given_up or obituary
         log.warning("%s-%d: %s: %s", self._name, worker.place, obituary, last_words)
         reports: list[Report] = []
         if worker.task is not None and worker.order is None:
@@ -197,7 +229,7 @@ class Crew(Generic[P]):
                     f"{self._stillborn} workers in a row died before they were ready; "
                     f"the last: {obituary}; its last words: {last_words}"
                 )
-        worker.pid = None
+        worker.pid, worker.silent_s, worker.given_up = None, 0.0, ""
         worker.process = self._hire(worker.place, worker.device)
         return reports
 

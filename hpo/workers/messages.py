@@ -7,6 +7,8 @@ from typing import Any
 
 from hpo.cohort import Report, Task
 
+BEAT_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
@@ -21,6 +23,11 @@ class Unfit:
     """A worker cannot work on its device and says why in one sentence."""
 
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A worker lives, however long its epoch takes; it says so every BEAT_S seconds while it has a task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +59,4 @@ class Cancel:
 
 
 ToWorker = Order | Keep | Cancel
-FromWorker = Hello | Unfit | Report
+FromWorker = Hello | Unfit | Beat | Report

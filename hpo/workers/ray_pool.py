@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import re
@@ -14,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 import ray.exceptions
 from ray._private import worker as ray_internals
@@ -30,9 +28,9 @@ from hpo.workers.devices import memory_per_worker, n_cores, torch_has_cuda, visi
 from hpo.workers.messages import FromWorker, Hello, Order, ToWorker, Unfit
 from hpo.workers.ray_token import token_file
 from hpo.workers.ray_worker import RayWorker
+from hpo.workers.undertaker import VARIABLE, Undertaker
 
 _OBJECT_STORE_BYTES = 512 * 2**20  # what does not fit goes to disk
-_END_S = 5.0
 _CONNECT_S = 10.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -130,6 +128,8 @@ class RayPool:
         self._resources: dict[str, float] = {}
         self._before: dict[str, str | None] = {}  # environment variables as they were
         self._connected = False
+        self._undertaker: Undertaker | None = None  # of a Ray of our own
+        self._heads: dict[str, Any] = {}
 
     def start(self) -> None:
         """Start or find Ray (2 to 4 seconds), begin to start actors, and return before they are ready. Raises PoolError."""
@@ -172,7 +172,8 @@ class RayPool:
 
     def poll(self, timeout_s: float) -> list[Report]:
         """Reports that have arrived, waiting at most so long for the first. Raises PoolError."""
-        return self._started().poll(timeout_s, _heard)
+        self._check_heads()
+        return self._started().poll(timeout_s, self._heard)
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
         """Answer an EpochResult of a judged cohort: which of its `numbers` go on."""
@@ -191,13 +192,14 @@ class RayPool:
         if self._crew is not None and ray.is_initialized():
             for worker in self._crew.workers:
                 worker.process.kill()
-        self._crew, self._data = None, {}
+        self._crew, self._data, self._heads = None, {}, {}
         if self._connected:
             self._connected = False
-            # In a cluster the processes are not ours: ray.shutdown only hangs up.
-            own = _rays_processes() if self._address is None else []
+            # In a cluster the processes are not ours, and this only hangs up.
             ray.shutdown()
-            _end_left(own)
+        if self._undertaker is not None:
+            self._undertaker.bury()
+            self._undertaker = None
         for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -210,14 +212,35 @@ class RayPool:
             raise PoolError("the pool has not been started")
         return self._crew
 
+    def _heard(self, workers: Sequence[Worker[RayProcess]], timeout_s: float) -> Sequence[Worker[RayProcess]]:
+        """Workers that have said something or died, waiting at most so long. Raises PoolError."""
+        dead = [worker for worker in workers if worker.process.death]
+        if dead:
+            return dead
+        sources = [worker.process.waiting_for for worker in workers]
+        ready, _ = ray.wait(sources, num_returns=1, timeout=timeout_s)
+        self._check_heads()  # a Ray that has died makes every worker look dead
+        if ready:
+            ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0)
+        heard = {id(source) for source in ready}
+        return [worker for worker, source in zip(workers, sources, strict=True) if id(source) in heard]
+
+    def _check_heads(self) -> None:
+        """Raises PoolError when a process is gone without which our own Ray does nothing, or worse, waits."""
+        for name, process in self._heads.items():
+            if process.poll() is not None:
+                raise PoolError(f"Ray's own process {name} ({process.pid}) has died, and Ray with it")
+
     def _begin_own(self) -> list[str]:
         """Start a Ray that listens to nobody without our token; the devices of the workers to be."""
         n_gpus = len(visible_gpus(os.environ)) if self._device != "cpu" and torch_has_cuda() else 0
         devices = self._devices(n_cores(), n_gpus)
         try:
-            self._set_environment(token_file(self._home))
+            token = token_file(self._home)
+            self._undertaker = Undertaker(worker_environment())
         except OSError as error:
             raise PoolError(f"no token for Ray in {self._home}: {error.strerror}") from error
+        self._set_environment(token, self._undertaker.mark)
         _init(
             address="local",
             num_cpus=len(devices),
@@ -226,6 +249,8 @@ class RayPool:
             object_store_memory=_OBJECT_STORE_BYTES,
             _node_ip_address="127.0.0.1",
         )
+        self._heads = _heads()
+        self._undertaker.tell(process.pid for process in self._heads.values())
         return devices
 
     def _join(self, address: str) -> list[str]:
@@ -250,9 +275,9 @@ class RayPool:
         self._resources = {"num_cpus": 1, "num_gpus": 1 / sharers}
         return [f"cuda:{place % n_gpus}" for place in range(n_workers)]
 
-    def _set_environment(self, token: Path) -> None:
+    def _set_environment(self, token: Path, mark: str) -> None:
         # Without a mode of the user's, ray.init turns token authentication on for a Ray it starts.
-        wanted = {**_ENVIRONMENT, "RAY_AUTH_TOKEN_PATH": str(token)}
+        wanted = {**_ENVIRONMENT, "RAY_AUTH_TOKEN_PATH": str(token), VARIABLE: mark}
         unwanted = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS")
         self._before = {name: os.environ.get(name) for name in (*wanted, *unwanted)}
         for name in unwanted:
@@ -293,39 +318,10 @@ def _init(**options: Any) -> None:
             signal.signal(signal.SIGTERM, handler if handler is not None else signal.SIG_DFL)
 
 
-def _heard(workers: Sequence[Worker[RayProcess]], timeout_s: float) -> Sequence[Worker[RayProcess]]:
-    """Workers that have said something or died, waiting at most so long."""
-    dead = [worker for worker in workers if worker.process.death]
-    if dead:
-        return dead
-    sources = [worker.process.waiting_for for worker in workers]
-    ready, _ = ray.wait(sources, num_returns=1, timeout=timeout_s)
-    if ready:
-        ready, _ = ray.wait(sources, num_returns=len(sources), timeout=0)
-    heard = {id(source) for source in ready}
-    return [worker for worker, source in zip(workers, sources, strict=True) if id(source) in heard]
-
-
-def _rays_processes() -> list[psutil.Process]:
-    """The processes of the Ray that this process has started, its actors included."""
+def _heads() -> dict[str, Any]:
+    """The processes of the Ray that this process has started, by what they are."""
     node: Any = ray_internals._global_node
-    if node is None:
-        return []
-    heads = [info.process.pid for infos in node.all_processes.values() for info in infos]
-    found: list[psutil.Process] = []
-    for pid in heads:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            head = psutil.Process(pid)
-            found += [head, *head.children(recursive=True)]
-    return found
-
-
-def _end_left(processes: list[psutil.Process]) -> None:
-    """Kill what a shut down Ray has left, so that none outlives it."""
-    _, left = psutil.wait_procs(processes, timeout=_END_S)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=_END_S)
+    return {name: infos[0].process for name, infos in node.all_processes.items() if infos}
 
 
 def _why(error: ray.exceptions.RayError) -> str:

@@ -11,7 +11,7 @@ from hpo.cohort import CohortDone, CohortFailed, CohortTask, EpochResult, Report
 from hpo.dataset import TrainingData
 from hpo.errors import HpoError
 from hpo.workers.mailbox import Mailbox
-from hpo.workers.messages import Cancel, Hello, Keep, Unfit
+from hpo.workers.messages import BEAT_S, Beat, Cancel, Hello, Keep, Unfit
 
 Send = Callable[[Report], None]
 
@@ -44,12 +44,16 @@ class RayWorker:
         """Never return: whoever waits for it learns when the process dies."""
         threading.Event().wait()
 
-    def perform(self, task: Task, data: TrainingData | None) -> Iterator[Report]:
-        """The reports about a task, each as soon as there is one."""
+    def perform(self, task: Task, data: TrainingData | None) -> Iterator[Report | Beat]:
+        """The reports about a task, each as soon as there is one, and beats while there is none."""
         reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         threading.Thread(target=self._train, args=(task, data, reports.put), daemon=True).start()
         while True:
-            report = reports.get()
+            try:
+                report = reports.get(timeout=BEAT_S)
+            except queue.Empty:
+                yield Beat()
+                continue
             yield report
             if isinstance(report, CohortDone | CohortFailed | ScoreDone):
                 return

@@ -9,6 +9,7 @@ from hpo.cohort import CohortPlan
 from hpo.coordinator.recovery import this_process
 from hpo.service import specfile
 from hpo.states import StudyState, TrialState
+from hpo.storage.base import ScoredTest
 from hpo.storage.open import open_storage
 from hpo.study import Direction, NewStudy
 from hpo.trial import TrialPlan, TrialResult
@@ -80,9 +81,8 @@ def study(database):
                 for i, value in enumerate(values)
             ]
             storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
-            if test is not None:
-                storage.save_test(claim, *test)
             if state is not StudyState.RUNNING:
-                storage.release(claim, state)
+                made = None if test is None else ScoredTest(number=test[0], scores=test[1])
+                storage.release(claim, state, test=made)
 
     return put

@@ -1,6 +1,7 @@
 """Who lives, and what is to be done about work that did not end."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -44,11 +45,14 @@ def test_a_process_is_alive_until_it_is_killed_even_before_its_parent_has_notice
         host, pid, born, token = child.stdout.readline().split()
         driver = replace(this_process(), host=host, pid=int(pid), born=float(born), token=token)
         alive = is_alive(driver)
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, driver.pid, os.WSTOPPED | os.WNOWAIT)
+        stopped = is_alive(driver)
         child.kill()
         os.waitid(os.P_PID, driver.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
         as_zombie = is_alive(driver)
 
-    assert (alive, as_zombie, is_alive(driver)) == (True, False, False)
+    assert (alive, stopped, as_zombie, is_alive(driver)) == (True, None, False, False)
 
 
 def test_a_process_number_that_was_given_away_again_is_not_the_driver():

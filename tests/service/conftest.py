@@ -7,6 +7,7 @@ import pytest
 from hpo.cohort import CohortPlan
 from hpo.service import specfile
 from hpo.states import StudyState, TrialState
+from hpo.storage.base import ScoredTest
 from hpo.storage.open import open_storage
 from hpo.study import Direction, Driver, NewStudy
 from hpo.trial import TrialPlan, TrialResult
@@ -62,10 +63,8 @@ class Studies:
 
     def ended(self, name="digits", *, values=(), state=StudyState.COMPLETED, test=None, n_trials=4):
         claim = self.running(name, values=values, n_trials=n_trials)
-        if test is not None:
-            number, scores = test
-            self.storage.save_test(claim, number, scores)
-        return self.storage.release(claim, state)
+        made = None if test is None else ScoredTest(number=test[0], scores=test[1])
+        return self.storage.release(claim, state, test=made)
 
 
 def params_of(number):

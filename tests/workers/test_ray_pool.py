@@ -8,7 +8,15 @@ import psutil
 import pytest
 
 from hpo.errors import PoolError
-from hpo.testing.pool import WorkerPoolContract
+from hpo.testing.pool import (
+    FOREVER,
+    KEY,
+    WorkerPoolContract,
+    collect,
+    first_epoch,
+    make_data,
+    make_task,
+)
 from hpo.workers.ray_pool import RayPool
 from hpo.workers.ray_token import token_file
 
@@ -53,16 +61,31 @@ def test_ray_is_quiet_leaves_sigterm_alone_and_dies_with_its_driver(tmp_path):
     with subprocess.Popen(command, **pipes) as owner:
         first = owner.stdout.readline()
         processes = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
-        # Ray's two agents of a node try to report its death for a minute before they end.
-        processes = [process for process in processes if not process.name().endswith("Agent")]
 
         owner.kill()
 
-        gone, alive = psutil.wait_procs(processes, timeout=60)
+        gone, alive = psutil.wait_procs(processes, timeout=15)
         assert (owner.stdout.read(), owner.stderr.read()) == ("", "")
     assert first == "lost\n"
     assert len(gone) > 3  # the store, the raylet, an actor and more
     assert not alive
+
+
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_a_ray_that_dies_is_one_sentence_and_leaves_nothing(tmp_path, name):
+    pool = RayPool(n_workers=1, address=None, device="cpu", home=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], epochs=FOREVER))
+    first_epoch(pool)
+    started = psutil.Process().children(recursive=True)
+
+    next(process for process in started if process.name() == name).kill()
+    with pytest.raises(PoolError, match=f"Ray's own process {name} .* has died"):
+        collect(pool)
+    pool.close()
+
+    assert not [process for process in started if process.is_running()]
 
 
 def test_the_token_is_private_and_stays_the_same(tmp_path):

@@ -1,0 +1,99 @@
+"""A process that outlives its owner by a moment, to end what the owner's Ray would leave behind.
+
+`python -m hpo.workers.undertaker MARK` waits until its standard input is closed, which the kernel does when
+the owner dies, however it dies. Then it kills Ray's processes: those below the ones it was told of, for
+Ray's agents try for a minute to report the death of their node; and those with HPO_RAY=MARK in their
+environment, for the owner may die before it can tell. (Neither is enough: a process that gives itself a
+title overwrites its environment, and the children of a dead process are nobody's.)
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+
+import psutil
+
+VARIABLE = "HPO_RAY"
+_STDIN = 0
+_LOOK_S = (0.5, 60.0)  # between looks for new children: at first, and at most
+_END_S = 5.0
+_TRIES = 3
+
+
+class Undertaker:
+    """What the owner has of it. mark: to be in the environment, under VARIABLE, of all that is to end."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.mark = secrets.token_hex(16)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "hpo.workers.undertaker", self.mark],
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # neither Ctrl-C nor a signal to the owner's group is meant for it
+            bufsize=0,
+        )
+
+    def tell(self, heads: Iterable[int]) -> None:
+        """Name processes that are to end with all that is below them."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(" ".join(map(str, heads)).encode())
+
+    def bury(self) -> None:
+        """Have it do its work now, and wait until that is done."""
+        self._process.communicate()
+
+
+def marked(mark: str) -> set[psutil.Process]:
+    """The living processes that carry the mark."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(VARIABLE) == mark:
+                found.add(process)
+        except psutil.Error:  # another user's, or just gone
+            continue
+    return found
+
+
+def below(pid: int) -> set[psutil.Process]:
+    """A process with its children and theirs; none when it is gone."""
+    try:
+        head = psutil.Process(pid)
+        return {head, *head.children(recursive=True)}
+    except psutil.Error:
+        return set()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Wait for the end of the owner, then end what it has left."""
+    heads: list[int] = []
+    known: set[psutil.Process] = set()
+    wait_s = _LOOK_S[0]
+    while True:
+        if select.select([_STDIN], [], [], wait_s)[0]:
+            if not (said := os.read(_STDIN, 4096)):
+                break
+            heads += map(int, said.split())
+        else:
+            wait_s = min(2 * wait_s, _LOOK_S[1])
+        known |= {process for head in heads for process in below(head)}
+    for _ in range(_TRIES):  # more than once: one of them may have started another meanwhile
+        left = [process for process in known | marked(arguments[0]) if process.is_running()]
+        for process in left:
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+        if not psutil.wait_procs(left, timeout=_END_S)[0]:
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
