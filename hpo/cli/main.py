@@ -15,7 +15,7 @@ from hpo import __version__
 from hpo.cli import data, looking, moving, searching
 from hpo.cli.doctor import doctor
 from hpo.cli.log import set_up_log
-from hpo.cli.output import clean
+from hpo.cli.output import clean, fit
 from hpo.errors import HpoError
 from hpo.settings import read_settings
 
@@ -114,7 +114,7 @@ def _run(given: list[str]) -> int:
 
 
 def _tell(sentence: str, code: int) -> int:
-    print(clean(f"error: {sentence}"), file=sys.stderr)
+    print(fit(clean(f"error: {sentence}"), sys.stderr), file=sys.stderr)
     return code
 
 
