@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
-from hpo.cli.output import Format, cell, clean, pairs, say, write_record
+from hpo.cli.output import Format, cell, clean, pairs, plural, say, write_record
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.states import StudyState, Wanted
 
@@ -163,10 +163,10 @@ def say_data(info: DatasetInfo, *, quiet: bool) -> None:
     """What was made of the data: one line, then the sentences that the data gave rise to."""
     if quiet:
         return
-    classes = f", {len(info.classes)} classes" if info.classes else ""
+    classes = f", {plural(len(info.classes), 'class')}" if info.classes else ""
     say(
-        f"{info.source}: {info.n_rows:,} rows, {info.n_features} features{classes}; "
-        f"{info.n_train:,} rows train, {info.n_validation:,} validate, {info.n_test:,} test"
+        f"{info.source}: {plural(info.n_rows, 'row')}, {plural(info.n_features, 'feature')}{classes}; "
+        f"{info.n_train:,} train, {info.n_validation:,} validate, {info.n_test:,} test"
     )
     for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
         say(f"  {sentence}")
@@ -208,7 +208,7 @@ def best_report(best: dict[str, Any]) -> str:
     else:
         lines.append("on test rows: not scored")
     rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
-    lines.append(f"{best['n_trials']} trials ({done}) in {duration(best['seconds'])}{rate}")
+    lines.append(f"{plural(best['n_trials'], 'trial')} ({done}) in {duration(best['seconds'])}{rate}")
     return clean("\n".join(lines))
 
 
