@@ -178,7 +178,10 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
 
     code = EXIT_CODES.get(study.state, 1)
     if study.state is StudyState.FAILED:
-        raise StudyFailed(f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}")
+        raise StudyFailed(
+            f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}; "
+            f"`hpo trials {study.name}` shows its trials"
+        )
     if code == INTERRUPTED:
         cure = f"; `hpo resume {study.name}` goes on" if study.state is StudyState.PAUSED else ""
         say(f"study {study.name} is {study.state} after {study.n_finished} of {study.n_trials} trials{cure}")
