@@ -20,6 +20,7 @@ from hpo.cli.output import (
     answer,
     cell,
     clean,
+    fit,
     pairs,
     plural,
     say,
@@ -84,7 +85,7 @@ def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: Quiet
     with session.storage() as storage:
         record = results.show(storage, study)
         abandoned = follow.progress(storage, study, is_alive=session.is_alive).message
-    write_record(record, format, _study_text(record, abandoned))
+    write_record(record, format, fit(_study_text(record, abandoned), sys.stdout))
 
 
 def _study_text(record: dict[str, Any], abandoned: str | None) -> str:

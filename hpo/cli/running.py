@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
-from hpo.cli.output import Format, cell, clean, pairs, plural, say, write_record
+from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.states import StudyState, Wanted
 
@@ -212,7 +213,7 @@ def best_report(best: dict[str, Any]) -> str:
         lines.append("on test rows: not scored")
     rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
     lines.append(f"{plural(best['n_trials'], 'trial')} ({done}) in {duration(best['seconds'])}{rate}")
-    return clean("\n".join(lines))
+    return fit(clean("\n".join(lines)), sys.stdout)
 
 
 def next_commands(study: Study) -> str:

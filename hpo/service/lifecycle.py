@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hpo.dataset import DatasetInfo
-from hpo.errors import DataChanged, IllegalMove, StudyOwned
+from hpo.errors import DataChanged, IllegalMove, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
 from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Storage
-from hpo.study import Driver, Study, StudySpec
+from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
 DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
 
@@ -112,6 +112,8 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
 
 
 def _raised(study: Study, spec: StudySpec, trials: int) -> int:
+    if trials > MAX_TRIALS:
+        raise SpecError(f"must be <= {MAX_TRIALS:,}, got {trials}", field="trials")
     if trials < study.n_trials:
         raise IllegalMove(
             f"the total of trials only goes up: study {study.name!r} has {study.n_trials}", field="trials"

@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.dataset import DatasetInfo, Task
-from hpo.errors import DataChanged, IllegalMove, StudyNotFound, StudyOwned
+from hpo.errors import DataChanged, IllegalMove, SpecError, StudyNotFound, StudyOwned
 from hpo.service import lifecycle
 from hpo.states import StudyState, TrialState, Wanted
 
@@ -217,3 +217,10 @@ def test_a_stopping_study_is_not_paused_but_may_be_cancelled(storage, studies, m
 
     with pytest.raises(IllegalMove, match="`hpo cancel digits` kills them"):
         lifecycle.wish(storage, "digits", Wanted.PAUSE, me=me, is_alive=alive)
+
+
+def test_a_total_beyond_the_limit_is_refused(storage, studies):
+    storage.release(studies.running(), StudyState.COMPLETED)
+
+    with pytest.raises(SpecError, match="trials: must be <= 10,000,000"):
+        lifecycle.resumable(storage, "digits", trials=10_000_001, is_alive=dead)
