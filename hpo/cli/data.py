@@ -71,7 +71,8 @@ def _data_text(record: dict[str, Any]) -> str:
     lines = {
         "data": record["source"],
         "SHA-256": record["sha256"],
-        "rows": f"{record['n_rows']} ({record['n_train']} train, {record['n_validation']} validate, {record['n_test']} test)",
+        "rows": f"{record['n_rows']:,} ({record['n_train']:,} train, {record['n_validation']:,} validate, "
+        f"{record['n_test']:,} test)",
         "features": record["n_features"],
         "target": record["target"],
         "task": f"{record['task']}: {record['task_reason']}",
@@ -83,12 +84,20 @@ def _data_text(record: dict[str, Any]) -> str:
     return "\n".join([text, *notes, *columns])
 
 
-def rm(key: KeyArgument, yes: YesOption = False, quiet: QuietOption = False) -> None:
+def rm(
+    key: KeyArgument,
+    yes: YesOption = False,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
     """Remove a stored data set."""
     from hpo.service import datasets
 
     with session.storage() as storage:
-        kept = storage.get_dataset(key)
-        confirm(f"remove data set {kept.name} ({kept.id}, {kept.n_bytes} bytes) for good?", yes=yes)
+        kept = datasets.stored(storage, key)
+        confirm(f"remove data set {kept.name} ({kept.id}, {kept.n_bytes:,} bytes) for good?", yes=yes)
         datasets.remove(storage, kept.id)
+    if format is not Format.TABLE:
+        write_record({"id": kept.id, "name": kept.name, "removed": True}, format, "")
+        return
     say(f"data set {kept.name} is removed", quiet=quiet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from hpo.progress import Progress
 
 QUIET_S = 10.0  # a plain line at least so often, while something happens
+DUMB = ("dumb", "unknown")  # terminals on which no line can be drawn twice
+
+# Widths of a terminal from which on more of the bar's columns have room.
+ROOMY, WIDE = 72, 110
 
 
 class View(Protocol):
@@ -33,7 +38,7 @@ def open_view(*, quiet: bool = False) -> Iterator[View]:
     """The view that suits standard error, for the length of a run."""
     if quiet:
         yield SilentView()
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() and os.environ.get("TERM", "") not in DUMB:
         with BarView() as view:
             yield view
     else:
@@ -65,18 +70,50 @@ def best_text(progress: Progress) -> str:
     return f"best {progress.metric} {progress.best_value:.5g} (trial {progress.best_number})"
 
 
+def rate_text(progress: Progress) -> str:
+    """How fast trials end; nothing while none has."""
+    return f"{progress.trials_per_s:.1f} trials/s" if progress.trials_per_s > 0 else ""
+
+
+def left_text(progress: Progress) -> str:
+    """The time left; nothing while nobody can know it."""
+    if progress.seconds_left is None or progress.n_finished >= progress.n_trials:
+        return ""
+    return f"{duration(progress.seconds_left)} left"
+
+
 def line(progress: Progress) -> str:
     """The study in one plain line."""
+    failed = progress.counts.get(TrialState.FAIL, 0)
     parts = [
         f"{progress.n_finished}/{progress.n_trials} trials",
         best_text(progress),
-        f"{progress.trials_per_s:.1f} trials/s",
+        rate_text(progress),
+        left_text(progress),
+        f"{failed} failed" if failed else "",
     ]
-    if progress.n_finished < progress.n_trials:
-        parts.append(f"{duration(progress.seconds_left)} left")
-    if failed := progress.counts.get(TrialState.FAIL, 0):
-        parts.append(f"{failed} failed")
-    return f"{progress.study}: {', '.join(parts)}"
+    return f"{progress.study}: {', '.join(part for part in parts if part)}"
+
+
+def columns(progress: Progress, width: int) -> dict[str, str]:
+    """What stands beside the bar on a terminal of that many characters; the narrower, the less.
+
+    The best value is the last to go, since it is what people look for.
+    """
+    name, best = progress.study, best_text(progress)
+    if len(name) > width // 4:
+        name = f"{name[: width // 4 - 1]}…"
+    if width < WIDE:
+        best = best.split(" (")[0]
+    if width < ROOMY and progress.best_value is not None:
+        best = f"best {progress.best_value:.4g}"
+    elapsed = f"{duration(progress.seconds)} so far"
+    return {
+        "name": name,
+        "rate": rate_text(progress) if width >= WIDE else "",
+        "left": (left_text(progress) or elapsed) if width >= ROOMY else "",
+        "best": best if width >= ROOMY or progress.best_value is not None else "",
+    }
 
 
 class SilentView:
@@ -128,7 +165,7 @@ class BarView:
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.fields[name]}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -150,13 +187,9 @@ class BarView:
         bar = self._bar
         if bar is None:
             return
-        fields: dict[str, Any] = {
-            "rate": f"{progress.trials_per_s:.1f} trials/s",
-            "left": f"{duration(progress.seconds_left)} left",
-            "best": best_text(progress),
-        }
+        fields: dict[str, Any] = columns(progress, bar.console.width)
         if self._task is None:
-            self._task = bar.add_task(progress.study, total=progress.n_trials, **fields)
+            self._task = bar.add_task("", total=progress.n_trials, **fields)
         bar.update(self._task, completed=progress.n_finished, total=progress.n_trials, **fields)
         if progress.message is not None and progress.message != self._message:
             bar.console.print(clean(progress.message), markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -19,15 +20,17 @@ from hpo.cli.output import (
     answer,
     cell,
     clean,
+    fit,
     pairs,
+    plural,
     say,
-    write_json,
     write_record,
     write_rows,
 )
 from hpo.errors import SpecError
 
-LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created_at", "seconds")
+LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
+RARE_COLUMNS = ("stderr", "reason")  # shown when some trial has them
 
 
 class ExportFormat(StrEnum):
@@ -50,25 +53,46 @@ def ls(
     with session.storage() as storage:
         rows: list[dict[str, Any]] = results.studies(storage, state=state, limit=limit)
     if format is Format.TABLE:
-        rows = [row | {"trials": f"{row['n_finished']}/{row['n_trials']}"} for row in rows]
+        rows = [_study_row(row) for row in rows]
         if not rows:
             say("no studies yet; `hpo run --data digits` makes one", quiet=quiet)
             return
     write_rows(rows, format, LS_COLUMNS)
 
 
+def _study_row(record: dict[str, Any]) -> dict[str, Any]:
+    """What people want to see of a study in one line."""
+    return record | {
+        "trials": f"{record['n_finished']}/{record['n_trials']}",
+        "created": _to_the_second(record["created_at"]),
+        "ran for": duration(record["seconds"]),
+    }
+
+
+def _to_the_second(time: str | None) -> str | None:
+    """An ISO time without parts of a second.
+
+    >>> _to_the_second("2026-01-02T03:04:05.600000Z"), _to_the_second(None)
+    ('2026-01-02T03:04:05Z', None)
+    """
+    return None if time is None else f"{time[:19]}Z"
+
+
 def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
     """A study: its state, counts, data, settings, test score and who runs it."""
-    from hpo.service import results
+    from hpo.service import follow, results
 
     with session.storage() as storage:
         record = results.show(storage, study)
-    write_record(record, format, _study_text(record))
+        abandoned = follow.progress(storage, study, is_alive=session.is_alive).message
+    write_record(record, format, fit(_study_text(record, abandoned), sys.stdout))
 
 
-def _study_text(record: dict[str, Any]) -> str:
-    """A study as people read it."""
+def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
+    """A study as people read it; abandoned: what to say when nobody runs one that should be run."""
     data, spec, driver = record["data"], record["spec"], record["driver"]
+    run_by = abandoned or (f"process {driver['pid']} on {driver['host']}" if driver else None)
+    searched, fixed = _searched_and_fixed(spec.get("parameters", {}))
     best = "-" if record["value"] is None else f"{cell(record['value'])} (trial {record['best_number']})"
     scores = {
         name: score for name, score in (record["test"] or {}).items() if name not in ("number", "scored")
@@ -81,19 +105,35 @@ def _study_text(record: dict[str, Any]) -> str:
         "objective": f"{record['direction']} {record['metric']} on validation rows",
         "best": best,
         "test": scores or None,
-        "run by": f"process {driver['pid']} on {driver['host']}" if driver else None,
-        "data": f"{data['source']}: {data['n_rows']} rows, {data['n_features']} features, {data['task']} of {data['target']}",
-        "split": f"{data['n_train']} train, {data['n_validation']} validate, {data['n_test']} test",
+        "run by": run_by,
+        "data": f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}, "
+        f"{data['task']} of {data['target']}",
+        "split": f"{data['n_train']:,} train, {data['n_validation']:,} validate, {data['n_test']:,} test",
         "sampler": f"{spec.get('sampler', {}).get('name', '-')}, seed {spec.get('seed', 0)}",
         "epochs": spec.get("epochs"),
-        "parameters": ", ".join(spec.get("parameters", {})) or "-",
+        "searched": ", ".join(searched) or "-",
+        "fixed": fixed or None,
         "labels": record["labels"] or None,
-        "created": record["created_at"],
-        "finished": record["finished_at"],
+        "created": _to_the_second(record["created_at"]),
+        "finished": _to_the_second(record["finished_at"]),
         "ran for": duration(record["seconds"]),
         "versions": record["versions"],
     }
     return pairs({name: value for name, value in lines.items() if value is not None})
+
+
+def _searched_and_fixed(parameters: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The names of a study file's parameters that vary, and the values of those that do not.
+
+    >>> _searched_and_fixed({"l2": {"low": 0.0, "high": 0.1}, "optimizer": ["sgd", "adam"], "dropout": 0.5})
+    (['l2', 'optimizer'], {'dropout': 0.5})
+    """
+    fixed = {
+        name: written.get("value") if isinstance(written, dict) else written
+        for name, written in parameters.items()
+        if not isinstance(written, list) and not (isinstance(written, dict) and "value" not in written)
+    }
+    return [name for name in parameters if name not in fixed], fixed
 
 
 def trials(
@@ -114,7 +154,10 @@ def trials(
             if not found:
                 say(f"study {study} has no such trials", quiet=quiet)
                 return
-            write_rows(found, format)
+            empty = {name for name in RARE_COLUMNS if all(row[name] is None for row in found)}
+            write_rows(
+                found, format, [name for name in dict.fromkeys(itertools.chain(*found)) if name not in empty]
+            )
         else:
             write_rows(rows, format)
 
@@ -156,14 +199,16 @@ def _best_row(record: dict[str, Any]) -> dict[str, Any]:
 def export(
     study: StudyArgument,
     kind: Annotated[
-        ExportFormat, typer.Option("-f", "--format", help="What the file is.")
-    ] = ExportFormat.CSV,
+        ExportFormat | None,
+        typer.Option("-f", "--format", help="What the file is; else as its name ends, or csv."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = None,
     quiet: QuietOption = False,
 ) -> None:
     """All trials of a study as CSV, JSON or Parquet."""
     from hpo.service import export as exporting
 
+    kind = kind or _format_of(output)
     if output is None and kind is ExportFormat.PARQUET and sys.stdout.isatty():
         raise SpecError("Parquet is not for a terminal; give a file with -o", field="output")
     with session.storage() as storage:
@@ -175,8 +220,14 @@ def export(
     say(f"{output} holds the trials of study {study}", quiet=quiet)
 
 
+def _format_of(output: Path | None) -> ExportFormat:
+    """What a file is by the end of its name; CSV when that says nothing."""
+    ending = "" if output is None else output.suffix.lower().removeprefix(".")
+    return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV
+
+
 def spaces(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one.")] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> None:
@@ -185,9 +236,7 @@ def spaces(
 
     if name is not None:
         text = named.text(name)
-        if format is Format.TABLE:
-            answer(clean(text.rstrip("\n")))
-        else:
-            write_json({"name": name, "about": named.description(name), "text": text})
+        record = {"name": name, "about": named.description(name), "text": text}
+        write_record(record, format, clean(text.rstrip("\n")))
         return
     write_rows([{"name": known, "about": named.description(known)} for known in named.names()], format)

@@ -15,7 +15,7 @@ from hpo import __version__
 from hpo.cli import data, looking, moving, searching
 from hpo.cli.doctor import doctor
 from hpo.cli.log import set_up_log
-from hpo.cli.output import clean
+from hpo.cli.output import clean, fit
 from hpo.errors import HpoError
 from hpo.settings import read_settings
 
@@ -53,6 +53,38 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
 }
 
 
+# One line that works as it stands, for the help of each verb.
+EXAMPLES: dict[str, str] = {
+    "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
+    "validate": "hpo validate study.yaml",
+    "ls": "hpo ls --state running",
+    "show": "hpo show digits",
+    "watch": "hpo watch digits",
+    "trials": "hpo trials digits --sort -value --limit 10",
+    "best": "hpo best digits --top 5 -f json",
+    "pause": "hpo pause digits",
+    "resume": "hpo resume digits --trials 512",
+    "stop": "hpo stop digits",
+    "cancel": "hpo cancel digits",
+    "rm": "hpo rm digits --yes",
+    "export": "hpo export digits -o trials.parquet",
+    "spaces": "hpo spaces mlp-default",
+    "doctor": "hpo doctor",
+    "data": "hpo data show table.csv --target label",
+    "data add": "hpo data add table.csv --name wine-red",
+    "data ls": "hpo data ls",
+    "data show": "hpo data show table.csv --target label",
+    "data rm": "hpo data rm wine-red --yes",
+}
+
+# What the option parser says of a word that it cannot use, and what we say: `--limit: must be …`.
+_MISFITS = {
+    "unable to parse string as an integer": "must be a whole number",
+    "greater than or equal to": "must be at least",
+    "is not one of": "must be one of",
+}
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"hpo {__version__}")
@@ -69,10 +101,10 @@ def _hpo(
 
 
 for _name, _verb in VERBS.items():
-    app.command(_name)(_verb)
+    app.command(_name, epilog=f"Example: {EXAMPLES[_name]}")(_verb)
 for _name, _verb in DATA_VERBS.items():
-    data_app.command(_name)(_verb)
-app.add_typer(data_app, name="data")
+    data_app.command(_name, epilog=f"Example: {EXAMPLES[f'data {_name}']}")(_verb)
+app.add_typer(data_app, name="data", epilog=f"Example: {EXAMPLES['data']}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,18 +146,29 @@ def _run(given: list[str]) -> int:
 
 
 def _tell(sentence: str, code: int) -> int:
-    print(clean(f"error: {sentence}"), file=sys.stderr)
+    print(fit(clean(f"error: {sentence}"), sys.stderr), file=sys.stderr)
     return code
 
 
 def _usage(error: typer.TyperException, given: list[str]) -> str:
     """What is wrong with the words typed, in the style of all other errors."""
     message = error.format_message().strip().rstrip(".")
-    message = message[:1].lower() + message[1:]
+    message = _misfit(error, message) or message[:1].lower() + message[1:]
     if "Did you mean" in message:
         return message.replace(". Did you mean", "; did you mean")
     verb = [word for word in given[:1] if word in VERBS or word == "data"]
     return f"{message}; `{' '.join(['hpo', *verb])} --help` shows what there is"
+
+
+def _misfit(error: typer.TyperException, message: str) -> str | None:
+    """A word that does not fit its option, in the words of the study file's errors."""
+    if not isinstance(error, typer.BadParameter) or error.param is None:
+        return None
+    for sign, sentence in _MISFITS.items():
+        _, found, after = message.partition(sign)
+        if found:
+            return f"{error.param.opts[-1]}: {sentence}{after}"
+    return None
 
 
 def _unexpected(error: Exception) -> str:

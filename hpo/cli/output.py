@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
 Record = Mapping[str, Any]
+
+LEAST_WIDTH = 20  # of a column of text that is broken into lines
 
 
 class Format(StrEnum):
@@ -33,12 +37,42 @@ def say(sentence: str, *, quiet: bool = False) -> None:
     if quiet:
         return
     with contextlib.suppress(BrokenPipeError):  # nobody reads; the work goes on
-        print(clean(sentence), file=sys.stderr, flush=True)
+        print(fit(clean(sentence), sys.stderr), file=sys.stderr, flush=True)
 
 
 def answer(text: str) -> None:
     """A line of the answer, on standard output."""
     print(text)
+
+
+def width_of(stream: TextIO) -> int | None:
+    """How many characters a line of the terminal has; None where there is no terminal."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
+
+
+def fit(text: str, stream: TextIO) -> str:
+    """Text with its lines broken between words where the terminal's end."""
+    width = width_of(stream)
+    return text if width is None else "\n".join(_broken(line, width) for line in text.split("\n"))
+
+
+def _broken(line: str, width: int) -> str:
+    """A line in lines of at most a width, the further ones indented.
+
+    >>> print(_broken("  a line of words", 10))
+      a line
+        of
+        words
+    """
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    if len(line) <= width:
+        return line
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def clean(text: str) -> str:
@@ -54,14 +88,14 @@ def cell(value: Any) -> str:
     """A value as people read it.
 
     >>> cell(None), cell(0.123456789), cell(True), cell("x"), cell({"a": 1, "b": 2})
-    ('-', '0.123457', 'true', 'x', 'a 1, b 2')
+    ('-', '0.12346', 'true', 'x', 'a 1, b 2')
     """
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.5g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {cell(entry)}" for key, entry in value.items()) or "-"
     if isinstance(value, list | tuple):
@@ -69,8 +103,19 @@ def cell(value: Any) -> str:
     return clean(str(value)).replace("\n", " ")
 
 
-def table(rows: Iterable[Record], columns: Sequence[str] | None = None) -> str:
+def plural(n: int, word: str) -> str:
+    """A count with its word.
+
+    >>> plural(1, "trial"), plural(1500, "row"), plural(2, "class")
+    ('1 trial', '1,500 rows', '2 classes')
+    """
+    return f"{n:,} {word}" + ("" if n == 1 else "es" if word.endswith("s") else "s")
+
+
+def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width: int | None = None) -> str:
     """Rows under their headings, numbers to the right.
+
+    width: of the terminal; text in the last column is broken into lines to fit it
 
     >>> print(table([{"name": "a", "n": 5}, {"name": "bcd", "n": 12}]))
     name   n
@@ -82,6 +127,10 @@ def table(rows: Iterable[Record], columns: Sequence[str] | None = None) -> str:
     texts = [[cell(record.get(name)) for name in names] for record in records]
     right = [any(_is_number(record.get(name)) for record in records) for name in names]
     widths = [max(len(line[i]) for line in [names, *texts]) for i in range(len(names))]
+    if width is not None and names and not right[-1]:
+        before = sum(widths[:-1]) + 2 * len(widths[:-1])
+        widths[-1] = min(widths[-1], max(width - before, LEAST_WIDTH))
+        texts = [line for row in texts for line in _in_lines(row, widths[-1])]
     lines = [
         "  ".join(
             text.rjust(width) if to_right else text.ljust(width)
@@ -90,6 +139,13 @@ def table(rows: Iterable[Record], columns: Sequence[str] | None = None) -> str:
         for line in [names, *texts]
     ]
     return "\n".join(lines)
+
+
+def _in_lines(row: list[str], width: int) -> list[list[str]]:
+    """A row of texts as several, the last text broken to a width."""
+    first, *rest = textwrap.wrap(row[-1], width, break_on_hyphens=False) or [""]
+    blank = [""] * (len(row) - 1)
+    return [[*row[:-1], first], *([*blank, line] for line in rest)]
 
 
 def _is_number(value: Any) -> bool:
@@ -131,7 +187,7 @@ def write_rows(rows: Iterable[Record], format: Format, columns: Sequence[str] | 
         write_csv(rows, sys.stdout)
     else:
         records = list(rows)
-        print(table(records, columns) if records else "nothing here yet")
+        print(table(records, columns, width=width_of(sys.stdout)) if records else "nothing here yet")
 
 
 def write_record(record: Record, format: Format, text: str) -> None:  # noqa: A002

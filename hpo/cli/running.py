@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
-from hpo.cli.output import Format, cell, clean, pairs, say, write_record
+from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.states import StudyState, Wanted
 
@@ -163,10 +164,10 @@ def say_data(info: DatasetInfo, *, quiet: bool) -> None:
     """What was made of the data: one line, then the sentences that the data gave rise to."""
     if quiet:
         return
-    classes = f", {len(info.classes)} classes" if info.classes else ""
+    classes = f", {plural(len(info.classes), 'class')}" if info.classes else ""
     say(
-        f"{info.source}: {info.n_rows:,} rows, {info.n_features} features{classes}; "
-        f"{info.n_train:,} rows train, {info.n_validation:,} validate, {info.n_test:,} test"
+        f"{info.source}: {plural(info.n_rows, 'row')}, {plural(info.n_features, 'feature')}{classes}; "
+        f"{info.n_train:,} train, {info.n_validation:,} validate, {info.n_test:,} test"
     )
     for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
         say(f"  {sentence}")
@@ -178,7 +179,10 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
 
     code = EXIT_CODES.get(study.state, 1)
     if study.state is StudyState.FAILED:
-        raise StudyFailed(f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}")
+        raise StudyFailed(
+            f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}; "
+            f"`hpo trials {study.name}` shows its trials"
+        )
     if code == INTERRUPTED:
         cure = f"; `hpo resume {study.name}` goes on" if study.state is StudyState.PAUSED else ""
         say(f"study {study.name} is {study.state} after {study.n_finished} of {study.n_trials} trials{cure}")
@@ -208,8 +212,8 @@ def best_report(best: dict[str, Any]) -> str:
     else:
         lines.append("on test rows: not scored")
     rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
-    lines.append(f"{best['n_trials']} trials ({done}) in {duration(best['seconds'])}{rate}")
-    return clean("\n".join(lines))
+    lines.append(f"{plural(best['n_trials'], 'trial')} ({done}) in {duration(best['seconds'])}{rate}")
+    return fit(clean("\n".join(lines)), sys.stdout)
 
 
 def next_commands(study: Study) -> str:

@@ -16,10 +16,10 @@ from hpo.cli.output import (
     FormatOption,
     QuietOption,
     StudyArgument,
-    answer,
     pairs,
+    plural,
     say,
-    write_json,
+    write_record,
 )
 from hpo.cli.running import (
     EXIT_CODES,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 GRACE_LOOKS = 10  # a QUEUED study may be about to be claimed
 
-FileArgument = Annotated[Path | None, typer.Argument(metavar="[STUDY.yaml]", help="A study file.")]
+FileArgument = Annotated[Path | None, typer.Argument(metavar="STUDY.yaml", help="A study file.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="Built-in name, file, or id of a stored set.")]
 TargetOption = Annotated[str | None, typer.Option("--target", help="The column to predict.")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="A named search space (`hpo spaces`).")]
@@ -187,20 +187,29 @@ def validate(
     say_data(prepared.info, quiet=quiet)
     spec = specfile.complete(asked.spec, prepared.info)
     plan = estimate(spec, prepared.info, workers=workers, max_lanes=cohort_lanes)
-    if format is Format.TABLE:
-        answer(specfile.to_yaml(spec))
-        answer("# would run\n" + pairs(plan | {"seconds": duration(plan["seconds"])}))
-    else:
-        write_json({"valid": True, "spec": specfile.to_json(spec), "plan": plan})
+    record = {"valid": True, "spec": specfile.to_json(spec), "plan": plan}
+    write_record(record, format, f"{specfile.to_yaml(spec)}\n# would run\n{_plan_text(plan)}")
 
 
-def watch(study: StudyArgument, quiet: QuietOption = False) -> int:
+def _plan_text(plan: dict[str, Any]) -> str:
+    """What would run, as people read it."""
+    lines = {
+        "trials": f"{plan['n_trials']:,}",
+        "cohorts": f"{plan['n_cohorts']:,}, the widest of {plural(plan['widest_lanes'], 'lane')}",
+        "workers": f"{plan['workers']} on {plan['device']}",
+        "memory": f"{plan['memory_bytes'] / 1e6:,.0f} MB in each worker",
+        "time": f"about {duration(plan['seconds'])}, and a few seconds to start",
+    }
+    return pairs(lines)
+
+
+def watch(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> int:  # noqa: A002
     """Follow a study that another process runs. Ctrl-C stops looking."""
-    from hpo.service import follow
+    from hpo.service import follow, results
 
     looks = 0
     pause = threading.Event()
-    with session.storage() as storage, open_view(quiet=quiet) as view:
+    with session.storage() as storage, open_view(quiet=quiet or format is not Format.TABLE) as view:
         while True:
             progress = follow.progress(storage, study, is_alive=session.is_alive)
             view.show(progress)
@@ -210,6 +219,10 @@ def watch(study: StudyArgument, quiet: QuietOption = False) -> int:
             if looks >= GRACE_LOOKS:
                 raise StudyOwned(progress.message)
             pause.wait(LOOK_S)
-    answer(f"study {study} is {progress.state}: {progress.n_finished} of {progress.n_trials} trials")
+        record = results.show(storage, study)
+    ended = (
+        f"study {study} is {progress.state}: {progress.n_finished} of {plural(progress.n_trials, 'trial')}"
+    )
+    write_record(record, format, ended)
     code = EXIT_CODES[progress.state]
     return code if code == StudyFailed.exit_code else 0

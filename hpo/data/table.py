@@ -74,7 +74,10 @@ class Table:
         seen: set[str] = set()
         for name in names:
             if name in seen:
-                raise DataError(f"has two columns called {name!r}; rename one of them")
+                cure = (
+                    "begin the file with a line of column names" if _is_number(name) else "rename one of them"
+                )
+                raise DataError(f"has two columns called {name!r}; {cure}")
             seen.add(name)
 
     @property
@@ -125,3 +128,12 @@ def text_column(name: str, texts: Array) -> Column:
     """
     levels, codes = np.unique(texts, return_inverse=True)
     return Column(name=name, kind=Kind.TEXT, values=codes.reshape(-1), levels=tuple(map(str, levels)))
+
+
+def _is_number(name: str) -> bool:
+    """Whether the name of a column is a number, as in a file without a line of names."""
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True

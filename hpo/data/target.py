@@ -52,7 +52,9 @@ def read_target(table: Table, spec: DataSpec) -> Target:
     name = spec.target or table.target
     if name is None:
         shown = ", ".join(table.names[:20]) + (" …" if len(table.names) > 20 else "")
-        raise DataError(f"say which column is to be predicted; there are {shown}", field="data.target")
+        raise DataError(
+            f"say which column is to be predicted (--target NAME); there are {shown}", field="data.target"
+        )
     table.check_name(name, field="data.target")
     column = table.column(name)
     if column.kind is Kind.TEXT:

@@ -54,6 +54,7 @@ _HINTS = {
     ("data", "source"): "name a built-in set, a file or an uploaded set",
     ("parameters",): "name a search space (parameters: mlp-default) or give a mapping",
     ("early_stopping", "patience"): "write early_stopping: {patience: 10}",
+    ("early_stopping",): "write early_stopping: {patience: 10}",
     ("objective", "metric"): "write objective: {metric: accuracy}",
 }
 
@@ -123,8 +124,24 @@ def _sentence(error: Mapping[str, Any], loc: tuple[Any, ...]) -> str:
     if kind in ("enum", "literal_error"):
         return f"must be {error['ctx']['expected']}, got {given}"
     if kind in _SENTENCES:
-        return f"{_SENTENCES[kind]}, got {given}"
+        return f"{_SENTENCES[kind]}, got {given}{_cure(kind, error['input'], loc)}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}, got {given}"
+
+
+def _cure(kind: str, given: Any, loc: tuple[Any, ...]) -> str:
+    """How to write what was probably meant; nothing when that is not clear."""
+    scalar = isinstance(given, str | int | float)
+    if kind == "dataclass_type" and loc in _HINTS:
+        return f"; {_HINTS[loc]}"
+    if kind == "string_type" and scalar:
+        return f'; put it in quotes: "{json.dumps(given)}"'
+    if kind in ("tuple_type", "list_type") and scalar:
+        return f"; write [{given}]"
+    if kind.startswith("int_") and isinstance(given, float) and given.is_integer():
+        return f"; write {given:.0f}"
+    if kind in ("int_type", "float_type") and isinstance(given, str) and given.lstrip("-").isdigit():
+        return "; leave the quotes out"
+    return ""
 
 
 def _shown(value: Any) -> str:

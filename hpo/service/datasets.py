@@ -90,6 +90,13 @@ def _stored_id(storage: Storage, key: str) -> str:
         ) from None
 
 
+def stored(storage: Storage, key: str) -> StoredDataset:
+    """A data set of the database by its id or name. Raises DatasetNotFound."""
+    if key in BUILT_IN:
+        raise DatasetNotFound(f"{key} is built in: it comes with hpo and cannot be removed")
+    return storage.get_dataset(key)
+
+
 def remove(storage: Storage, key: str) -> StoredDataset:
     """Remove a stored data set. Raises DatasetNotFound, IllegalMove while a study uses it."""
     kept = storage.get_dataset(key)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hpo.dataset import DatasetInfo
-from hpo.errors import DataChanged, IllegalMove, StudyOwned
+from hpo.errors import DataChanged, IllegalMove, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
 from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Storage
-from hpo.study import Driver, Study, StudySpec
+from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
 DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
 
@@ -66,7 +66,7 @@ def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: I
     target = _BECOMES[wanted]
     if study.state is target or (wanted is Wanted.STOP and study.state is StudyState.STOPPING):
         return Changed(study=study)
-    check_move(name, study.state, target)
+    _check_wish(study, wanted, target)
     living, dead = driver_of(study, is_alive)
     if living is not None:
         return Changed(study=storage.want(name, wanted), asked=living)
@@ -74,6 +74,19 @@ def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: I
         claim = storage.claim_study(name, me, dead=dead)
         return Changed(study=storage.release(claim, target, reason=wanted.value))
     return Changed(study=storage.move_study(name, target, reason=wanted.value))
+
+
+def _check_wish(study: Study, wanted: Wanted, target: StudyState) -> None:
+    """Raises IllegalMove, in the words of the verb, unless a study can still be paused, stopped or cancelled."""
+    if study.state in (StudyState.COMPLETED, StudyState.FAILED):
+        raise IllegalMove(f"study {study.name!r} is {study.state}; there is nothing left to {wanted}")
+    if study.state is StudyState.STOPPING and wanted is Wanted.PAUSE:
+        raise IllegalMove(
+            f"study {study.name!r} is stopping: its running trials finish; `hpo cancel {study.name}` kills them"
+        )
+    if study.state is StudyState.QUEUED and wanted is Wanted.STOP:
+        raise IllegalMove(f"study {study.name!r} has not begun; `hpo cancel {study.name}` ends it for good")
+    check_move(study.name, study.state, target)
 
 
 def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAlive) -> Resumable:
@@ -99,6 +112,8 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
 
 
 def _raised(study: Study, spec: StudySpec, trials: int) -> int:
+    if trials > MAX_TRIALS:
+        raise SpecError(f"must be <= {MAX_TRIALS:,}, got {trials}", field="trials")
     if trials < study.n_trials:
         raise IllegalMove(
             f"the total of trials only goes up: study {study.name!r} has {study.n_trials}", field="trials"

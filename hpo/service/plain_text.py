@@ -25,6 +25,20 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
+# What the parser says, and what a person can do about it.
+_CURES = (
+    ("found character '\\t'", "a tab; indent with spaces"),
+    ("found character '%'", "text cannot begin with % here; put it in quotes"),
+    ("found character '@'", "text cannot begin with @ here; put it in quotes"),
+    ("found character '`'", "text cannot begin with ` here; put it in quotes"),
+    (
+        "mapping values are not allowed",
+        "a colon is out of place; put one `key: value` on a line, with a space after the colon, indented like its neighbours",
+    ),
+    ("but got '<stream end>'", "the text ends inside { or [; close it"),
+    ("but found '<stream end>'", "the text ends inside { or [; close it"),
+)
+
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 
 # ruamel.yaml lets these out of its scanner for some broken texts (such as "\UFFFFFFFF").
@@ -143,10 +157,15 @@ def _read_yaml(text: str) -> Any:
     except SpecError:
         raise
     except MarkedYAMLError as error:
-        raise _at(error.problem_mark, str(error.problem or "not valid YAML")) from None
+        raise _at(error.problem_mark, _cured(str(error.problem or "not valid YAML"))) from None
     except _PARSER_ERRORS as error:
         reason = getattr(error, "reason", None) or str(error).split("\n")[0]
         raise SpecError(f"not valid YAML: {reason}") from None
+
+
+def _cured(problem: str) -> str:
+    """The parser's complaint as a sentence with a cure, where we know one."""
+    return next((cure for sign, cure in _CURES if sign in problem), problem)
 
 
 def _at(mark: Any, sentence: str) -> SpecError:

@@ -22,7 +22,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     (('parameters.dropout', 0.5), ('parameters.optimizer', ['sgd', 'adam']))
     """
     key, sign, value = text.partition("=")
-    if not sign or not key.strip():
+    if not sign or not all(part.strip() for part in key.split(".")):
         raise SpecError(f"must be KEY=VALUE like parameters.dropout=0.5, got {text!r}", field="--set")
     try:
         return key.strip(), read_plain(value)

@@ -170,7 +170,7 @@ def sentence(spec: StudySpec) -> str:
 
     >>> from hpo.space import SearchSpace
     >>> sentence(StudySpec(parameters=SearchSpace({}), trials=64, epochs=30))
-    '64 random trials of at most 30 epochs'
+    '64 random trials of at most 30 epochs; all are the same, since no parameter has several values'
     """
     trials = "1 trial" if spec.trials == 1 else f"{spec.trials} {spec.sampler.name} trials"
     text = f"{trials} of at most {spec.epochs} epochs"
@@ -178,6 +178,8 @@ def sentence(spec: StudySpec) -> str:
         text += f", {spec.objective.direction or ''} {spec.objective.metric}".replace("  ", " ")
     if spec.parameters.searched:
         text += f" over {', '.join(spec.parameters.searched)}"
+    elif spec.trials != 1:
+        text += "; all are the same, since no parameter has several values"
     return text
 
 

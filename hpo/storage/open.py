@@ -18,6 +18,8 @@ from hpo.storage.engine import BUSY_TIMEOUT_S, Transactions, server_engine, sqli
 from hpo.storage.memory import Memory
 from hpo.storage.tables import REVISIONS, VERSION_TABLE
 
+SQLITE_MAGIC = b"SQLite format 3\0"  # how a SQLite file begins
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs")
 
 
@@ -33,11 +35,12 @@ def open_storage(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, upgrade: b
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         file = _sqlite_file(parsed)
+        parsed = parsed.set(database=str(file))
         transactions = Transactions(sqlite_engine(file, busy_timeout_s), str(file), file)
     else:
         file = None
         transactions = Transactions(server_engine(parsed), parsed.render_as_string(hide_password=True))
-    if not _is_current(transactions):
+    if not _is_current(transactions, file):
         # Optuna and Alembic take 0.7 s to import, and only a database that is not current needs them.
         schema = importlib.import_module("hpo.storage.schema")
         schema.bring_up_to_date(
@@ -52,7 +55,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SpecError(f"{url!r} is not a database URL; try sqlite:///FILE", field="HPO_STORAGE") from error
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+    if parsed.drivername not in DRIVERS:
         raise SpecError(
             f"must begin with sqlite:/// or postgresql+psycopg://, got {parsed.drivername}://",
             field="HPO_STORAGE",
@@ -72,8 +75,12 @@ def _sqlite_file(url: URL) -> Path:
         refuse_network(file, Path("/proc/mounts"))
         # Owner only, from the first moment: SQLite itself would make the file readable by all.
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+        with file.open("rb") as content:
+            begin = content.read(len(SQLITE_MAGIC))
     except OSError as error:
         raise StorageUnavailable(f"the database {file} cannot be opened: {error.strerror}") from error
+    if begin not in (b"", SQLITE_MAGIC):  # SQLite itself would overwrite a short file
+        raise StorageUnavailable(f"{file} is not a database; name another file in HPO_STORAGE")
     return file
 
 
@@ -97,8 +104,8 @@ def refuse_network(file: Path, mounts: Path) -> None:
         )
 
 
-def _is_current(transactions: Transactions) -> bool:
-    """Whether nothing has to be made or upgraded. Raises StorageVersion for a newer or unknown one."""
+def _is_current(transactions: Transactions, file: Path | None) -> bool:
+    """Whether nothing has to be made or upgraded. Raises StorageVersion for a newer or unknown one, StorageUnavailable."""
     with transactions.read() as connection:
         ours, theirs = _version(connection, VERSION_TABLE), _version(connection, optuna.VERSION_TABLE)
     if ours is not None and ours not in REVISIONS:
@@ -108,10 +115,24 @@ def _is_current(transactions: Transactions) -> bool:
         )
     if theirs is not None and theirs not in optuna.KNOWN_VERSIONS:
         raise StorageVersion(
-            f"the Optuna tables in {transactions.place} are of version {theirs}; this hpo knows "
-            f"{', '.join(optuna.KNOWN_VERSIONS)}"
+            f"the Optuna tables in {transactions.place} are of version {theirs}, this hpo knows "
+            f"{', '.join(optuna.KNOWN_VERSIONS)}; name another database in HPO_STORAGE"
         )
+    if file is not None and ours is None and theirs is None:
+        _refuse_foreign(transactions)
     return ours == REVISIONS[-1] and theirs is not None
+
+
+def _refuse_foreign(transactions: Transactions) -> None:
+    """Raises StorageUnavailable for a file in which there are tables, but not one is Optuna's or ours."""
+    with transactions.read() as connection:
+        tables = sorted(inspect(connection).get_table_names())
+    # Another process may be making the tables just now; those of studies are the first.
+    if tables and not {"studies", "version_info"} & set(tables):
+        raise StorageUnavailable(
+            f"the database {transactions.place} belongs to another program (it has a table {tables[0]!r}); "
+            "name another file in HPO_STORAGE"
+        )
 
 
 def _version(connection: Connection, table: str) -> str | None:

@@ -1,8 +1,11 @@
 """The view of a running study where there is no terminal."""
 
 import io
+from dataclasses import replace
 
-from hpo.cli.live import PlainView, line
+import pytest
+
+from hpo.cli.live import PlainView, columns, line, open_view
 from hpo.progress import Progress
 from hpo.states import StudyState, TrialState
 
@@ -94,3 +97,47 @@ def test_a_reader_that_left_does_not_stop_the_study():
             raise BrokenPipeError
 
     PlainView(Closed(), clock=Clock()).show(progress(1))
+
+
+def test_a_line_says_no_rate_and_no_time_left_while_they_are_unknown():
+    text = line(replace(progress(0), trials_per_s=0.0, seconds_left=None))
+
+    assert text == "digits: 0/100 trials, no accuracy yet"
+
+
+def test_a_wide_terminal_shows_all_there_is_to_say_beside_the_bar():
+    assert columns(progress(30, best=0.98765), 120) == {
+        "name": "digits",
+        "rate": "12.5 trials/s",
+        "left": "1 min 15 s left",
+        "best": "best accuracy 0.98765 (trial 7)",
+    }
+
+
+@pytest.mark.parametrize("width", [40, 71, 72, 80, 110])
+@pytest.mark.parametrize("best", [None, 0.98765])
+def test_a_narrow_terminal_leaves_room_for_the_bar(width, best):
+    now = replace(progress(30, n_trials=256, best=best), study="a-rather-long-name-for-a-study")
+
+    texts = columns(now, width)
+
+    assert sum(len(text) + 1 for text in texts.values()) + len("256/256 ") <= width - 5
+    assert best is None or "0.987" in texts["best"]
+
+
+def test_before_the_first_trial_ends_the_bar_tells_how_long_it_has_been():
+    now = replace(progress(0), trials_per_s=0.0, seconds_left=None, seconds=8.0)
+
+    assert columns(now, 80)["left"] == "8.0 s so far"
+
+
+def test_a_terminal_that_cannot_draw_gets_plain_lines(monkeypatch):
+    class Dumb(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", Dumb())
+    monkeypatch.setenv("TERM", "dumb")
+
+    with open_view() as view:
+        assert isinstance(view, PlainView)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hpo as package
-from hpo.cli.main import VERBS
+from hpo.cli.main import DATA_VERBS, EXAMPLES, VERBS
 from hpo.states import StudyState
 
 # Subprocesses find the package where this process found it.
@@ -25,6 +25,10 @@ IMPORTABLE = {"PYTHONPATH": str(Path(package.__file__).parents[1])}
         (["serve"], 2, "no such command 'serve'"),
         (["run", "--trails", "3"], 2, "--trials"),
         (["run"], 2, "give a study file"),
+        (["run", "--data", "iris", "--trials", "many"], 2, "--trials: must be a whole number"),
+        (["trials", "nothing", "--limit", "0"], 2, "--limit: must be at least 1"),
+        (["best", "nothing", "-f", "xml"], 2, "--format: must be one of 'table', 'json', 'csv'"),
+        (["data", "rm", "iris", "--yes"], 4, "iris is built in"),
         (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
         (["validate", "--data", "digits", "--trials", "0"], 2, "trials: "),
         (["validate", "--data", "digits", "--space", "mlp-defalt"], 2, "did you mean 'mlp-default'?"),
@@ -64,13 +68,26 @@ def test_no_words_at_all_show_the_help(hpo):
     assert hpo("data")[0] == 0
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(hpo, verb):
-    code, out, err = hpo(verb, "--help")
+@pytest.mark.parametrize("verb", [*VERBS, *(f"data {verb}" for verb in DATA_VERBS)])
+def test_every_verb_has_help_with_an_example(hpo, verb):
+    code, out, err = hpo(*verb.split(), "--help")
 
     assert (code, err) == (0, "")
     assert "--help" in out
     assert "--cohort-lanes" not in out
+    assert f"Example: hpo {verb}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values())
+def test_the_words_of_an_example_are_known(hpo, example):
+    _, _, err = hpo(*example.split()[1:], "--format", "xml")  # the last word stops it before it does anything
+
+    assert "--format: must be one of" in err
+
+
+@pytest.mark.parametrize("verb", [*VERBS, *(f"data {verb}" for verb in DATA_VERBS)])
+def test_every_verb_answers_programs_too(hpo, verb):
+    assert "--format" in hpo(*verb.split(), "--help")[1]
 
 
 def test_a_server_is_refused_rather_than_ignored(hpo, monkeypatch):
@@ -165,6 +182,10 @@ def test_json_is_the_only_thing_on_standard_output(hpo, study):
         ["data", "ls"],
         ["data", "show", "iris"],
         ["validate", "--data", "iris"],
+        ["watch", "digits"],
+        ["stop", "digits"],
+        ["doctor"],
+        ["rm", "digits", "--yes"],
     ):
         code, out, _ = hpo(*words, "-f", "json")
         assert code == 0, words

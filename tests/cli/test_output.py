@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from hpo.cli.output import Format, cell, pairs, table, write_json, write_record, write_rows
+from hpo.cli.output import Format, cell, fit, pairs, table, write_json, write_record, write_rows
 
 
 def test_json_of_records_is_one_document_that_parses_back(capsys):
@@ -60,7 +60,33 @@ def test_a_record_for_people_is_the_text_given(capsys):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-7, "1e-07"), (0.987654321, "0.987654"), (False, "false"), ([], "-"), (["a", "b"], "a, b")],
+    [(1e-7, "1e-07"), (0.987654321, "0.98765"), (False, "false"), ([], "-"), (["a", "b"], "a, b")],
 )
 def test_values_are_short(value, text):
     assert cell(value) == text
+
+
+def test_text_in_the_last_column_is_broken_to_the_terminals_width():
+    rows = [{"name": "a", "about": "what this one is about and what is not"}, {"name": "bcd", "about": "-"}]
+
+    lines = table(rows, width=30).split("\n")
+
+    assert lines == [
+        "name  about",
+        "a     what this one is about",
+        "      and what is not",
+        "bcd   -",
+    ]
+
+
+def test_a_sentence_is_broken_between_words_on_a_terminal_only(monkeypatch):
+    sentence = "  classification of quality: it has few distinct whole numbers"
+    monkeypatch.setattr("hpo.cli.output.width_of", lambda stream: 30)
+
+    assert fit(sentence, io.StringIO()).split("\n") == [
+        "  classification of quality:",
+        "    it has few distinct whole",
+        "    numbers",
+    ]
+    monkeypatch.undo()
+    assert fit(sentence, io.StringIO()) == sentence

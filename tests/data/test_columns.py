@@ -185,7 +185,11 @@ def test_a_table_without_a_usable_column_says_so(bench, lines):
     [
         ({"target": "lable"}, "data.target", "no column is called 'lable'; did you mean 'label'?"),
         ({"target": "zzz"}, "data.target", "there are size, label"),
-        ({"target": None}, "data.target", "say which column is to be predicted; there are size, label"),
+        (
+            {"target": None},
+            "data.target",
+            "say which column is to be predicted (--target NAME); there are size, label",
+        ),
         ({"drop": ("sise",)}, "data.drop", "did you mean 'size'?"),
         ({"drop": ("label",)}, "data.drop", "is the target"),
         ({"categories": ("sise",)}, "data.categories", "did you mean 'size'?"),

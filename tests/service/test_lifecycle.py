@@ -3,7 +3,7 @@
 import pytest
 
 from hpo.dataset import DatasetInfo, Task
-from hpo.errors import DataChanged, IllegalMove, StudyNotFound, StudyOwned
+from hpo.errors import DataChanged, IllegalMove, SpecError, StudyNotFound, StudyOwned
 from hpo.service import lifecycle
 from hpo.states import StudyState, TrialState, Wanted
 
@@ -202,3 +202,25 @@ def test_a_verb_on_no_study_says_so(storage, me):
         lifecycle.wish(storage, "nothing", Wanted.PAUSE, me=me, is_alive=dead)
     with pytest.raises(StudyNotFound):
         lifecycle.remove(storage, "nothing", me=me, is_alive=dead)
+
+
+@pytest.mark.parametrize("wanted", [Wanted.PAUSE, Wanted.CANCEL])
+def test_a_finished_study_has_nothing_left_to_pause_or_cancel(storage, studies, me, wanted):
+    storage.release(studies.running(), StudyState.COMPLETED)
+
+    with pytest.raises(IllegalMove, match=f"is COMPLETED; there is nothing left to {wanted}"):
+        lifecycle.wish(storage, "digits", wanted, me=me, is_alive=dead)
+
+
+def test_a_stopping_study_is_not_paused_but_may_be_cancelled(storage, studies, me):
+    storage.move_claimed(studies.running(), StudyState.STOPPING)
+
+    with pytest.raises(IllegalMove, match="`hpo cancel digits` kills them"):
+        lifecycle.wish(storage, "digits", Wanted.PAUSE, me=me, is_alive=alive)
+
+
+def test_a_total_beyond_the_limit_is_refused(storage, studies):
+    storage.release(studies.running(), StudyState.COMPLETED)
+
+    with pytest.raises(SpecError, match="trials: must be <= 10,000,000"):
+        lifecycle.resumable(storage, "digits", trials=10_000_001, is_alive=dead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -121,3 +122,18 @@ def test_what_is_written_as_yaml_reads_back_the_same(tree):
 @given(MAPPINGS)
 def test_what_is_written_is_yaml_for_others_too(tree):
     assert YAML(typ="safe", pure=True).load(write_yaml(tree)) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("data:\n\tsource: digits", "line 2, column 1: a tab; indent with spaces"),
+        ("data: digits\n  trials: 3", "line 2, column 9: a colon is out of place"),
+        ("data:digits\ntrials: 3", "with a space after the colon"),
+        ("data: {source: digits\n", "close it"),
+        ("name: %x", "put it in quotes"),
+    ],
+)
+def test_a_slip_in_the_yaml_is_told_with_its_line_and_a_cure(text, sentence):
+    with pytest.raises(SpecError, match=re.escape(sentence)):
+        read_plain(text)

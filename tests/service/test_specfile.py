@@ -186,7 +186,7 @@ def test_a_set_option_is_read_as_yaml(text, expected):
     assert parse_override(text) == expected
 
 
-@pytest.mark.parametrize("text", ["dropout", "=3", "a=[1", "a=*x", "a=.nan"])
+@pytest.mark.parametrize("text", ["dropout", "=3", "a..b=3", "a=[1", "a=*x", "a=.nan"])
 def test_a_set_option_that_cannot_be_read_says_so(text):
     with pytest.raises(SpecError):
         parse_override(text)

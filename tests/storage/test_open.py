@@ -163,6 +163,8 @@ def test_a_file_that_is_no_database_is_named_and_kept(tmp_path: Path):
     [
         ("mysql://host/db", "must begin with sqlite"),
         ("wine", "not a database URL"),
+        ("sqlite+aiosqlite:///x.db", "must begin with sqlite:///"),
+        ("postgresql+pg8000://x/y", "must begin with sqlite:///"),
         ("sqlite://", "needs a file"),
         ("sqlite:///:memory:", "needs a file"),
     ],
@@ -213,3 +215,31 @@ def test_what_was_written_is_there_after_reopening(file: Path):
     assert again.trials("wine") == expected
     assert os.path.getsize(file) > 0
     again.close()
+
+
+def test_a_short_text_file_is_named_and_kept(tmp_path: Path):
+    file = tmp_path / "notes.txt"
+    file.write_text("buy milk")
+
+    with pytest.raises(StorageUnavailable, match=r"notes\.txt is not a database"):
+        open_storage(f"sqlite:///{file}")
+
+    assert file.read_text() == "buy milk"
+
+
+def test_the_database_of_another_program_is_named_and_left_alone(tmp_path: Path):
+    file = tmp_path / "cookies.sqlite"
+    change(file, "CREATE TABLE cookies (name TEXT)")
+
+    with pytest.raises(StorageUnavailable, match="belongs to another program"):
+        open_storage(f"sqlite:///{file}")
+
+    assert query(file, "SELECT name FROM sqlite_master") == [("cookies",)]
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    open_storage("sqlite:///~/studies.db").close()
+
+    assert query(tmp_path / "studies.db", "SELECT count(*) FROM studies") == [(0,)]
