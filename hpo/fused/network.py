@@ -141,12 +141,13 @@ class Network:
         )
 
     def _runs(self, layer: int, grad: Tensor, lane: int) -> list[tuple[Step, Step]]:
-        steps, at = [], 0
+        steps, at, dropped = [], 0, self._dropped[layer + 1]
         for name, members in groupby(self.settings, key=lambda s: s.activation):
             group = list(members)
             knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
             run = Run(
                 act=self._act[layer],
+                read=self._act[layer] if dropped is None else dropped,
                 grad=grad,
                 kept=self._kept[layer],
                 scratch=self._scratch,

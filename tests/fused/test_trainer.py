@@ -1,6 +1,7 @@
 """A cohort from task to results: protocol, ends of trials, best weights, resuming."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +57,17 @@ def test_every_trial_ends_once_with_its_curve():
     best = min((r for r in results.values() if r.value is not None), key=lambda r: r.value)
     assert (outcome.best_number, outcome.best_value) == (best.number, best.value)
     assert outcome.lane_steps == 4 * sum(2 * len(report.numbers) for report in reports)
+
+
+def test_the_epoch_in_which_a_trial_diverged_is_no_number_and_no_best():
+    data = make_data(60, 5, 3)
+    wild = SMALL | {"optimizer": "sgd", "learning_rate": 1e30, "activation": "linear"}
+
+    reports, _ = run(make_task(data, [wild, SMALL], metric="accuracy"), data)
+
+    assert math.isnan(reports[0].values[0])
+    assert math.isnan(reports[0].best_values[0])
+    assert all(math.isnan(x) for x in ended(reports)[0].curve.block)
 
 
 @pytest.mark.parametrize(("n_classes", "objective"), [(2, "f1"), (3, "accuracy"), (0, "mae")])
