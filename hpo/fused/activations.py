@@ -164,4 +164,6 @@ KEEPS_INPUT = frozenset({"leaky_relu", "elu"})
 # Those whose slope is told from the result itself; the others can do with the result after dropout,
 # or without it, so that dropout may work in place.
 NEEDS_RESULT = frozenset({"sigmoid", "tanh"})
+# Those whose backward gives a dropped unit no gradient anyway: no mask need be kept for it.
+TELLS_DROPPED = frozenset({"relu"})
 KNOBS = {"leaky_relu": "negative_slope", "elu": "elu_alpha"}

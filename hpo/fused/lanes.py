@@ -105,20 +105,20 @@ class LaneGroup:
         self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self._memory)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []
-        n = self.flat.numel()
-        scratch = [self._memory.flat(f"step{i}", n)[:n].view_as(self.flat) for i in range(2)]
+        # The optimizers take turns, so they share scratch memory: the less of it, the more is in cache.
+        scratch = [self._memory.flat(f"step{i}", self.flat.numel()) for i in range(2)]
         at = 0
         for name, members in groupby(settings, key=lambda s: s.optimizer):
             group = list(members)
-            part = slice(at, at + len(group))
+            part, n = slice(at, at + len(group)), self.flat[: len(group)].numel()
             states = [state[part] for state in self.states] + [self.flat[:0]] * 2
             lanes = Slice(
                 p=self.flat[part],
                 g=self.network.grads[part],
                 m=states[0],
                 v=states[1],
-                t=scratch[0][part],
-                d=scratch[1][part],
+                t=scratch[0][:n].view(len(group), -1),
+                d=scratch[1][:n].view(len(group), -1),
                 settings=group,
             )
             self.optimizers.append(lookup(OPTIMIZERS, name, "optimizer")(lanes))
@@ -150,8 +150,7 @@ class LaneGroup:
             p = net.forward(x[begin:end], [None if u is None else u[at : at + end - begin] for u in noise])
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
             self.loss.backward(p, rows)
-            net.backward(p)
-            self.penalties.write(net.raw, net.weights, net.weight_grads)
+            net.backward(p, self.penalties)
             self.steps_done += 1
             for optimizer in self.optimizers:
                 optimizer.step_(self.steps_done)
