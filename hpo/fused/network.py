@@ -109,7 +109,8 @@ class Network:
         # Where backward can tell from the result what was dropped, all layers share one mask.
         self._keeps_masks = any(s.activation not in TELLS_DROPPED for s in self.settings)
         self._mask = [
-            flat(f"mask{i if self._keeps_masks else ''}", w, batch) if drop else None for i, (w, drop) in drops
+            flat(f"mask{i if self._keeps_masks else ''}", w, batch) if drop else None
+            for i, (w, drop) in drops
         ]
         # Dropped inputs need memory of their own; dropped activations, where backward needs both.
         apart = any(s.activation in NEEDS_RESULT for s in self.settings)
