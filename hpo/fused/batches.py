@@ -52,7 +52,9 @@ class DropoutNoise:
             n = min(drawn, n_rows - begin)
             taken = [None if u is None else u.to(like) for u in self.take(n)]
             nothing = [None] * len(batch_ends(n, batch_size))
-            yield from zip(*(nothing if u is None else u.split(batch_size) for u in taken), strict=True)
+            yield from zip(
+                *(nothing if u is None else torch.split(u, batch_size) for u in taken), strict=True
+            )
 
 
 def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:

@@ -129,6 +129,7 @@ class LaneGroup:
         """Batches of an epoch."""
         return len(batch_ends(len(self._x), self.recipe.shared.batch_size))
 
+    @torch.inference_mode()
     def train_epoch(self, epoch: int) -> Measures:
         """Train one epoch (from 1) and look at the validation rows."""
         r, net = self.recipe, self.network
@@ -141,7 +142,9 @@ class LaneGroup:
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         for optimizer in self.optimizers:
             optimizer.begin(self.steps_done + 1, self.steps_per_epoch)
-        batches = zip(x.split(r.shared.batch_size), target.split(r.shared.batch_size), noise, strict=True)
+        batches = zip(
+            torch.split(x, r.shared.batch_size), target.split(r.shared.batch_size), noise, strict=True
+        )
         for x_rows, rows, u in batches:
             p = net.forward(x_rows, u)
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
@@ -169,7 +172,7 @@ class LaneGroup:
         r, x = self.recipe, self._validation_x
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
         targets = self._validation_target.split(VALIDATION_ROWS)
-        for x_rows, rows in zip(x.split(VALIDATION_ROWS), targets, strict=True):
+        for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
             p = self.network.forward(x_rows)
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
         return tally

@@ -29,7 +29,10 @@ class Target:
 
     def split(self, size: int) -> list[Target]:
         """Parts of `size` rows; the last may be small."""
-        return [Target(*part) for part in zip(self.y.split(size), self.labels.split(size), strict=True)]
+        return [
+            Target(*part)
+            for part in zip(torch.split(self.y, size), torch.split(self.labels, size), strict=True)
+        ]
 
 
 class Loss(Protocol):

@@ -62,7 +62,7 @@ def score(
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
     targets = Target(y, y.long()).split(VALIDATION_ROWS)
-    for x_rows, target in zip(x.split(VALIDATION_ROWS), targets, strict=True):
+    for x_rows, target in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
         p = network.forward(x_rows)
         tally.add(loss.per_row(p, target), loss.predict(p), target)
     return {name: float(lookup(METRICS, name, "metric")(tally).mean()) for name in metrics}

@@ -109,6 +109,17 @@ def test_validation_values_are_those_of_plain_torch_with_dropout_off():
     assert reports[0].values[0] == pytest.approx(f1_score(validation.y, predicted, average="macro"))
 
 
+@pytest.mark.parametrize("n_classes", [3, 17])
+def test_of_classes_that_are_equally_likely_the_first_is_predicted(n_classes):
+    data = make_data(60, 5, n_classes)
+    task = make_task(data, [SMALL | {"initializer": "zeros"}], metric="accuracy")
+    (group,) = Trainer(task, data).groups
+
+    tally = group.validate()
+
+    assert tally.correct[0] == (data.folds[0][1].y == 0).sum()
+
+
 def test_weights_are_left_out_when_they_do_not_beat_the_best_so_far():
     data = make_data(60, 5, 3)
     task = make_task(data, [SMALL])
