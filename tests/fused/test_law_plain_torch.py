@@ -56,6 +56,14 @@ def test_every_optimizer_and_activation_has_the_bits_of_plain_torch(n_classes, h
     assert_lanes_match(make_task(data, trials), data, epochs=5)  # 50 steps
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_cohort_of_one_activation_has_the_bits_of_plain_torch(activation):
+    data = make_data(160, 20, 3)  # what backward needs to keep depends on which activations there are
+    trials = [t for t in all_pairs(plain=False) if t["activation"] == activation]
+
+    assert_lanes_match(make_task(data, trials), data, epochs=3)
+
+
 def test_a_last_batch_of_any_size_has_the_bits_of_plain_torch():
     data = make_data(64 * 3 + 10, 20, 3)
     trials = [t for t in all_pairs(plain=False, batch_size=64) if t["activation"] not in UNEVEN]
