@@ -24,6 +24,7 @@ class Run:
     """The lanes [start, stop) of one hidden layer that share an activation.
 
     act: the layer's activations, as a flat buffer that is longer than its last lane
+    read: what the next layer reads, laid out like act: the same after dropout, which may be act itself
     grad: the gradient's flat buffer, laid out like act
     kept: a flat buffer for what backward needs besides the result, for those that need it
     scratch: a flat buffer of at least the run's length, rounded up
@@ -31,6 +32,7 @@ class Run:
     """
 
     act: Tensor
+    read: Tensor
     grad: Tensor
     kept: Tensor
     scratch: Tensor
@@ -69,13 +71,15 @@ def _nothing() -> None:
 
 
 def _relu(run: Run) -> tuple[Step, Step]:
-    act, grad = run.own(run.act), run.own(run.grad)
+    # Always the result after dropout, though the one before would do: a gradient that is no number
+    # must not come or go with what the neighbours' activations need.
+    act, read, grad = run.own(run.act), run.own(run.read), run.own(run.grad)
 
     def forward() -> None:
         torch.clamp_min(act, 0, out=act)
 
     def backward() -> None:
-        aten.threshold_backward.grad_input(grad, act, 0, grad_input=grad)
+        aten.threshold_backward.grad_input(grad, read, 0, grad_input=grad)
 
     return forward, backward
 
@@ -160,4 +164,6 @@ KEEPS_INPUT = frozenset({"leaky_relu", "elu"})
 # Those whose slope is told from the result itself; the others can do with the result after dropout,
 # or without it, so that dropout may work in place.
 NEEDS_RESULT = frozenset({"sigmoid", "tanh"})
+# Those whose backward gives a dropped unit no gradient anyway: no mask need be kept for it.
+TELLS_DROPPED = frozenset({"relu"})
 KNOBS = {"leaky_relu": "negative_slope", "elu": "elu_alpha"}

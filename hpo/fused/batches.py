@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -44,6 +44,17 @@ class DropoutNoise:
             None if generator is None else torch.rand(n_rows, width, generator=generator)
             for generator, width in zip(self._generators, self._widths, strict=True)
         ]
+
+    def batches(self, n_rows: int, batch_size: int, like: Tensor) -> Iterator[tuple[Tensor | None, ...]]:
+        """The numbers of every batch of an epoch, [B, width] as `like` in type and device."""
+        drawn = rows_at_once(batch_size, self._widths)
+        for begin in range(0, n_rows, drawn):
+            n = min(drawn, n_rows - begin)
+            taken = [None if u is None else u.to(like) for u in self.take(n)]
+            nothing = [None] * len(batch_ends(n, batch_size))
+            yield from zip(
+                *(nothing if u is None else torch.split(u, batch_size) for u in taken), strict=True
+            )
 
 
 def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows
 from hpo.errors import lookup
-from hpo.fused.batches import DropoutNoise, batch_ends, row_order, rows_at_once
+from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.device import Memory
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
@@ -105,20 +105,20 @@ class LaneGroup:
         self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self._memory)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []
-        n = self.flat.numel()
-        scratch = [self._memory.flat(f"step{i}", n)[:n].view_as(self.flat) for i in range(2)]
+        # The optimizers take turns, so they share scratch memory: the less of it, the more is in cache.
+        scratch = [self._memory.flat(f"step{i}", self.flat.numel()) for i in range(2)]
         at = 0
         for name, members in groupby(settings, key=lambda s: s.optimizer):
             group = list(members)
-            part = slice(at, at + len(group))
+            part, n = slice(at, at + len(group)), self.flat[: len(group)].numel()
             states = [state[part] for state in self.states] + [self.flat[:0]] * 2
             lanes = Slice(
                 p=self.flat[part],
                 g=self.network.grads[part],
                 m=states[0],
                 v=states[1],
-                t=scratch[0][part],
-                d=scratch[1][part],
+                t=scratch[0][:n].view(len(group), -1),
+                d=scratch[1][:n].view(len(group), -1),
                 settings=group,
             )
             self.optimizers.append(lookup(OPTIMIZERS, name, "optimizer")(lanes))
@@ -129,6 +129,7 @@ class LaneGroup:
         """Batches of an epoch."""
         return len(batch_ends(len(self._x), self.recipe.shared.batch_size))
 
+    @torch.inference_mode()
     def train_epoch(self, epoch: int) -> Measures:
         """Train one epoch (from 1) and look at the validation rows."""
         r, net = self.recipe, self.network
@@ -137,21 +138,18 @@ class LaneGroup:
         x, target = self._x[order], self._target.take(order)
         widths = (shape.n_inputs, *shape.hidden)
         draw = DropoutNoise(widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
-        drawn = rows_at_once(r.shared.batch_size, widths)
+        noise = draw.batches(n, r.shared.batch_size, self.flat)
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
-        ends = batch_ends(n, r.shared.batch_size)
         for optimizer in self.optimizers:
-            optimizer.begin(self.steps_done + 1, len(ends))
-        for begin, end in ends:
-            at = begin % drawn
-            if at == 0:
-                noise = self._on_device(draw.take(min(drawn, n - begin)))
-            rows = target.rows(begin, end)
-            p = net.forward(x[begin:end], [None if u is None else u[at : at + end - begin] for u in noise])
+            optimizer.begin(self.steps_done + 1, self.steps_per_epoch)
+        batches = zip(
+            torch.split(x, r.shared.batch_size), target.split(r.shared.batch_size), noise, strict=True
+        )
+        for x_rows, rows, u in batches:
+            p = net.forward(x_rows, u)
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
             self.loss.backward(p, rows)
-            net.backward(p)
-            self.penalties.write(net.raw, net.weights, net.weight_grads)
+            net.backward(p, self.penalties)
             self.steps_done += 1
             for optimizer in self.optimizers:
                 optimizer.step_(self.steps_done)
@@ -160,10 +158,6 @@ class LaneGroup:
             validation=self._columns(self.validate()),
             finite=(tally.loss.isfinite() & self._finite())[: len(self.lanes)].cpu(),
         )
-
-    def _on_device(self, noise: Sequence[Tensor | None]) -> list[Tensor | None]:
-        r = self.recipe
-        return [None if u is None else u.to(r.device, r.dtype) for u in noise]
 
     def _finite(self) -> Tensor:
         """Whether all weights and biases of each lane are finite numbers, [K].
@@ -177,9 +171,9 @@ class LaneGroup:
         """One pass over the validation rows, dropout off."""
         r, x = self.recipe, self._validation_x
         tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
-        for begin, end in batch_ends(len(x), VALIDATION_ROWS):
-            rows = self._validation_target.rows(begin, end)
-            p = self.network.forward(x[begin:end])
+        targets = self._validation_target.split(VALIDATION_ROWS)
+        for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
+            p = self.network.forward(x_rows)
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
         return tally
 

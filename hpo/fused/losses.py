@@ -27,9 +27,12 @@ class Target:
         """The rows in another order."""
         return Target(self.y[order], self.labels[order])
 
-    def rows(self, begin: int, end: int) -> Target:
-        """Rows [begin, end)."""
-        return Target(self.y[begin:end], self.labels[begin:end])
+    def split(self, size: int) -> list[Target]:
+        """Parts of `size` rows; the last may be small."""
+        return [
+            Target(*part)
+            for part in zip(torch.split(self.y, size), torch.split(self.labels, size), strict=True)
+        ]
 
 
 class Loss(Protocol):
@@ -57,18 +60,22 @@ class CrossEntropy:
         self._n_lanes, self._n_classes = n_lanes, n_classes
         self._classes_first = n_classes < VECTOR
         size = n_lanes * round_up(rows, VECTOR) * n_classes
-        self._flat = [memory.flat(name, size) for name in ("logits", "logp", "logit_grad")]
-        self._views: dict[int, list[Tensor]] = {}
+        self._flat = [memory.flat(name, size) for name in ("logits", "logp")]
+        self._axis = 1 if self._classes_first else 2
+        self._class_numbers = torch.arange(n_classes, device=memory.device, dtype=memory.dtype)
+        if self._classes_first:
+            self._class_numbers = self._class_numbers.unsqueeze(1)
+        self._views: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def _buffers(self, rows: int) -> list[Tensor]:
-        """Logits, log-probabilities and a gradient: [K, C, B rounded up] or [K, B, C]."""
+    def _buffers(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Logits (and scratch) and log-probabilities: [K, C, B rounded up] or [K, B, C]."""
         if rows not in self._views:
             shape = (self._n_lanes, rows, self._n_classes)
             if self._classes_first:
                 shape = (self._n_lanes, self._n_classes, round_up(rows, VECTOR))
             n = math.prod(shape)
-            self._views[rows] = [f[:n].view(shape) for f in self._flat]
-            self._views[rows][0].zero_()
+            logits, logp = (flat[:n].view(shape) for flat in self._flat)
+            self._views[rows] = logits.zero_(), logp
         return self._views[rows]
 
     def _by_class(self, p: Pass, one: Tensor) -> Tensor:
@@ -77,31 +84,30 @@ class CrossEntropy:
 
     def per_row(self, p: Pass, target: Target) -> Tensor:
         """The loss of every row, [K, B]."""
-        logits, logp, _ = self._buffers(p.rows)
+        logits, logp = self._buffers(p.rows)
         self._by_class(p, logits).copy_(p.out)
-        axis = 1 if self._classes_first else 2
-        torch.log_softmax(logits, axis, out=logp)
-        index = target.labels.unsqueeze(1).expand(self._n_lanes, -1, 1)
-        if self._classes_first:
-            return torch.gather(logp, 1, index.transpose(1, 2)).squeeze(1).neg_()
-        return torch.gather(logp, 2, index).squeeze(2).neg_()
+        torch.log_softmax(logits, self._axis, out=logp)
+        index = target.labels.unsqueeze(self._axis - 1).expand(self._n_lanes, -1, -1)
+        return torch.gather(logp, self._axis, index).squeeze(self._axis).neg_()
 
     def backward(self, p: Pass, target: Target) -> None:
         """Write the gradient of the mean over rows: that of -logp at the labels, then log_softmax's own."""
-        logits, logp, grad = self._buffers(p.rows)
-        at_label = torch.zeros(p.rows, self._n_classes, device=grad.device, dtype=grad.dtype)
-        at_label.scatter_(1, target.labels.unsqueeze(1), -1.0 / p.rows)
-        self._by_class(p, grad).copy_(at_label)
-        axis = 1 if self._classes_first else 2
-        aten._log_softmax_backward_data.out(grad, logp, axis, grad.dtype, out=logits)
+        logits, logp = self._buffers(p.rows)
+        grad = logp.new_zeros(logp.shape[1:])  # the same for all lanes
+        grad.scatter_(self._axis - 1, target.labels.unsqueeze(self._axis - 1), -1.0 / p.rows)
+        aten._log_softmax_backward_data.out(grad.expand_as(logp), logp, self._axis, logp.dtype, out=logits)
         p.out_grad.copy_(self._by_class(p, logits))
 
     def predict(self, p: Pass) -> Tensor:
-        """The likeliest class, the first of equals, [K, B]."""
-        logp = self._buffers(p.rows)[1]
-        if self._classes_first:
-            return torch.max(logp, 1).indices[:, : p.rows]
-        return torch.max(logp, 2).indices
+        """The likeliest class, the first of equals, [K, B].
+
+        The least number of a class that is not below the greatest: without the branches of argmax,
+        which a processor mostly guesses wrong.
+        """
+        scratch, logp = self._buffers(p.rows)
+        torch.lt(logp, torch.amax(logp, self._axis, keepdim=True), out=scratch)
+        torch.add(self._class_numbers, scratch, alpha=self._n_classes, out=scratch)
+        return torch.amin(scratch, self._axis)[:, : p.rows].long()
 
 
 class BinaryCrossEntropy:

@@ -85,14 +85,14 @@ def _loss(t: Tally) -> Tensor:
 
 
 def _f1(t: Tally) -> Tensor:
-    """2 hits / (predicted + actual), 0 where that is 0 / 0; of the positive class, or the mean over classes.
+    """2 hits / (predicted + actual), 0 where that is 0 / 0; of the positive class of two, else the mean.
 
     As in scikit-learn, a class that is neither there nor predicted has no part in the mean.
     """
     both = t.predicted + t.actual
     f1 = torch.where(both > 0, 2 * t.hits / both.clamp_min(1), 0.0)
-    if t.scale.n_classes == 2:
-        return f1[:, 1 if t.scale.positive is None else t.scale.positive]
+    if t.scale.n_classes == 2 and t.scale.positive is not None:
+        return f1[:, t.scale.positive]
     return f1.sum(1) / (both > 0).sum(1)
 
 

@@ -10,9 +10,18 @@ import torch
 from torch import Tensor
 
 from hpo.errors import lookup
-from hpo.fused.activations import ACTIVATIONS, KEEPS_INPUT, KNOBS, NEEDS_RESULT, Run, Step
+from hpo.fused.activations import (
+    ACTIVATIONS,
+    KEEPS_INPUT,
+    KNOBS,
+    NEEDS_RESULT,
+    TELLS_DROPPED,
+    Run,
+    Step,
+)
 from hpo.fused.device import Memory, column
 from hpo.fused.layers import Layout
+from hpo.fused.penalties import Penalties
 from hpo.training import LaneSettings
 
 
@@ -64,9 +73,8 @@ class Network:
         self._bias_rows = [b.unsqueeze(1) for b in self.biases]
         self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
         # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
-        self.raw = [
-            memory.flat(f"raw{i}", w.numel())[: w.numel()].view_as(w) for i, w in enumerate(self.weights)
-        ]
+        raw = memory.flat("raw", max(w.numel() for w in self.weights))
+        self._raw = [raw[: w.numel()].view_as(w) for w in self.weights]
         self._make_buffers(memory)
         self._passes: dict[tuple[int, bool], Pass] = {}
         self.keep = [column([1 - s.input_dropout for s in settings], self.device, self.dtype).unsqueeze(2)]
@@ -98,7 +106,12 @@ class Network:
         self._out, self._out_grad = (flat(n, shape.n_outputs, rows) for n in ("out", "out_grad"))
         widths = (shape.n_inputs, *hidden)
         drops = list(enumerate(zip(widths, self.drops, strict=True)))
-        self._mask = [flat(f"mask{i}", w, batch) if drop else None for i, (w, drop) in drops]
+        # Where backward can tell from the result what was dropped, all layers share one mask.
+        self._keeps_masks = any(s.activation not in TELLS_DROPPED for s in self.settings)
+        self._mask = [
+            flat(f"mask{i if self._keeps_masks else ''}", w, batch) if drop else None
+            for i, (w, drop) in drops
+        ]
         # Dropped inputs need memory of their own; dropped activations, where backward needs both.
         apart = any(s.activation in NEEDS_RESULT for s in self.settings)
         self._dropped = [
@@ -141,12 +154,13 @@ class Network:
         )
 
     def _runs(self, layer: int, grad: Tensor, lane: int) -> list[tuple[Step, Step]]:
-        steps, at = [], 0
+        steps, at, dropped = [], 0, self._dropped[layer + 1]
         for name, members in groupby(self.settings, key=lambda s: s.activation):
             group = list(members)
             knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
             run = Run(
                 act=self._act[layer],
+                read=self._act[layer] if dropped is None else dropped,
                 grad=grad,
                 kept=self._kept[layer],
                 scratch=self._scratch,
@@ -187,19 +201,20 @@ class Network:
         mask.mul_(self.scale[which])
         return torch.mul(h, mask, out=out)
 
-    def backward(self, p: Pass) -> None:
-        """From `out_grad` of a training pass to the gradient of the loss: `raw` for weights, `grads` for biases."""
+    def backward(self, p: Pass, penalties: Penalties) -> None:
+        """From `out_grad` of a training pass to the gradient of loss and penalties, in `grads`."""
         g = p.out_grad
         for i in range(len(p.inputs) - 1, -1, -1):
             h = p.inputs[i]
-            torch.bmm(g.transpose(1, 2), h, out=self.raw[i])
+            torch.bmm(g.transpose(1, 2), h, out=self._raw[i])
+            penalties.write(self._raw[i], self.weights[i], self.weight_grads[i])
             torch.sum(g, 1, out=self.bias_grads[i])
             if i:
                 below = p.grad[i - 1]
                 torch.bmm(g, self.weights[i], out=below)
                 mask = p.masks[i]
                 if mask is not None:
-                    below.mul_(mask)
+                    below.mul_(mask if self._keeps_masks else self.scale[1])
                 for _, differentiate in p.steps[i - 1]:
                     differentiate()
                 g = below

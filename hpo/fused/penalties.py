@@ -22,12 +22,11 @@ class Penalties:
         self._l2 = column([s.l2 for s in settings], like.device, like.dtype).unsqueeze(2)
         self._has_l1, self._has_l2 = any(s.l1 for s in settings), any(s.l2 for s in settings)
 
-    def write(self, raw: Sequence[Tensor], weights: Sequence[Tensor], out: Sequence[Tensor]) -> None:
-        """Write each layer's gradient with penalties to `out`; raw is used up. All [K, out, in]."""
-        for g, w, o in zip(raw, weights, out, strict=True):
-            if self._has_l1:
-                g.addcmul_(torch.sign(w), self._l1)
-            if self._has_l2:
-                torch.addcmul(g, w, self._l2, out=o)
-            else:
-                o.copy_(g)
+    def write(self, raw: Tensor, weight: Tensor, out: Tensor) -> None:
+        """Write one layer's gradient with penalties to `out`; raw is used up. All [K, out, in]."""
+        if self._has_l1:
+            raw.addcmul_(torch.sign(weight), self._l1)
+        if self._has_l2:
+            torch.addcmul(raw, weight, self._l2, out=out)
+        else:
+            out.copy_(raw)

@@ -9,7 +9,6 @@ import torch
 
 from hpo.dataset import Rows, TargetScaling
 from hpo.errors import lookup
-from hpo.fused.batches import batch_ends
 from hpo.fused.device import Memory
 from hpo.fused.lanes import VALIDATION_ROWS
 from hpo.fused.layers import LaneWeights, Layout
@@ -62,8 +61,8 @@ def score(
     loss = LOSSES[shared.loss](n, rows, data.n_classes, memory)
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
-    for begin, end in batch_ends(len(x), VALIDATION_ROWS):
-        target = Target(y[begin:end], y[begin:end].long())
-        p = network.forward(x[begin:end])
+    targets = Target(y, y.long()).split(VALIDATION_ROWS)
+    for x_rows, target in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
+        p = network.forward(x_rows)
         tally.add(loss.per_row(p, target), loss.predict(p), target)
     return {name: float(lookup(METRICS, name, "metric")(tally).mean()) for name in metrics}

@@ -42,7 +42,10 @@ class Progress:
         return len(self.values)
 
     def record(self, rows: Sequence[Sequence[float]], values: Sequence[float]) -> bool:
-        """Take an epoch; whether it is the best so far. rows: curve columns of each lane; values: their objective."""
+        """Take an epoch; whether it is the best so far. rows: curve columns of each lane; values: their objective.
+
+        Rows and values of a lane that diverged are NaN.
+        """
         mean = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
         self.values.append(mean)
         self.block.extend(sum(column) / len(column) for column in zip(*rows, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -151,7 +152,6 @@ class Trainer:
             number
             for number, trial in self.trials.items()
             if trial.record(rows[number], [row[objective] for row in rows[number]])
-            and number not in self._bad
         }
         for group in self.groups:
             group.remember([place for place, lane in enumerate(group.lanes) if lane.number in better])
@@ -212,13 +212,17 @@ class Trainer:
 def _by_trial(
     groups: Sequence[LaneGroup], measures: Sequence[Measures]
 ) -> tuple[dict[int, list[list[float]]], set[int]]:
-    """Curve rows by trial, one for each of its lanes, and the trials with a lane that is not finite."""
+    """Curve rows by trial, one for each of its lanes, and the trials with a lane that is not finite.
+
+    The row of such a lane is NaN throughout: an accuracy of outputs that are no numbers means nothing,
+    and which of its weights are inf and which NaN may depend on the neighbours (0 * inf).
+    """
     rows: dict[int, list[list[float]]] = {}
     bad: set[int] = set()
     for group, measured in zip(groups, measures, strict=True):
         table = torch.cat([measured.train, measured.validation], 1).tolist()
         for lane, row, finite in zip(group.lanes, table, measured.finite.tolist(), strict=True):
-            rows.setdefault(lane.number, []).append(row)
+            rows.setdefault(lane.number, []).append(row if finite else [math.nan] * len(row))
             if not finite:
                 bad.add(lane.number)
     return rows, bad

@@ -14,9 +14,10 @@ from hpo.fused.lanes import LaneGroup
 from hpo.fused.layers import LaneWeights
 from hpo.fused.reference import ReferenceLane
 from hpo.fused.trainer import Trainer
+from hpo.model import NetworkShape
 from hpo.space import Value
 from hpo.study import METRICS
-from hpo.training import SharedSettings, settings_of
+from hpo.training import SharedSettings, n_outputs, settings_of
 
 ORDINARY: dict[str, Value] = {"hidden_units": "33-17", "batch_size": 32, "epochs": 5, "learning_rate": 0.01}
 
@@ -114,10 +115,9 @@ def reference_lane(
     task: CohortTask, lane: LaneTask, data: TrainingData, *, dtype: torch.dtype = torch.float32
 ) -> ReferenceLane:
     """The same lane in plain torch, untrained."""
-    from_trainer = Trainer(replace(task, lanes=(lane,)), data).groups[0].recipe.layout.shape
-    return ReferenceLane(
-        task.shared, lane.settings, from_trainer, seed=task.seed, repeat=lane.repeat, dtype=dtype
-    )
+    outputs = n_outputs(task.shared.loss, data.n_classes)
+    shape = NetworkShape(data.n_features, task.shared.hidden, outputs)
+    return ReferenceLane(task.shared, lane.settings, shape, seed=task.seed, repeat=lane.repeat, dtype=dtype)
 
 
 def train_reference(

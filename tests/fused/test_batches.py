@@ -29,6 +29,15 @@ def test_noise_is_the_same_in_parts_and_at_once():
         assert torch.equal(torch.cat([part[layer] for part in taken]), whole[layer])
 
 
+def test_noise_differs_by_layer_seed_repeat_and_epoch():
+    inputs, hidden = DropoutNoise([5, 5], [True, True], **STREAM).take(10)
+
+    assert not torch.equal(inputs, hidden)
+    for other in ({"seed": 1}, {"repeat": 1}, {"epoch": 2}):
+        (numbers,) = DropoutNoise([5], [True], **(STREAM | other)).take(10)
+        assert not torch.equal(inputs, numbers)
+
+
 def test_noise_of_a_layer_does_not_depend_on_which_others_drop():
     both = DropoutNoise([5, 33], [True, True], **STREAM).take(10)
     one = DropoutNoise([5, 33], [False, True], **STREAM).take(10)

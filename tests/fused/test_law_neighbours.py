@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -46,6 +47,13 @@ def any_cohort(rnd: random.Random, n_trials: int):
 def only(task, numbers):
     """The task with these trials only."""
     return replace(task, lanes=tuple(lane for lane in task.lanes if lane.number in numbers))
+
+
+def results_of(task, data):
+    """How every trial ends, with its whole curve, as text: in it NaN equals NaN."""
+    ended = []
+    Trainer(task, data).run(lambda report: ended.extend(report.ended))
+    return {result.number: repr(result) for result in ended}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -109,6 +117,52 @@ def test_a_lane_that_turns_nan_harms_nobody(optimizer):
     )
     for key, weights in alone.items():
         assert_same_bits(beside[key], weights, key)
+
+
+def test_how_a_wild_trial_ends_depends_on_nobody():
+    rnd = random.Random(11)
+    ends = set()
+    for _ in range(60):
+        task, data = any_cohort(rnd, 6)
+        wild = {number: 10.0 ** rnd.uniform(1, 31) for number in range(3)}
+        task = replace(task, metric=rnd.choice(("accuracy", "log_loss")) if data.n_classes else "rmse")
+        task = replace(
+            task,
+            lanes=tuple(
+                replace(
+                    lane,
+                    settings=replace(
+                        lane.settings,
+                        learning_rate=wild.get(lane.number, lane.settings.learning_rate),
+                        epochs=3,
+                    ),
+                )
+                for lane in task.lanes
+            ),
+        )
+
+        together = results_of(task, data)
+
+        for numbers in ({rnd.randrange(3)}, {0, 1, 2, 4}):
+            for number, result in results_of(only(task, numbers), data).items():
+                assert result == together[number], task.shared
+                ends.add(result.split("reason=")[1].split(",")[0])
+    assert ends == {"None", *(repr(f"diverged@{epoch}") for epoch in (1, 2, 3))}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_even_where_a_lane_turns_nan_does_not_depend_on_the_neighbours_activation(activation):
+    data = make_data(11, 5, 0)
+    shape = {"hidden_units": "33-8", "batch_size": 3, "bias_init": 0.01}
+    wild = shape | {"activation": activation, "dropout": 0.3, "learning_rate": 1e30}
+    calm = [shape | {"activation": a} for a in ACTIVATIONS]
+    for optimizer, seed in product(OPTIMIZERS, range(4)):
+        task = make_task(data, [wild | {"optimizer": optimizer}, *calm], seed=seed)
+
+        beside = train_lanes(task, data, epochs=1)[0, 0, 0]
+
+        alone = train_lanes(only(task, {0}), data, epochs=1)[0, 0, 0]
+        assert_same_bits(alone, beside, (optimizer, seed))
 
 
 def test_an_epsilon_of_zero_does_not_make_the_room_between_layers_diverge():

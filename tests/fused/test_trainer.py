@@ -1,6 +1,7 @@
 """A cohort from task to results: protocol, ends of trials, best weights, resuming."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_every_trial_ends_once_with_its_curve():
     assert outcome.lane_steps == 4 * sum(2 * len(report.numbers) for report in reports)
 
 
+def test_the_epoch_in_which_a_trial_diverged_is_no_number_and_no_best():
+    data = make_data(60, 5, 3)
+    wild = SMALL | {"optimizer": "sgd", "learning_rate": 1e30, "activation": "linear"}
+
+    reports, _ = run(make_task(data, [wild, SMALL], metric="accuracy"), data)
+
+    assert math.isnan(reports[0].values[0])
+    assert math.isnan(reports[0].best_values[0])
+    assert all(math.isnan(x) for x in ended(reports)[0].curve.block)
+
+
 @pytest.mark.parametrize(("n_classes", "objective"), [(2, "f1"), (3, "accuracy"), (0, "mae")])
 def test_curves_hold_the_objective_and_the_usual_metrics_once(n_classes, objective):
     data = make_data(60, 5, n_classes)
@@ -95,6 +107,17 @@ def test_validation_values_are_those_of_plain_torch_with_dropout_off():
     plain.train_epoch(torch.from_numpy(training.x), torch.from_numpy(training.y), 1)
     predicted = plain.outputs(torch.from_numpy(validation.x)).argmax(1)
     assert reports[0].values[0] == pytest.approx(f1_score(validation.y, predicted, average="macro"))
+
+
+@pytest.mark.parametrize("n_classes", [3, 17])
+def test_of_classes_that_are_equally_likely_the_first_is_predicted(n_classes):
+    data = make_data(60, 5, n_classes)
+    task = make_task(data, [SMALL | {"initializer": "zeros"}], metric="accuracy")
+    (group,) = Trainer(task, data).groups
+
+    tally = group.validate()
+
+    assert tally.correct[0] == (data.folds[0][1].y == 0).sum()
 
 
 def test_weights_are_left_out_when_they_do_not_beat_the_best_so_far():
