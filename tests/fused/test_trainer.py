@@ -109,6 +109,22 @@ def test_validation_values_are_those_of_plain_torch_with_dropout_off():
     assert reports[0].values[0] == pytest.approx(f1_score(validation.y, predicted, average="macro"))
 
 
+def test_each_trial_keeps_the_weights_of_its_own_best_epoch():
+    data = make_data(40, 20, 3, n_validation=50)
+    fast = {"epochs": 30, "learning_rate": 0.05}
+    slow = {"epochs": 30, "learning_rate": 1e-4}  # better with every epoch, and never good
+    still = {"epochs": 30, "learning_rate": 1e-30}  # never better than after its first epoch
+    task = make_task(data, [slow, fast, still])
+
+    reports, outcome = run(task, data)
+
+    best = {number: result.best_epoch for number, result in ended(reports).items()}
+    assert outcome.best_number == 1
+    assert best[2] == 1 < best[1] < best[0] == 30
+    alone = run(make_task(data, [fast]), data)[1]
+    assert_same_bits(outcome.best_lanes[0], alone.best_lanes[0])
+
+
 @pytest.mark.parametrize("n_classes", [3, 17])
 def test_of_classes_that_are_equally_likely_the_first_is_predicted(n_classes):
     data = make_data(60, 5, n_classes)
