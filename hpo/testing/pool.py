@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -103,15 +104,36 @@ def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
     raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
 
 
-def first_epoch(pool: WorkerPool, of: int | None = None) -> EpochResult:
-    """The first report there is (of a cohort), which must be of an epoch. Raises TimeoutError."""
+def first_epoch(pool: WorkerPool) -> EpochResult:
+    """The first report there is, which must be of an epoch. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for report in pool.poll(1.0):
             assert isinstance(report, EpochResult), report
-            if of in (None, report.cohort):
-                return report
+            return report
     raise TimeoutError("no epoch was reported")
+
+
+def heard_of(pool: WorkerPool, cohorts: set[int]) -> set[int]:
+    """The cohorts that have reported an epoch, once all of these have. Raises TimeoutError."""
+    deadline, heard = time.monotonic() + PATIENCE_S, set[int]()
+    while time.monotonic() < deadline:
+        for report in pool.poll(1.0):
+            assert isinstance(report, EpochResult), report
+            heard.add(report.cohort)
+        if heard >= cohorts:
+            return heard
+    raise TimeoutError(f"only cohorts {heard} reported an epoch")
+
+
+def alive(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Those that still run; one that has ended and whose parent has not looked yet does not."""
+    found = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def bits(reports: Sequence[Report]) -> dict[int, tuple[object, ...]]:
@@ -344,16 +366,14 @@ class WorkerPoolContract:
         monkeypatch.setattr(crew, "SILENCE_S", 2.5)
         pool.submit(make_task([0], id=4, judged=True))
         pool.submit(make_task([1], id=5, epochs=FOREVER))
-        while len(pool.pids()) < 2:
-            pool.poll(1.0)
-        first_of = {first_epoch(pool, of).cohort for of in (4, 5)}
+        heard = heard_of(pool, {4, 5})
         frozen = next(slot for slot in pool.slots() if slot.task == 5)
         process = psutil.Process(pool.pids()[pool.slots().index(frozen)])
 
         process.suspend()
         last = [report for report in collect(pool) if not isinstance(report, EpochResult)]
 
-        assert first_of == {4, 5}
+        assert heard == {4, 5}
         assert [(r.cohort, r.reason) for r in last if isinstance(r, CohortFailed)] == [(5, "lost")]
         assert "silent" in " ".join(r.detail for r in last if isinstance(r, CohortFailed))
         # The other one trained nothing all the time, and yet was heard.
@@ -373,4 +393,4 @@ class WorkerPoolContract:
         keeper.close()
 
         assert workers
-        assert not [process for process in {*started, *workers} if process.is_running()]
+        assert not alive({*started, *workers})

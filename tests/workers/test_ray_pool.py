@@ -12,6 +12,7 @@ from hpo.testing.pool import (
     FOREVER,
     KEY,
     WorkerPoolContract,
+    alive,
     collect,
     first_epoch,
     make_data,
@@ -85,7 +86,7 @@ def test_a_ray_that_dies_is_one_sentence_and_leaves_nothing(tmp_path, name):
         collect(pool)
     pool.close()
 
-    assert not [process for process in started if process.is_running()]
+    assert not alive(started)
 
 
 def test_the_token_is_private_and_stays_the_same(tmp_path):
