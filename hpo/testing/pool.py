@@ -158,11 +158,16 @@ class Keeper:
         self._pool: LocatedPool | None = None
 
     def pool(self) -> LocatedPool:
-        """The pool, started, with the data under KEY."""
+        """The pool with both workers ready and the data under KEY. Raises TimeoutError."""
         if self._pool is None:
             self._pool = self._make(self._folder, 2)
             self._pool.start()
             self._pool.put_data(KEY, make_data())
+        deadline = time.monotonic() + PATIENCE_S
+        while len(self._pool.pids()) < 2:
+            assert self._pool.poll(0.1) == []
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"only workers {self._pool.pids()} are ready")
         return self._pool
 
     def close(self) -> None:
