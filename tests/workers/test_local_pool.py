@@ -13,15 +13,8 @@ import pytest
 from hpo.cohort import CohortDone, CohortFailed
 from hpo.errors import PoolError
 from hpo.fused.trainer import Trainer
-from hpo.testing.pool import (
-    FOREVER,
-    KEY,
-    WorkerPoolContract,
-    collect,
-    first_epoch,
-    make_data,
-    make_task,
-)
+from hpo.testing.pool import WorkerPoolContract
+from hpo.testing.pool_talk import FOREVER, KEY, collect, first_epoch, make_data, make_task
 from hpo.workers import child_process, crew
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.scratch import Scratch
@@ -30,7 +23,7 @@ START = """
 import sys
 import psutil
 from pathlib import Path
-from hpo.testing.pool import FOREVER, KEY, first_epoch, make_data, make_task
+from hpo.testing.pool_talk import FOREVER, KEY, first_epoch, make_data, make_task
 from hpo.workers.local_pool import LocalPool
 
 pool = LocalPool(n_workers=2, device="cpu", scratch=Path(sys.argv[1]))

@@ -8,16 +8,8 @@ import psutil
 import pytest
 
 from hpo.errors import PoolError
-from hpo.testing.pool import (
-    FOREVER,
-    KEY,
-    WorkerPoolContract,
-    alive,
-    collect,
-    first_epoch,
-    make_data,
-    make_task,
-)
+from hpo.testing.pool import WorkerPoolContract
+from hpo.testing.pool_talk import FOREVER, KEY, alive, collect, first_epoch, make_data, make_task
 from hpo.workers.ray_pool import RayPool
 from hpo.workers.ray_token import token_file
 
@@ -26,7 +18,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(120)]
 OWNER = """
 import logging, os, psutil, signal, sys
 from pathlib import Path
-from hpo.testing.pool import FOREVER, KEY, collect, first_epoch, make_data, make_task
+from hpo.testing.pool_talk import FOREVER, KEY, collect, first_epoch, make_data, make_task
 from hpo.workers.ray_pool import RayPool
 
 logging.basicConfig(level=logging.CRITICAL)

@@ -9,7 +9,7 @@ from hpo.cohort import CohortDone, CohortFailed, EpochResult
 from hpo.dataset import Rows, TargetScaling, Task, TrainingData
 from hpo.models import from_bytes, predict
 from hpo.study import Direction
-from hpo.testing.pool import make_data, make_task
+from hpo.testing.pool_talk import make_data, make_task
 from hpo.training import settings_of
 from hpo.workers.mailbox import Cancelled
 from hpo.workers.runner import perform

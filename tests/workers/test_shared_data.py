@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpo.dataset import Rows, TargetScaling
-from hpo.testing.pool import make_data
+from hpo.testing.pool_talk import make_data
 from hpo.workers.shared_data import read_data, write_data
 
 
