@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,25 @@ class TargetScaling:
     scale: float = 1.0
 
 
+def scaling_key(name: str, components: int = 0) -> str:
+    """How an input scaling is called once its components are settled; 0 keeps them all.
+
+    >>> scaling_key("pca", 50), scaling_key("whiten"), scaling_key("minmax", 50)
+    ('pca-50', 'whiten', 'minmax')
+    """
+    return f"{name}-{components}" if components and name in ("pca", "whiten") else name
+
+
+def scaling_of(key: str) -> tuple[str, int]:
+    """The name of an input scaling and its components, from `scaling_key`.
+
+    >>> scaling_of("pca-50"), scaling_of("minmax")
+    (('pca', 50), ('minmax', 0))
+    """
+    name, _, components = key.partition("-")
+    return name, int(components or 0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """Rows ready for a network.
@@ -48,6 +67,7 @@ class TrainingData:
 
     folds: one entry without cross-validation
     n_classes: 0 for regression
+    target_scalings: of a regression's target, one entry for each fold, fitted on its training rows
     positive: the class number that precision, recall, f1 and auc are of; None: macro averages
     """
 
@@ -55,8 +75,12 @@ class TrainingData:
     folds: tuple[tuple[Rows, Rows], ...]  # (training, validation)
     n_features: int
     n_classes: int
-    target_scaling: TargetScaling = field(default_factory=TargetScaling)
+    target_scalings: tuple[TargetScaling, ...] = ()
     positive: int | None = None
+
+    def target_scaling(self, fold: int) -> TargetScaling:
+        """How the target of a fold's rows was scaled."""
+        return self.target_scalings[fold] if self.target_scalings else TargetScaling()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,7 +266,7 @@ def _scaled(settled: _Settled, kind: str) -> ScaledData:
         folds=tuple(folds),
         n_features=settled.info.n_features,
         n_classes=len(settled.target.classes),
-        target_scaling=settled.scaling,
+        target_scalings=(settled.scaling,) * len(folds),
         positive=settled.target.positive,
     )
     return ScaledData(training=training_data, test=tuple(tests) or None, preprocessing=tuple(records))

@@ -71,7 +71,7 @@ def load(trainer: Trainer, data: bytes) -> None:
     if about["best"] is not None:
         trial = held[about["best"]["number"]]
         _trial_from_json(trial, about["best_trial"])
-        n_layers = len(trainer.groups[0].recipe.layout.shape.layers)
+        n_layers = len(trainer.groups[0].layout.shape.layers)
         lanes = tuple(
             LaneWeights(
                 repeat=repeat,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hpo.cohort import LaneTask
-from hpo.dataset import Rows
+from hpo.dataset import Rows, TrainingData
 from hpo.errors import lookup
 from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.device import Memory
@@ -22,7 +22,7 @@ from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
 from hpo.fused.optimizers import OPTIMIZERS, Optimizer, Slice, n_states
 from hpo.fused.penalties import Penalties
-from hpo.training import SharedSettings
+from hpo.training import LaneSettings, SharedSettings, shape_of
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
 VALIDATION_ROWS = 128
@@ -45,8 +45,7 @@ class Recipe:
     """What all groups of a cohort share."""
 
     shared: SharedSettings
-    layout: Layout
-    scale: Scale
+    data: TrainingData
     metrics: tuple[str, ...]
     seed: int
     device: torch.device
@@ -54,7 +53,7 @@ class Recipe:
 
 
 class LaneGroup:
-    """The lanes of one (repeat, fold), sorted so that those of one optimizer and activation adjoin.
+    """The lanes of one (repeat, fold) and one kind of network, sorted so that those of one optimizer and activation adjoin.
 
     lanes: in the order of the first axis of every tensor here; a lone lane has a shadow in tensors,
         since torch multiplies a batch of one by other code, with other bits
@@ -62,11 +61,15 @@ class LaneGroup:
     best: [K, P] weights of the epoch each trial was best in
     """
 
-    def __init__(self, recipe: Recipe, lanes: Sequence[LaneTask], training: Rows, validation: Rows) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, lanes: Sequence[LaneTask]) -> None:
+        self.recipe, data = recipe, recipe.data
         self.lanes = sorted(lanes, key=lambda lane: (lane.settings.optimizer, lane.settings.activation))
         self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
         self.steps_done = 0
+        first = shape_of(recipe.shared, lanes[0].settings, data.n_features, data.n_classes)
+        self.layout = Layout(replace(first, hidden=recipe.shared.hidden, prelu=False))
+        self.scale = Scale(data.n_classes, data.positive, data.target_scaling(self.fold))
+        training, validation = data.folds[self.fold]
         self._x, self._target = self._rows(training)
         self._validation_x, self._validation_target = self._rows(validation)
         self.flat = self._begin()
@@ -83,16 +86,16 @@ class LaneGroup:
 
     def _begin(self) -> Tensor:
         r, lanes = self.recipe, _never_alone(self.lanes)
-        flat = r.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
-        for layer, (n_in, n_out) in enumerate(r.layout.shape.layers):
+        flat = self.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
+        for layer, (n_in, n_out) in enumerate(self.layout.shape.layers):
             names = [lane.settings.initializer for lane in lanes]
             drawn = {
                 name: initial_weight(name, n_in, n_out, seed=r.seed, repeat=self.repeat, layer=layer)
                 for name in set(names)
             }
-            torch.stack([drawn[name] for name in names], out=r.layout.weights(flat)[layer])
+            torch.stack([drawn[name] for name in names], out=self.layout.weights(flat)[layer])
             bias = torch.tensor([[lane.settings.bias_init] for lane in lanes], dtype=torch.float64)
-            r.layout.biases(flat)[layer].copy_(bias)
+            self.layout.biases(flat)[layer].copy_(bias)
         return flat.to(r.device, r.dtype)
 
     def _build(self) -> None:
@@ -101,8 +104,8 @@ class LaneGroup:
         k = len(settings)
         batch = min(r.shared.batch_size, len(self._x))
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(r.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
-        self.loss = LOSSES[r.shared.loss](k, largest, r.scale.n_classes, self._memory)
+        self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
+        self.loss = LOSSES[r.shared.loss](k, largest, self.scale.n_classes, self._memory)
         self.penalties = Penalties(settings, self.flat)
         self.optimizers: list[Optimizer] = []
         # The optimizers take turns, so they share scratch memory: the less of it, the more is in cache.
@@ -133,13 +136,13 @@ class LaneGroup:
     def train_epoch(self, epoch: int) -> Measures:
         """Train one epoch (from 1) and look at the validation rows."""
         r, net = self.recipe, self.network
-        n, shape = len(self._x), r.layout.shape
+        n, shape = len(self._x), self.layout.shape
         order = row_order(n, seed=r.seed, repeat=self.repeat, epoch=epoch).to(r.device)
         x, target = self._x[order], self._target.take(order)
         widths = (shape.n_inputs, *shape.hidden)
         draw = DropoutNoise(widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
         noise = draw.batches(n, r.shared.batch_size, self.flat)
-        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
+        tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
         for optimizer in self.optimizers:
             optimizer.begin(self.steps_done + 1, self.steps_per_epoch)
         batches = zip(
@@ -170,7 +173,7 @@ class LaneGroup:
     def validate(self) -> Tally:
         """One pass over the validation rows, dropout off."""
         r, x = self.recipe, self._validation_x
-        tally = Tally(len(self.flat), r.scale, r.metrics, r.device)
+        tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
         targets = self._validation_target.split(VALIDATION_ROWS)
         for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
             p = self.network.forward(x_rows)
@@ -199,6 +202,11 @@ class LaneGroup:
         self.flat, self.best = self.flat[index], self.best[index]
         self.states = [state[index] for state in self.states]
         self._build()
+
+
+def kind_of(settings: LaneSettings) -> str:
+    """Lanes of one kind have layers of one shape: maxout has more linear units than it has outputs."""
+    return "maxout" if settings.activation == "maxout" else "plain"
 
 
 def _never_alone(items: Sequence[T]) -> list[T]:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import torch
 
-from hpo.cohort import CohortTask, EpochResult
+from hpo.cohort import CohortTask, EpochResult, LaneTask
 from hpo.dataset import TrainingData
 from hpo.fused import checkpoint
-from hpo.fused.lanes import LaneGroup, Measures, Recipe
-from hpo.fused.layers import LaneWeights, Layout
-from hpo.fused.metrics import Scale, curve_columns, curve_metrics
+from hpo.fused.lanes import LaneGroup, Measures, Recipe, kind_of
+from hpo.fused.layers import LaneWeights
+from hpo.fused.metrics import curve_columns, curve_metrics
 from hpo.fused.stopping import Progress
-from hpo.model import NetworkShape
 from hpo.states import TrialState
-from hpo.training import n_outputs
 from hpo.trial import TrialResult
 
 Report = Callable[[EpochResult], Sequence[bool] | None]
@@ -55,11 +53,9 @@ class Trainer:
         self.task, self.epoch, self.lane_steps = task, 0, 0
         self._pending: list[TrialResult] = []  # results for the next report
         self._bad: set[int] = set()  # trials that diverged in the last epoch
-        outputs = n_outputs(task.shared.loss, data.n_classes)
         recipe = Recipe(
             shared=task.shared,
-            layout=Layout(NetworkShape(data.n_features, task.shared.hidden, outputs)),
-            scale=Scale(data.n_classes, data.positive, data.target_scaling),
+            data=data,
             metrics=curve_metrics(task.metric, data.n_classes),
             seed=task.seed,
             device=torch.device(device),
@@ -73,15 +69,10 @@ class Trainer:
             )
             for number in task.numbers
         }
-        places = sorted({(lane.repeat, lane.fold) for lane in task.lanes})
-        self.groups = [
-            LaneGroup(
-                recipe,
-                [lane for lane in task.lanes if (lane.repeat, lane.fold) == place],
-                *data.folds[place[1]],
-            )
-            for place in places
-        ]
+        together: dict[tuple[int, int, str], list[LaneTask]] = {}
+        for lane in task.lanes:
+            together.setdefault((lane.repeat, lane.fold, kind_of(lane.settings)), []).append(lane)
+        self.groups = [LaneGroup(recipe, lanes) for _, lanes in sorted(together.items())]
         self.best: tuple[Progress, tuple[LaneWeights, ...]] | None = None
         if task.checkpoint is not None:
             checkpoint.load(self, task.checkpoint)
@@ -181,7 +172,7 @@ class Trainer:
 
     def _weights_of(self, number: int) -> tuple[LaneWeights, ...]:
         return tuple(
-            group.recipe.layout.lane(group.best[place], lane.repeat, lane.fold)
+            group.layout.lane(group.best[place], lane.repeat, lane.fold)
             for group in self.groups
             for place, lane in enumerate(group.lanes)
             if lane.number == number

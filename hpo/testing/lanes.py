@@ -14,10 +14,9 @@ from hpo.fused.lanes import LaneGroup
 from hpo.fused.layers import LaneWeights
 from hpo.fused.reference import ReferenceLane
 from hpo.fused.trainer import Trainer
-from hpo.model import NetworkShape
 from hpo.space import Value
 from hpo.study import METRICS
-from hpo.training import SharedSettings, n_outputs, settings_of
+from hpo.training import SharedSettings, settings_of, shape_of
 
 ORDINARY: dict[str, Value] = {"hidden_units": "33-17", "batch_size": 32, "epochs": 5, "learning_rate": 0.01}
 
@@ -103,9 +102,7 @@ def train_lanes(
 def weights_of(groups: Sequence[LaneGroup]) -> dict[tuple[int, int, int], LaneWeights]:
     """The weights of every lane as they are now, by (number, repeat, fold)."""
     return {
-        (lane.number, lane.repeat, lane.fold): group.recipe.layout.lane(
-            group.flat[place], lane.repeat, lane.fold
-        )
+        (lane.number, lane.repeat, lane.fold): group.layout.lane(group.flat[place], lane.repeat, lane.fold)
         for group in groups
         for place, lane in enumerate(group.lanes)
     }
@@ -115,8 +112,7 @@ def reference_lane(
     task: CohortTask, lane: LaneTask, data: TrainingData, *, dtype: torch.dtype = torch.float32
 ) -> ReferenceLane:
     """The same lane in plain torch, untrained."""
-    outputs = n_outputs(task.shared.loss, data.n_classes)
-    shape = NetworkShape(data.n_features, task.shared.hidden, outputs)
+    shape = shape_of(task.shared, lane.settings, data.n_features, data.n_classes)
     return ReferenceLane(task.shared, lane.settings, shape, seed=task.seed, repeat=lane.repeat, dtype=dtype)
 
 

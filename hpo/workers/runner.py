@@ -108,7 +108,7 @@ def _model_bytes(task: CohortTask, data: TrainingData, trained: Trained) -> byte
         n_classes=data.n_classes,
         shared=task.shared,
         settings=settings,
-        target_scaling=data.target_scaling,
+        target_scaling=data.target_scaling(0),
         positive=data.positive,
         lanes=tuple(
             Lane(repeat=lane.repeat, fold=lane.fold, weights=lane.weights, biases=lane.biases)

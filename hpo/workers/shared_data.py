@@ -26,7 +26,7 @@ def write_data(folder: Path, data: TrainingData) -> None:
         "n_folds": len(data.folds),
         "n_features": data.n_features,
         "n_classes": data.n_classes,
-        "target_scaling": asdict(data.target_scaling),
+        "target_scalings": [asdict(scaling) for scaling in data.target_scalings],
         "positive": data.positive,
     }
     (folder / "about.json").write_text(json.dumps(about))
@@ -43,7 +43,7 @@ def read_data(folder: Path) -> TrainingData:
         ),
         n_features=about["n_features"],
         n_classes=about["n_classes"],
-        target_scaling=TargetScaling(**about["target_scaling"]),
+        target_scalings=tuple(TargetScaling(**scaling) for scaling in about["target_scalings"]),
         positive=about["positive"],
     )
 

@@ -7,10 +7,12 @@ from itertools import product
 import pytest
 import torch
 
+from hpo.fused import activations, initializers, optimizers
 from hpo.fused.trainer import Trainer
-from hpo.hyperparams import ACTIVATIONS, INITIALIZERS, OPTIMIZERS
 from hpo.testing.lanes import assert_same_bits, make_data, make_task, train_lanes, weights_of
 
+ACTIVATIONS, OPTIMIZERS = tuple(activations.ACTIVATIONS), tuple(optimizers.OPTIMIZERS)
+INITIALIZERS = tuple(initializers.INITIALIZERS)
 WIDTHS = (1, 5, 13, 23, 33)
 
 
@@ -18,7 +20,7 @@ def any_trial(rnd: random.Random) -> dict:
     return {
         "activation": rnd.choice(ACTIVATIONS),
         "optimizer": rnd.choice(OPTIMIZERS),
-        "initializer": rnd.choice(INITIALIZERS[1:]),
+        "initializer": rnd.choice([name for name in INITIALIZERS if name != "zeros"]),
         "learning_rate": rnd.choice((1e-3, 0.03)),
         "dropout": rnd.choice((0.0, 0.3)),
         "input_dropout": rnd.choice((0.0, 0.2)),
@@ -113,7 +115,7 @@ def test_a_lane_that_turns_nan_harms_nobody(optimizer):
     alone, beside = train_lanes(calm, data, epochs=3), train_lanes(mixed, data, epochs=3)
 
     assert not all(
-        torch.from_numpy(w).isfinite().all() and abs(w).max() < 1e6 for w in beside[6, 0, 0].weights
+        torch.from_numpy(w).isfinite().all() and abs(w).max() < 1e6 for w in beside[len(trials), 0, 0].weights
     )
     for key, weights in alone.items():
         assert_same_bits(beside[key], weights, key)
@@ -163,16 +165,6 @@ def test_even_where_a_lane_turns_nan_does_not_depend_on_the_neighbours_activatio
 
         alone = train_lanes(only(task, {0}), data, epochs=1)[0, 0, 0]
         assert_same_bits(alone, beside, (optimizer, seed))
-
-
-def test_an_epsilon_of_zero_does_not_make_the_room_between_layers_diverge():
-    data = make_data(64, 5, 3)
-    task = make_task(
-        data, [{"optimizer": "adam", "epsilon": 0.0, "activation": "tanh", "hidden_units": 5}] * 3
-    )
-    (group,) = Trainer(task, data).groups
-
-    assert group.train_epoch(1).finite.all()
 
 
 def test_repeats_and_folds_change_only_themselves():

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 import torch
 
+from hpo.fused import activations, optimizers
 from hpo.fused.trainer import Trainer
-from hpo.hyperparams import ACTIVATIONS, OPTIMIZERS
 from hpo.space import Value
 from hpo.testing.lanes import (
     assert_lanes_match,
@@ -17,7 +17,14 @@ from hpo.testing.lanes import (
     weights_of,
 )
 
-RATES = dict(zip(OPTIMIZERS, (0.05, 0.02, 0.02, 0.02, 0.003, 0.003), strict=True))
+ACTIVATIONS, OPTIMIZERS = tuple(activations.ACTIVATIONS), tuple(optimizers.OPTIMIZERS)
+RATES = dict.fromkeys(OPTIMIZERS, 0.003) | {
+    "sgd": 0.05,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.02,
+    "adadelta": 1.0,
+}
 # Torch itself gives these other bits in the tail of a buffer whose size is no multiple of 32.
 UNEVEN = ("sigmoid", "elu")
 EVERYTHING_ON: dict[str, Value] = {

@@ -232,7 +232,7 @@ def test_the_same_task_gives_the_same_numbers_and_another_seed_gives_others():
 
 def test_a_kept_model_scores_its_validation_rows_as_it_did_in_training():
     data = replace(
-        make_data(60, 5, 0, folds=1), target_scaling=TargetScaling(kind="standardize", mean=100.0, scale=7.0)
+        make_data(60, 5, 0, folds=1), target_scalings=(TargetScaling(kind="standardize", mean=100.0, scale=7.0),)
     )
     task = make_task(data, [SMALL], repeats=3)
 

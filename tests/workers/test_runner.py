@@ -71,7 +71,7 @@ def test_the_model_of_a_regression_predicts_what_its_value_was_measured_on():
     y = ((unit - scaling.mean) / scaling.scale).astype(np.float32)
     parts = Rows(x=x[:60], y=y[:60]), Rows(x=x[60:].copy(), y=y[60:])
     data = TrainingData(
-        task=Task.REGRESSION, folds=(parts,), n_features=4, n_classes=0, target_scaling=scaling
+        task=Task.REGRESSION, folds=(parts,), n_features=4, n_classes=0, target_scalings=(scaling,)
     )
     shared, settings = settings_of(
         {"epochs": 30, "learning_rate": 0.01, "hidden_units": 9}, task=Task.REGRESSION, n_classes=0

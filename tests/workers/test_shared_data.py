@@ -13,7 +13,7 @@ from hpo.workers.shared_data import read_data, write_data
 def test_data_comes_back_as_it_went(tmp_path):
     one, two = make_data(seed=1), make_data(seed=2)
     scaling = TargetScaling(kind="log1p", mean=0.1, scale=3.0)
-    data = replace(one, folds=one.folds + two.folds, positive=2, target_scaling=scaling)
+    data = replace(one, folds=one.folds + two.folds, positive=2, target_scalings=(scaling,) * 2)
 
     write_data(tmp_path / "data", data)
     back = read_data(tmp_path / "data")
