@@ -1,15 +1,15 @@
-"""A cohort at the end of an epoch as bytes, and back: tensors as safetensors, the rest as JSON beside them."""
+"""A cohort at the end of an epoch as bytes, and back: numpy's npz without pickles, the rest as JSON in it."""
 
 from __future__ import annotations
 
+import io
 import json
 from array import array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from hpo.fused.layers import LaneWeights
@@ -18,6 +18,7 @@ from hpo.fused.stopping import Progress
 if TYPE_CHECKING:
     from hpo.fused.trainer import Trainer
 
+_ABOUT = "about"
 _TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch")
 
 
@@ -44,14 +45,18 @@ def save(trainer: Trainer) -> bytes:
             for layer, (w, b) in enumerate(zip(lane_weights.weights, lane_weights.biases, strict=True)):
                 tensors[f"best/{i}/{layer}/weight"] = torch.from_numpy(w)
                 tensors[f"best/{i}/{layer}/bias"] = torch.from_numpy(b)
-    tensors["about"] = torch.frombuffer(bytearray(json.dumps(about).encode()), dtype=torch.uint8)
-    return bytes(save_tensors({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}))
+    arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+    arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    into = io.BytesIO()
+    np.savez(into, allow_pickle=False, **arrays)
+    return into.getvalue()
 
 
 def load(trainer: Trainer, data: bytes) -> None:
     """Put a fresh trainer of the same task where `save` found another; trials that had ended stay out."""
-    tensors = load_tensors(data)
-    about = json.loads(bytes(tensors["about"].tolist()))
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        about = json.loads(arrays[_ABOUT].tobytes())
+        tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != _ABOUT}
     trainer.epoch = about["epoch"]
     for group in trainer.groups:
         places = [i for i, lane in enumerate(group.lanes) if str(lane.number) in about["trials"]]

@@ -60,7 +60,7 @@ HOMES = {
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},
-    "safetensors": {"models", "fused"},
+    "safetensors": {"models"},
     "psutil": {"coordinator", "workers", "service", "cli", "testing"},
     "numpy": {"fused", "data", "samplers", "pruners", "storage", "figures", "analysis", "models", "workers", "coordinator",
               "service", "testing"},
