@@ -10,6 +10,19 @@ from datetime import datetime
 from hpo.space import Params
 from hpo.states import TrialState
 
+# What is noted of a trial while it trains, so that a bad one can be explained; mean over its lanes, None where
+# it does not apply. The last four stand in its curve too, as they were after each epoch.
+FACTS: dict[str, str] = {
+    "initial_loss": "loss of the first batch, before any step",
+    "untrained_loss": "loss of outputs that are all zero, near which a sound network begins: ln C for C classes",
+    "chance_loss": "loss of the best constant answer: for classes the entropy of their frequencies, for mse the variance",
+    "oscillation": "share of epochs, from the second on, in which the training loss rose",
+    "gradient_first": "norm of the gradient of the first layer's weights, at the last full batch",
+    "gradient_last": "the same of the last layer's weights",
+    "dead_units": "share of relu units that are 0 on every validation row",
+    "saturated_units": "share of values of tanh beyond 0.99 either way, of sigmoid below 0.01 or above 0.99",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialPlan:
@@ -54,6 +67,7 @@ class TrialResult:
     epochs: int = 0
     curve: Curve | None = None
     steps: Mapping[int, float] = field(default_factory=dict)  # at most 20, for Optuna's table
+    facts: Mapping[str, float | None] = field(default_factory=dict)  # by the names of FACTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +86,4 @@ class Trial:
     cohort: int | None
     started_at: datetime | None
     finished_at: datetime | None
+    facts: Mapping[str, float | None] = field(default_factory=dict)

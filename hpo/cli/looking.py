@@ -90,6 +90,8 @@ def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: Quiet
 
 def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
     """A study as people read it; abandoned: what to say when nobody runs one that should be run."""
+    from hpo.service.facts import sentence
+
     data, spec, driver = record["data"], record["spec"], record["driver"]
     run_by = abandoned or (f"process {driver['pid']} on {driver['host']}" if driver else None)
     searched, fixed = _searched_and_fixed(spec.get("parameters", {}))
@@ -104,6 +106,7 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "trials": f"{record['n_finished']} of {record['n_trials']} ({cell(record['states'])})",
         "objective": f"{record['direction']} {record['metric']} on validation rows",
         "best": best,
+        "best trial": sentence(record["facts"] or {}),
         "test": scores or None,
         "run by": run_by,
         "data": f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}, "

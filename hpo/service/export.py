@@ -18,6 +18,7 @@ from hpo.service import results, specfile
 from hpo.service.flat import Row, flat, write_csv
 from hpo.space import Range, SearchSpace
 from hpo.storage.base import Storage
+from hpo.trial import FACTS
 
 BATCH = 10_000  # rows of a row group
 
@@ -34,13 +35,15 @@ COLUMNS = {
     "finished_at": pa.string(),
 }
 
+FACT_COLUMNS = [f"facts.{name}" for name in FACTS]
+
 Records = Iterator[dict[str, Any]]
 Write = Callable[[Records, SearchSpace, BinaryIO], None]
 
 
 def _write_csv(records: Records, space: SearchSpace, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    write_csv(records, text, [*COLUMNS, *_params(space)])
+    write_csv(records, text, [*COLUMNS, *_params(space), *FACT_COLUMNS])
     text.detach()
 
 
@@ -68,7 +71,7 @@ def export(storage: Storage, name: str, format: str, out: BinaryIO) -> None:  # 
     """Write all trials of a study. Raises StudyNotFound, UnknownName for a format that is none."""
     write = lookup(WRITERS, format, "format")
     space = specfile.from_json(storage.get_study(name).spec).parameters
-    write(results.trials(storage, name), space, out)
+    write(results.exported(storage, name), space, out)
 
 
 def export_to(storage: Storage, name: str, format: str, path: Path) -> None:  # noqa: A002
@@ -89,7 +92,7 @@ def _params(space: SearchSpace) -> list[str]:
 
 
 def schema_of(space: SearchSpace) -> pa.Schema:
-    """The columns of a study's Parquet file: the trial's own, then one for each searched parameter."""
+    """The columns of a study's Parquet file: the trial's own, one for each searched parameter, one for each fact."""
     types = [pa.field(name, kind) for name, kind in COLUMNS.items()]
     for name, parameter in space.searched.items():
         if isinstance(parameter, Range):
@@ -97,7 +100,7 @@ def schema_of(space: SearchSpace) -> pa.Schema:
         else:
             kind = _type_of(parameter.choices)
         types.append(pa.field(f"params.{name}", kind))
-    return pa.schema(types)
+    return pa.schema([*types, *(pa.field(name, pa.float64()) for name in FACT_COLUMNS)])
 
 
 def _type_of(choices: Sequence[Any]) -> pa.DataType:

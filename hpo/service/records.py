@@ -44,7 +44,7 @@ def time_text(moment: datetime) -> str:
 
 
 def trial_record(trial: Trial) -> dict[str, Any]:
-    """A trial as `hpo trials -f json` and exports show it."""
+    """A trial as `hpo trials -f json` shows it."""
     return {
         "number": trial.number,
         "state": trial.state.value,
@@ -58,6 +58,11 @@ def trial_record(trial: Trial) -> dict[str, Any]:
         "started_at": plain(trial.started_at),
         "finished_at": plain(trial.finished_at),
     }
+
+
+def exported_record(trial: Trial) -> dict[str, Any]:
+    """A trial as exports show it: with the facts noted while it trained."""
+    return trial_record(trial) | {"facts": plain(trial.facts)}
 
 
 def counts_record(study: Study) -> dict[str, int]:
@@ -90,6 +95,7 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "wanted": study.wanted.value or None,
         "direction": study.direction.value,
         "best_number": None if best is None else best.number,
+        "facts": None if best is None else plain(best.facts),
         "test": plain(study.test),
         "owner": study.owner,
         "priority": study.priority,

@@ -102,6 +102,12 @@ def trials(
     return (records.trial_record(trial) for trial in _pages(storage, name, query))
 
 
+def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
+    """All trials of a study as exports show them, with their facts. Raises StudyNotFound."""
+    storage.get_study(name)
+    return (records.exported_record(trial) for trial in _pages(storage, name, TrialQuery()))
+
+
 def _pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
     """All trials of a query, a page at a time."""
     left, offset = query.limit, 0

@@ -12,7 +12,7 @@ from typing import Any
 from hpo.cohort import Cohort
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import StoredModel
-from hpo.storage.rules import finite, is_driven
+from hpo.storage.rules import facts_of, finite, is_driven
 from hpo.study import NewStudy, Study
 from hpo.trial import Curve, Trial, TrialPlan, TrialResult
 
@@ -63,6 +63,7 @@ class KeptStudy:
             best_epoch=result.best_epoch,
             epochs=result.epochs,
             finished_at=datetime.now(UTC),
+            facts=facts_of(result),
         )
         self._count(trial.state, result.state)
         self.steps.setdefault(result.number, {}).update(result.steps)

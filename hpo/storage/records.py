@@ -92,6 +92,7 @@ def trial_of(row: Row[Any]) -> Trial:
         cohort=row.cohort,
         started_at=aware(row.started_at),
         finished_at=aware(row.finished_at),
+        facts={} if row.facts is None else json.loads(row.facts),
     )
 
 

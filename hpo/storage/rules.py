@@ -92,6 +92,11 @@ def finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+def facts_of(result: TrialResult) -> dict[str, float | None]:
+    """A trial's facts as JSON can hold them: NaN and the infinities are None."""
+    return {name: finite(value) for name, value in result.facts.items()}
+
+
 def check_unused(dataset: StoredDataset, study: str, spec: Mapping[str, Any]) -> None:
     """Raises IllegalMove when the file of a study that is not final names the data set as its source."""
     if (spec.get("data") or {}).get("source") in (dataset.id, dataset.name):

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from hpo.storage.optuna_tables import metadata
 
-REVISIONS = ("0001", "0002")  # oldest first; a test compares them with the migrations
+REVISIONS = ("0001", "0002", "0003")  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
 
@@ -102,6 +102,7 @@ trials = Table(
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
     Column("params", Text, nullable=False),
+    Column("facts", Text),  # null until it ends, and of trials from before there were any
     Index("hpo_trials_value", "study_id", "value", "number"),
     Index("hpo_trials_state", "study_id", "state", "number"),
 )

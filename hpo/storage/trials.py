@@ -26,7 +26,7 @@ from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
 from hpo.storage.records import COUNTERS, curve_columns, to_json
-from hpo.storage.rules import check_plan, finite, storable
+from hpo.storage.rules import check_plan, facts_of, finite, storable
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
 
@@ -226,7 +226,7 @@ def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult],
     )
 
 
-_NARROW = ("state", "reason", "value", "stderr", "best_epoch", "epochs", "finished_at")
+_NARROW = ("state", "reason", "value", "stderr", "best_epoch", "epochs", "facts", "finished_at")
 _FINISH_NARROW = (
     update(trials)
     .where(trials.c.study_id == bindparam("of_study"), trials.c.number == bindparam("of_number"))
@@ -248,6 +248,7 @@ def _finish_narrow(connection: Connection, study: int, results: Sequence[TrialRe
                 "new_stderr": finite(r.stderr),
                 "new_best_epoch": r.best_epoch,
                 "new_epochs": r.epochs,
+                "new_facts": to_json(facts_of(r)) if r.facts else None,
                 "new_finished_at": now,
             }
             for r in results

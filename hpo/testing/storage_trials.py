@@ -183,6 +183,23 @@ class TrialsContract:
         trial = storage.get_trial("wine", 0)
         assert (trial.state, trial.value, trial.reason) == (TrialState.FAIL, None, "error")
 
+    def test_facts_read_back_and_what_is_no_number_as_none(self, storage: Storage) -> None:
+        claim, cohort = begun(storage)
+        facts = {
+            "initial_loss": 0.1 + 0.2,
+            "dead_units": None,
+            "gradient_last": math.inf,
+            "oscillation": math.nan,
+        }
+
+        storage.finish_trials(
+            claim, cohort.id, cohort.attempt, [complete(0, 0.5, facts=facts), complete(1, 0.5)]
+        )
+
+        nothing = {"dead_units": None, "gradient_last": None, "oscillation": None}
+        assert storage.get_trial("wine", 0).facts == {"initial_loss": 0.1 + 0.2, **nothing}
+        assert [trial.facts for trial in storage.trials("wine")][1:3] == [{}, {}]
+
     def test_a_curve_reads_back_to_the_bit(self, storage: Storage) -> None:
         claim, cohort = begun(storage)
         block = array("f", [0.1, -0.0, math.inf, 1e-45, 3.0, 7.5])

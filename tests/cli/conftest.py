@@ -75,7 +75,14 @@ def study(database):
             [cohort] = storage.plan_trials(claim, spec.parameters, plans, [CohortPlan(numbers=numbers)])
             cohort = storage.start_cohort(claim, cohort.id)
             results = [
-                TrialResult(number=i, state=TrialState.COMPLETE, value=value, best_epoch=1, epochs=2)
+                TrialResult(
+                    number=i,
+                    state=TrialState.COMPLETE,
+                    value=value,
+                    best_epoch=1,
+                    epochs=2,
+                    facts={"initial_loss": 2.31, "dead_units": 0.03 * (i + 1), "saturated_units": None},
+                )
                 if value is not None
                 else TrialResult(number=i, state=TrialState.FAIL, reason="diverged@1", epochs=1)
                 for i, value in enumerate(values)

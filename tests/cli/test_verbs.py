@@ -66,6 +66,7 @@ def test_ls_and_show_say_how_far_a_study_is(hpo, study):
     shown = hpo("show", "digits")[1]
     assert "COMPLETED" in shown
     assert "3 of 4 (COMPLETE 2, FAIL 1)" in shown
+    assert "began at 2.31, 6 % dead units" in shown  # trial 1, the best
 
 
 def test_ls_of_no_studies_says_how_to_make_one(hpo):

@@ -76,7 +76,14 @@ def params_of(number):
 def result_of(number, value):
     if value is None:
         return TrialResult(number=number, state=TrialState.FAIL, reason="diverged@2", epochs=2)
-    return TrialResult(number=number, state=TrialState.COMPLETE, value=value, best_epoch=3, epochs=5)
+    return TrialResult(
+        number=number,
+        state=TrialState.COMPLETE,
+        value=value,
+        best_epoch=3,
+        epochs=5,
+        facts={"initial_loss": 2.5, "dead_units": None},
+    )
 
 
 @pytest.fixture

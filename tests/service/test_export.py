@@ -6,12 +6,14 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import read_csv as csv_of
 
 from hpo.errors import HpoError, StudyNotFound, UnknownName
 from hpo.service import results
 from hpo.service.export import export, export_to, schema_of
 from hpo.service.flat import write_csv
 from hpo.space import Choice, Range, SearchSpace
+from hpo.trial import FACTS
 
 
 def exported(storage, kind):
@@ -20,10 +22,26 @@ def exported(storage, kind):
     return out.getvalue()
 
 
-def test_json_is_what_trials_prints(storage, studies):
+def test_json_is_what_trials_prints_and_the_facts(storage, studies):
     studies.ended(values=[0.5, None, 0.25])
 
-    assert json.loads(exported(storage, "json")) == list(results.trials(storage, "digits"))
+    found = json.loads(exported(storage, "json"))
+
+    facts = [trial.pop("facts") for trial in found]
+    assert found == list(results.trials(storage, "digits"))
+    assert facts == [{"initial_loss": 2.5, "dead_units": None}, {}, {"initial_loss": 2.5, "dead_units": None}]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_tables_have_a_column_for_each_fact(storage, studies, kind):
+    studies.ended(values=[0.5, None])
+
+    written = io.BytesIO(exported(storage, kind))
+
+    table = pq.read_table(written) if kind == "parquet" else csv_of(written)
+    assert set(table.column_names) >= {f"facts.{name}" for name in FACTS}
+    assert table["facts.initial_loss"].to_pylist() == [2.5, None]
+    assert table["facts.dead_units"].to_pylist() == [None, None]
 
 
 def test_csv_has_a_column_for_each_parameter_and_empty_cells_for_inactive_ones(storage, studies):

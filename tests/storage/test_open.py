@@ -21,7 +21,7 @@ from hpo.storage.engine import Transactions, sqlite_engine
 from hpo.storage.open import open_storage, refuse_network
 from hpo.storage.optuna_tables import metadata
 from hpo.storage.tables import REVISIONS
-from hpo.testing.studies import finished
+from hpo.testing.studies import begun, complete, finished
 
 
 def query(file: Path, sql: str) -> list[tuple[object, ...]]:
@@ -105,6 +105,29 @@ def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path)
     assert query(backup, "SELECT study_name FROM studies") == [("from before",)]
     assert query(file, "SELECT study_name FROM studies") == [("from before",)]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def test_trials_of_an_older_file_have_no_facts_and_can_get_some(tmp_path: Path):
+    file = tmp_path / "hpo.db"
+    file.touch()
+    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "test", file)
+    schema.migrate(transactions, "0002")
+    transactions.close()
+    change(file, "INSERT INTO studies (study_name) VALUES ('from before')")
+    change(
+        file,
+        "INSERT INTO hpo_trials (study_id, number, trial_id, state, epochs, params) "
+        "VALUES (1, 0, 1, 'COMPLETE', 5, '{}')",
+    )
+
+    storage = open_storage(f"sqlite:///{file}")
+
+    assert query(file, "SELECT number, facts FROM hpo_trials") == [(0, None)]
+    claim, cohort = begun(storage)
+    storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.5, facts={"oscillation": 0.25})])
+    assert storage.get_trial("wine", 0).facts == {"oscillation": 0.25}
+    storage.close()
 
 
 def test_an_older_database_is_left_alone_when_nobody_asked_for_the_upgrade(tmp_path: Path):
