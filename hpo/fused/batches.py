@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -45,16 +45,15 @@ class DropoutNoise:
             for generator, width in zip(self._generators, self._widths, strict=True)
         ]
 
-    def batches(self, n_rows: int, batch_size: int, like: Tensor) -> Iterator[tuple[Tensor | None, ...]]:
-        """The numbers of every batch of an epoch, [B, width] as `like` in type and device."""
-        drawn = rows_at_once(batch_size, self._widths)
-        for begin in range(0, n_rows, drawn):
-            n = min(drawn, n_rows - begin)
-            taken = [None if u is None else u.to(like) for u in self.take(n)]
-            nothing = [None] * len(batch_ends(n, batch_size))
-            yield from zip(
-                *(nothing if u is None else torch.split(u, batch_size) for u in taken), strict=True
-            )
+    def fill(self, into: Sequence[Tensor | None]) -> None:
+        """The numbers of the next rows, written to [n, width] of any type and device, where they are wanted."""
+        for generator, buffer in zip(self._generators, into, strict=True):
+            if generator is None or buffer is None:
+                continue
+            if buffer.device.type == "cpu" and buffer.dtype == torch.float32:
+                torch.rand(buffer.shape, generator=generator, out=buffer)
+            else:
+                buffer.copy_(torch.rand(buffer.shape, generator=generator))
 
 
 def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:

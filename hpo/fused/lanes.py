@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TypeVar
 
@@ -13,8 +14,8 @@ from torch import Tensor
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
 from hpo.errors import lookup
-from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.device import Memory
+from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
 from hpo.fused.losses import LOSSES, Target
@@ -22,6 +23,7 @@ from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
 from hpo.fused.optimizers import OPTIMIZERS, Optimizer, Slice, n_states
 from hpo.fused.penalties import Penalties
+from hpo.fused.recording import Recorder, Repeated
 from hpo.training import LaneSettings, SharedSettings, shape_of
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
@@ -50,6 +52,7 @@ class Recipe:
     seed: int
     device: torch.device
     dtype: torch.dtype
+    recorder: Callable[[], Recorder] | None  # how an epoch is recorded, None not at all
 
 
 class LaneGroup:
@@ -70,7 +73,7 @@ class LaneGroup:
         self.layout = Layout(replace(first, hidden=recipe.shared.hidden, prelu=False))
         self.scale = Scale(data.n_classes, data.positive, data.target_scaling(self.fold))
         training, validation = data.folds[self.fold]
-        self._x, self._target = self._rows(training)
+        self._feed = self._make_feed(training)
         self._validation_x, self._validation_target = self._rows(validation)
         self.flat = self._begin()
         states = n_states([lane.settings for lane in self.lanes])
@@ -78,6 +81,16 @@ class LaneGroup:
         self.best = self.flat.clone()
         self._memory = Memory(recipe.device, recipe.dtype)
         self._build()
+
+    def _make_feed(self, training: Rows) -> Feed:
+        shape, r = self.layout.shape, self.recipe
+        return Feed(
+            *self._rows(training),
+            (shape.n_inputs, *shape.hidden),
+            batch_size=r.shared.batch_size,
+            seed=r.seed,
+            repeat=self.repeat,
+        )
 
     def _rows(self, rows: Rows) -> tuple[Tensor, Target]:
         r = self.recipe
@@ -102,7 +115,7 @@ class LaneGroup:
         """Make everything that depends on which lanes there are."""
         r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
         k = len(settings)
-        batch = min(r.shared.batch_size, len(self._x))
+        batch = self._feed.largest_batch
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
         self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
         self.loss = LOSSES[r.shared.loss](k, largest, self.scale.n_classes, self._memory)
@@ -110,6 +123,8 @@ class LaneGroup:
         self.optimizers: list[Optimizer] = []
         # The optimizers take turns, so they share scratch memory: the less of it, the more is in cache.
         scratch = [self._memory.flat(f"step{i}", self.flat.numel()) for i in range(2)]
+        self._feed.want(self.network.drops)
+        self._repeated = Repeated(r.recorder)
         at = 0
         for name, members in groupby(settings, key=lambda s: s.optimizer):
             group = list(members)
@@ -130,37 +145,37 @@ class LaneGroup:
     @property
     def steps_per_epoch(self) -> int:
         """Batches of an epoch."""
-        return len(batch_ends(len(self._x), self.recipe.shared.batch_size))
+        return self._feed.n_steps
 
     @torch.inference_mode()
     def train_epoch(self, epoch: int) -> Measures:
         """Train one epoch (from 1) and look at the validation rows."""
-        r, net = self.recipe, self.network
-        n, shape = len(self._x), self.layout.shape
-        order = row_order(n, seed=r.seed, repeat=self.repeat, epoch=epoch).to(r.device)
-        x, target = self._x[order], self._target.take(order)
-        widths = (shape.n_inputs, *shape.hidden)
-        draw = DropoutNoise(widths, net.drops, seed=r.seed, repeat=self.repeat, epoch=epoch)
-        noise = draw.batches(n, r.shared.batch_size, self.flat)
-        tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
-        for optimizer in self.optimizers:
-            optimizer.begin(self.steps_done + 1, self.steps_per_epoch)
-        batches = zip(
-            torch.split(x, r.shared.batch_size), target.split(r.shared.batch_size), noise, strict=True
-        )
-        for x_rows, rows, u in batches:
-            p = net.forward(x_rows, u)
-            tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
-            self.loss.backward(p, rows)
-            net.backward(p, self.penalties)
-            self.steps_done += 1
+        tally = Tally(len(self.flat), self.scale, self.recipe.metrics, self.recipe.device)
+        for place, piece in enumerate(self._feed.epoch(epoch)):
             for optimizer in self.optimizers:
-                optimizer.step_(self.steps_done)
+                optimizer.begin(self.steps_done + 1, len(piece))
+            tally.absorb(self._repeated(("train", place), partial(self._train, piece)))
+            self.steps_done += len(piece)
+        validation, finite = self._repeated("look", lambda: (self._columns(self.validate()), self._finite()))
+        n = len(self.lanes)
         return Measures(
-            train=self._columns(tally),
-            validation=self._columns(self.validate()),
-            finite=(tally.loss.isfinite() & self._finite())[: len(self.lanes)].cpu(),
+            train=self._columns(tally)[:n].cpu(),
+            validation=validation[:n].cpu(),
+            finite=(tally.loss.isfinite() & finite)[:n].cpu(),
         )
+
+    def _train(self, piece: Sequence[Batch]) -> Tally:
+        """Steps over the batches of a piece."""
+        r, net = self.recipe, self.network
+        tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
+        for i, batch in enumerate(piece):
+            p = net.forward(batch.x, batch.noise)
+            tally.add(self.loss.per_row(p, batch.target), self.loss.predict(p), batch.target)
+            self.loss.backward(p, batch.target)
+            net.backward(p, self.penalties)
+            for optimizer in self.optimizers:
+                optimizer.step_(i)
+        return tally
 
     def _finite(self) -> Tensor:
         """Whether all weights and biases of each lane are finite numbers, [K].
@@ -182,7 +197,7 @@ class LaneGroup:
 
     def _columns(self, tally: Tally) -> Tensor:
         columns = [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)]
-        return torch.stack(columns, 1)[: len(self.lanes)].cpu()
+        return torch.stack(columns, 1)
 
     def remember(self, places: Sequence[int]) -> None:
         """Keep the weights that the lanes in these places have now: they have not been better."""

@@ -15,6 +15,9 @@ CLASSIFICATION = ("accuracy", "log_loss")
 REGRESSION = ("rmse", "r2")
 
 
+_SUMS = ("loss", "correct", "squares", "absolute", "y_sum", "hits", "predicted", "actual")
+
+
 @dataclass(slots=True)
 class Scale:
     """What a metric must know of the target besides the rows.
@@ -62,11 +65,17 @@ class Tally:
         right = predicted == target.labels
         self.correct += right.sum(1)
         if self._counts:
-            classes = range(self.scale.n_classes)
             ones = torch.ones((), dtype=torch.float64, device=loss.device)
             self.predicted.scatter_add_(1, predicted, ones.expand_as(predicted))
             self.hits.scatter_add_(1, predicted, right.double())
-            self.actual += torch.bincount(target.labels, minlength=len(classes))
+            self.actual.scatter_add_(0, target.labels, ones.expand_as(target.y))
+
+    def absorb(self, other: Tally) -> None:
+        """Add all that another tally of the same lanes has seen."""
+        self.rows += other.rows
+        for name in _SUMS:
+            getattr(self, name).add_(getattr(other, name))
+        self.y += other.y
 
     def _add_regression(self, predicted: Tensor, target: Target) -> None:
         y = self.scale.own_unit(target.y)
@@ -104,9 +113,7 @@ def _r2(t: Tally) -> Tensor:
     """1 - squared error / squared deviation; without any deviation 1 for a perfect fit, else 0."""
     y = torch.cat(t.y)
     deviation = (y - y.mean()).square().sum()
-    if deviation == 0:
-        return (t.squares == 0).double()
-    return 1 - t.squares / deviation
+    return torch.where(deviation > 0, 1 - t.squares / deviation, (t.squares == 0).double())
 
 
 METRICS: dict[str, Callable[[Tally], Tensor]] = {

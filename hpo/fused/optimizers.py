@@ -38,18 +38,32 @@ class Slice:
 
 
 class Optimizer:
-    """Moves the weights of some lanes. `step_` is called after `begin`, for steps counted from 1."""
+    """Moves the weights of some lanes. `begin` prepares some steps, `step_` does one of them, from 0."""
 
     n_states = 0  # of `m` and `v`, how many are read
 
     def __init__(self, lanes: Slice) -> None:
         self.lanes = lanes
         self.minus_lr = lanes.knob(lambda s: -s.learning_rate)
+        self._tables: dict[tuple[str, int], tuple[Tensor, Sequence[Tensor]]] = {}
+
+    def table(self, name: str, rows: Sequence[Sequence[float]]) -> Sequence[Tensor]:
+        """A number for each step and lane, [steps][k] doubles, as a [k, 1] for each step.
+
+        Tables of one name and length stand in the same memory, so that a recorded step reads the new ones.
+        """
+        new = torch.tensor(rows, dtype=torch.float64).to(self.lanes.p)
+        key = name, len(new)
+        if key not in self._tables:
+            self._tables[key] = new, new.unsqueeze(2).unbind(0)
+        held, views = self._tables[key]
+        held.copy_(new)
+        return views
 
     def begin(self, first: int, n_steps: int) -> None:
         """Prepare for steps first .. first + n_steps - 1."""
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         raise NotImplementedError
 
@@ -57,7 +71,7 @@ class Optimizer:
 class Sgd(Optimizer):
     """p -= lr g."""
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
         s.p.addcmul_(s.g, self.minus_lr)
@@ -72,7 +86,7 @@ class Momentum(Optimizer):
         super().__init__(lanes)
         self.mu = lanes.knob(lambda s: s.momentum)
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
         s.m.mul_(self.mu).add_(s.g)
@@ -82,7 +96,7 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     """m = mu m + g; p -= lr (g + mu m)."""
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
         s.m.mul_(self.mu).add_(s.g)
@@ -116,7 +130,7 @@ class Adagrad(Optimizer):
         super().__init__(lanes)
         self.eps = lanes.knob(lambda s: s.epsilon)
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
         s.m.addcmul_(s.g, s.g)
@@ -132,7 +146,7 @@ class RmsProp(Adagrad):
         super().__init__(lanes)
         self.square = _Square(lanes, lambda s: s.rho)
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
         s = self.lanes
         self.square.update_(s.m, s.g, s.t)
@@ -151,26 +165,21 @@ class Adam(Optimizer):
         self.rest1 = lanes.knob(lambda s: 1 - s.beta1)
         self.square = _Square(lanes, lambda s: s.beta2)
         self.eps = lanes.knob(lambda s: s.epsilon)
-        self.first = 1
         self.minus_size: Sequence[Tensor] = ()
         self.root: Sequence[Tensor] = ()
 
     def begin(self, first: int, n_steps: int) -> None:
         """Work out the bias corrections of the steps in Python's doubles, as torch.optim does."""
-        steps, settings, like = range(first, first + n_steps), self.lanes.settings, self.lanes.p
+        steps, settings = range(first, first + n_steps), self.lanes.settings
         one = {b: [1 - b**t for t in steps] for b in {s.beta1 for s in settings}}
         two = {b: [(1 - b**t) ** 0.5 for t in steps] for b in {s.beta2 for s in settings}}
-        size = [[-(s.learning_rate / c) for c in one[s.beta1]] for s in settings]  # [k][steps]
-        root = [two[s.beta2] for s in settings]
-        self.first = first
-        self.minus_size, self.root = (
-            torch.tensor(rows, dtype=torch.float64).to(like.device, like.dtype).T.unsqueeze(2).unbind(0)
-            for rows in (size, root)
-        )
+        size = [[-(s.learning_rate / one[s.beta1][i]) for s in settings] for i in range(n_steps)]
+        self.minus_size = self.table("size", size)
+        self.root = self.table("root", [[two[s.beta2][i] for s in settings] for i in range(n_steps)])
 
-    def step_(self, step: int) -> None:
+    def step_(self, i: int) -> None:
         """Move p by one step along the gradient."""
-        s, i = self.lanes, step - self.first
+        s = self.lanes
         s.m.lerp_(s.g, self.rest1)
         self.square.update_(s.v, s.g, s.t)
         torch.sqrt(s.v, out=s.d).div_(self.root[i]).add_(self.eps)

@@ -14,6 +14,7 @@ from hpo.fused import checkpoint
 from hpo.fused.lanes import LaneGroup, Measures, Recipe, kind_of
 from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import curve_columns, curve_metrics
+from hpo.fused.recording import Recorder, recorder_of
 from hpo.fused.stopping import Progress
 from hpo.states import TrialState
 from hpo.trial import TrialResult
@@ -40,6 +41,7 @@ class Trainer:
     """A cohort on one device. Raises UnknownName for a name no table has.
 
     dtype: float32, or float64 to tell rounding from error
+    recorder: how epochs are recorded; unless given, as CUDA graphs on a GPU and not at all on a CPU
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Trainer:
         *,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
+        recorder: Callable[[], Recorder] | None = None,
     ) -> None:
         self.task, self.epoch, self.lane_steps = task, 0, 0
         self._pending: list[TrialResult] = []  # results for the next report
@@ -60,6 +63,7 @@ class Trainer:
             seed=task.seed,
             device=torch.device(device),
             dtype=dtype,
+            recorder=recorder or recorder_of(torch.device(device)),
         )
         columns = curve_columns(task.metric, data.n_classes)
         settings = {lane.number: lane.settings for lane in reversed(task.lanes)}
