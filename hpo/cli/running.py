@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -171,6 +171,12 @@ def say_data(info: DatasetInfo, *, quiet: bool) -> None:
     )
     for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
         say(f"  {sentence}")
+
+
+def say_notes(notes: Sequence[str], *, quiet: bool) -> None:
+    """What a study file says in vain, one line each."""
+    for sentence in notes:
+        say(f"note: {sentence}", quiet=quiet)
 
 
 def finish(storage: Storage, study: Study, options: RunOptions) -> int:

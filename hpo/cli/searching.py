@@ -29,6 +29,7 @@ from hpo.cli.running import (
     finish,
     interrupts,
     say_data,
+    say_notes,
     started_pool,
 )
 from hpo.errors import SpecError, StudyFailed, StudyOwned
@@ -102,6 +103,7 @@ def run(
     with interrupts() as caught, started_pool(how) as workers_, ExitStack() as stack:
         from hpo.coordinator.loop import Job
         from hpo.service import datasets, submit
+        from hpo.service.notes import notes
 
         # The workers import torch meanwhile, which takes longer than all of this.
         asked = draft(file, data, target, space, set_, **wanted)
@@ -113,6 +115,7 @@ def run(
         study, spec = submit.create(opened(), asked, prepared.info)
         caught.study = study.name
         say(f"study {study.name}: {submit.sentence(spec)}", quiet=quiet)
+        say_notes(notes(spec, prepared.info), quiet=quiet)
         job = Job(name=study.name, spec=spec, data=prepared)
         study = drive(opened(), workers_, job, options=how, caught=caught)
         return finish(opened(), study, how)
@@ -174,6 +177,7 @@ def validate(
     """The completed study file, and what would run; nothing is stored."""
     from hpo.cli.estimating import estimate
     from hpo.service import datasets, specfile, submit
+    from hpo.service.notes import notes
 
     wanted = {"sampler": sampler, "trials": trials, "epochs": epochs, "seed": seed, "name": name}
     asked = draft(file, data, target, space, set_, **wanted)
@@ -186,8 +190,10 @@ def validate(
         )
     say_data(prepared.info, quiet=quiet)
     spec = specfile.complete(asked.spec, prepared.info)
+    found = notes(spec, prepared.info)
+    say_notes(found, quiet=quiet)
     plan = estimate(spec, prepared.info, workers=workers, max_lanes=cohort_lanes)
-    record = {"valid": True, "spec": specfile.to_json(spec), "plan": plan}
+    record = {"valid": True, "spec": specfile.to_json(spec), "plan": plan, "notes": found}
     write_record(record, format, f"{specfile.to_yaml(spec)}\n# would run\n{_plan_text(plan)}")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from hpo.errors import NotYet, SpecError, UnknownName, lookup
-from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace
+from hpo.hyperparams import HYPERPARAMETERS
+from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
 from hpo.study import MAX_EPOCHS, MAX_TRIALS, METRICS, METRICS_LATER, SplitSpec, StudySpec, check_name
 
 TASKS = ("classification", "regression")
@@ -122,14 +123,49 @@ def check_together(spec: StudySpec) -> None:
             raise SpecError("stands in parameters too; drop one", field=f"early_stopping.{name}")
     if "min_delta" in parameters and "patience" not in parameters:
         raise SpecError("counts only beside patience; add patience: 10", field="parameters.min_delta")
+    _check_pieces(spec.parameters)
+
+
+def _check_pieces(space: SearchSpace) -> None:
+    """Raises SpecError when layers of maxout units would have more linear units than any layer may."""
+    values = values_of(space.parameters.get("activation"))
+    if "maxout" not in values:
+        return
+    units, pieces = (_most(space.parameters.get(name), name) for name in ("hidden_units", "maxout_pieces"))
+    most = HYPERPARAMETERS["hidden_units"].high
+    if units * pieces > most:
+        raise SpecError(
+            f"{units:,} maxout units of {pieces} pieces are {units * pieces:,} linear units in a layer; "
+            f"at most {most:,.0f}, so make hidden_units or maxout_pieces smaller",
+            field="parameters.maxout_pieces"
+            if "maxout_pieces" in space.parameters
+            else "parameters.hidden_units",
+        )
+
+
+def _most(parameter: Parameter | None, name: str) -> int:
+    """The widest layer or the most pieces that a parameter can give; its default without one."""
+    widths = [
+        int(width)
+        for value in values_of(parameter)
+        if isinstance(value, str)
+        for width in value.split("-")
+        if width.isdigit()
+    ]
+    most = max(highest(parameter) or 0, *widths, 0)
+    return most or int(HYPERPARAMETERS[name].default)  # type: ignore[arg-type]
+
+
+def values_of(parameter: Parameter | None) -> tuple[Value, ...]:
+    """The values a parameter lists; none for a range."""
+    if isinstance(parameter, Fixed):
+        return (parameter.value,)
+    return parameter.choices if isinstance(parameter, Choice) else ()
 
 
 def has_dashes(parameter: Parameter | None) -> bool:
     """Whether a parameter holds widths like "64-32"."""
-    values = parameter.choices if isinstance(parameter, Choice) else ()
-    if isinstance(parameter, Fixed):
-        values = (parameter.value,)
-    return any(isinstance(value, str) and "-" in value for value in values)
+    return any(isinstance(value, str) and "-" in value for value in values_of(parameter))
 
 
 def highest(parameter: Parameter | None) -> int | None:
@@ -138,8 +174,7 @@ def highest(parameter: Parameter | None) -> int | None:
         return None
     if isinstance(parameter, Range):
         return int(parameter.high)
-    values = parameter.choices if isinstance(parameter, Choice) else (parameter.value,)
-    return max(int(value) for value in values if isinstance(value, int))
+    return max((int(value) for value in values_of(parameter) if isinstance(value, int)), default=None)
 
 
 def check_grid(space: SearchSpace) -> None:

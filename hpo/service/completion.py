@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import SpecError
+from hpo.hyperparams import HYPERPARAMETERS
 from hpo.samplers.points import grid_size
-from hpo.service.checks import check_spec, highest
-from hpo.space import Choice, Fixed
+from hpo.service.checks import check_spec, highest, values_of
+from hpo.space import Range
 from hpo.study import (
     CLASSIFICATION_METRICS,
     METRICS,
@@ -25,6 +26,7 @@ DEFAULT_EPOCHS = 50
 DEFAULT_RETRIES = 2
 DEFAULT_SHARE = 0.2
 DEFAULT_METRIC = {Task.CLASSIFICATION: "accuracy", Task.REGRESSION: "rmse"}
+OF_CLASSES = ("label_smoothing", "class_weight")  # hyperparameters that a regression has no use for
 _METRICS_OF = {Task.CLASSIFICATION: CLASSIFICATION_METRICS, Task.REGRESSION: REGRESSION_METRICS}
 
 
@@ -95,10 +97,14 @@ def _trials(spec: StudySpec) -> int:
 
 
 def _check_losses(spec: StudySpec, info: DatasetInfo) -> None:
-    """Raises SpecError when a loss that a trial may have does not fit the task."""
-    loss = spec.parameters.parameters.get("loss")
-    if isinstance(loss, Fixed):
-        check_loss(str(loss.value), info.task, len(info.classes))
-    elif isinstance(loss, Choice):
-        for choice in loss.choices:
-            check_loss(str(choice), info.task, len(info.classes))
+    """Raises SpecError when a loss that a trial may have, or what belongs to one, does not fit the task."""
+    for loss in values_of(spec.parameters.parameters.get("loss")):
+        check_loss(str(loss), info.task, len(info.classes))
+    for name in OF_CLASSES if info.task is Task.REGRESSION else ():
+        parameter = spec.parameters.parameters.get(name)
+        if isinstance(parameter, Range) or set(values_of(parameter)) - {HYPERPARAMETERS[name].default}:
+            raise SpecError(
+                f"counts only in a classification, and {info.target} is a number; leave it out, "
+                f"or set it to {HYPERPARAMETERS[name].default}",
+                field=f"parameters.{name}",
+            )

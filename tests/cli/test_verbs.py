@@ -231,6 +231,17 @@ def test_validate_answers_programs_with_spec_and_plan(hpo):
     assert answer["plan"]["seconds"] > 0
 
 
+def test_validate_says_what_a_study_says_in_vain(hpo):
+    wanted = ("validate", "--data", "iris", "--set", "parameters.step_epochs=3")
+    sentence = (
+        "parameters.step_epochs changes nothing: it counts where schedule is step, and here it is constant"
+    )
+
+    assert f"note: {sentence}\n" in hpo(*wanted)[2]
+    assert json.loads(hpo(*wanted, "-f", "json")[1])["notes"] == [sentence]
+    assert "note:" not in hpo("validate", "--data", "iris")[2]
+
+
 @pytest.fixture
 def csv_file(tmp_path):
     path = tmp_path / "small.csv"

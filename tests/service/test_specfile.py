@@ -295,14 +295,14 @@ def parameters(draw):
     space = {}
     for name in draw(st.sets(st.sampled_from(sorted(HYPERPARAMETERS)), max_size=6)):
         h = HYPERPARAMETERS[name]
-        if h.later or name in ("epochs", "patience", "min_delta", "hidden_layers"):
+        if name in ("epochs", "patience", "min_delta", "hidden_layers", "maxout_pieces"):
             continue
-        if h.kind == "choice":
-            choices = draw(st.lists(st.sampled_from(h.choices), min_size=1, unique=True))
+        if h.kind in ("choice", "flag"):
+            choices = draw(st.lists(st.sampled_from(h.choices or (True, False)), min_size=1, unique=True))
             space[name] = draw(st.sampled_from([Choice(choices=tuple(choices)), Fixed(value=choices[0])]))
         else:
             whole = h.kind != "float"
-            numbers = st.integers(1, 50) if whole else st.floats(0.001, 0.9)
+            numbers = st.integers(1, 50) if whole else st.floats(max(h.low, 0.001), max(h.low + 0.9, 0.9))
             low, high = sorted((draw(numbers), draw(numbers)))
             space[name] = draw(
                 st.sampled_from(

@@ -178,9 +178,6 @@ LATER = [
     ("sampler", {"batch": 32}, "sampler.batch"),
     ("sampler", {"widen": True}, "sampler.widen"),
     ("sampler", {"options": {"n": 1}}, "sampler.options"),
-    ("parameters.batch_norm", True, "parameters.batch_norm"),
-    ("parameters.schedule", "cosine", "parameters.schedule"),
-    ("parameters.optimizer", ["momentum", "adamw"], "parameters.optimizer.1"),
 ]
 
 

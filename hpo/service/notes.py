@@ -1,0 +1,40 @@
+"""What a valid study file says in vain or by oversight: one sentence each, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hpo.dataset import DatasetInfo
+from hpo.relevance import listed, unread
+from hpo.service.checks import highest
+from hpo.space import SearchSpace
+from hpo.study import StudySpec
+from hpo.training import default_loss
+
+
+def notes(spec: StudySpec, info: DatasetInfo) -> list[str]:
+    """The sentences about a completed study that its author should see before it runs."""
+    return [*_unread(spec.parameters, info), *_warmup(spec)]
+
+
+def _unread(space: SearchSpace, info: DatasetInfo) -> Iterator[str]:
+    defaults = {
+        "loss": default_loss(info.task, len(info.classes)),
+        "scaling": "minmax" if info.images else "standardize",
+        "initializer": "chosen by activation",
+    }
+    for one in unread(space, defaults):
+        selector = one.readers.selector
+        yield (
+            f"parameters.{one.name} changes nothing: it counts where {selector} is {one.readers.words}, "
+            f"and here it is {listed(one.found, 'or')}"
+        )
+
+
+def _warmup(spec: StudySpec) -> Iterator[str]:
+    longest = highest(spec.parameters.parameters.get("warmup_epochs"))
+    if longest is not None and spec.epochs is not None and longest > spec.epochs:
+        yield (
+            f"parameters.warmup_epochs goes up to {longest}, and a trial has at most {spec.epochs} epochs: "
+            "its learning rate is never reached"
+        )
