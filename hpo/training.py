@@ -32,7 +32,7 @@ class SharedSettings:
         own widths are at most these: what is beyond them is zero and stays zero
     loss: cross_entropy (C outputs), else 1 output
     scaling: the key of an input scaling, see `dataset.scaling_key`
-    maxout_pieces: of the lanes with maxout
+    maxout_pieces: of the lanes with maxout; a planner writes 1 where there are none
     """
 
     hidden: tuple[int, ...]
@@ -40,7 +40,7 @@ class SharedSettings:
     batch_size: int
     scaling: str
     batch_norm: bool = False
-    maxout_pieces: int = 2
+    maxout_pieces: int = 1
     class_weight: str = "none"
 
 

@@ -18,6 +18,8 @@ FEWEST_LANES = 4
 MOST_LANES_CPU = 512
 MOST_LANES_GPU = 4096
 VALIDATION_ROWS = 512  # validation goes through in blocks of so many
+MOST_COPIES = 8  # of the weights: themselves, the best, gradients, amsgrad's three states, two of scratch
+COPIES_OF_BATCH_NORM = 2  # of the activations: the normalised ones and their gradients
 SHARE_OF_MEMORY = 0.8  # the rest is for data and for what the allocator rounds up
 
 # Rates for estimates only: what a fused step reaches, and what it costs before it multiplies anything.
@@ -46,8 +48,14 @@ def machine_of(slots: Sequence[Slot]) -> Machine:
 
 
 def shape_of(shared: SharedSettings, info: DatasetInfo) -> NetworkShape:
-    """The network that a trial of these settings trains."""
-    return NetworkShape(info.n_features, shared.hidden, n_outputs(shared.loss, len(info.classes)))
+    """The largest network that a trial of these settings trains: padded, with the pieces of maxout."""
+    return NetworkShape(
+        info.n_features,
+        shared.hidden,
+        n_outputs(shared.loss, len(info.classes)),
+        pieces=shared.maxout_pieces,
+        batch_norm=shared.batch_norm,
+    )
 
 
 def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
@@ -56,10 +64,10 @@ def lane_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
     >>> from hpo.dataset import Task
     >>> info = DatasetInfo(source="", sha256="", task=Task.REGRESSION, task_reason="", target="", n_rows=9, n_features=7)
     >>> lane_bytes(SharedSettings(hidden=(8,), loss="mse", batch_size=10, scaling="none"), info)
-    3844
+    4136
     """
     rows = max(shared.batch_size, min(info.n_validation, VALIDATION_ROWS))
-    return 7 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, rows)
+    return MOST_COPIES * _weight_bytes(shared, info) + _activation_bytes(shared, info, rows)
 
 
 def trials_that_pay(
@@ -73,7 +81,7 @@ def trials_that_pay(
     fit = max(1, lanes // lanes_per_trial)
     if machine.gpu:
         return min(max(1, MOST_LANES_GPU // lanes_per_trial), fit)
-    step = 4 * _weight_bytes(shared, info) + 5 * _activation_bytes(shared, info, shared.batch_size)
+    step = 4 * _weight_bytes(shared, info) + _activation_bytes(shared, info, shared.batch_size)
     return min(max(FEWEST_LANES, min(MOST_LANES_CPU, CACHE_BYTES // step)), fit)
 
 
@@ -82,8 +90,10 @@ def _weight_bytes(shared: SharedSettings, info: DatasetInfo) -> int:
 
 
 def _activation_bytes(shared: SharedSettings, info: DatasetInfo, rows: int) -> int:
+    """What a step keeps for each row: of a unit before and after its activation, and their gradients."""
     shape = shape_of(shared, info)
-    return 4 * rows * (sum(shape.hidden) + shape.n_outputs)
+    copies = 5 + (COPIES_OF_BATCH_NORM if shared.batch_norm else 0)
+    return 4 * rows * (copies * shape.pieces * sum(shape.hidden) + 5 * shape.n_outputs)
 
 
 def epoch_seconds(shared: SharedSettings, info: DatasetInfo, machine: Machine, lanes: int) -> float:

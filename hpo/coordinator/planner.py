@@ -6,13 +6,13 @@ How trials are cut never changes their results, only how long they take.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
-from hpo.space import Fixed, Params, Value
+from hpo.space import Fixed, Params, Range, Value
 from hpo.study import StudySpec
 from hpo.training import LaneSettings, SharedSettings, settings_of
 from hpo.trial import TrialPlan
@@ -42,6 +42,12 @@ class Resolver:
         self._space = spec.parameters
         self._names = spec.parameters.in_order()
         self._conditional = any(p.when for p in spec.parameters.parameters.values())
+        # A range of widths would leave each trial alone in its cohort. Whether widths are padded depends on
+        # the study file alone, since it may move the last bits of a result.
+        self._rungs = any(
+            isinstance(spec.parameters.parameters.get(name), Range)
+            for name in ("hidden_units", "samples_alpha")
+        )
         self._first: dict[str, Value] = {}
         if spec.epochs is not None:
             self._first["epochs"] = spec.epochs
@@ -59,7 +65,12 @@ class Resolver:
             task=self._info.task,
             n_classes=len(self._info.classes),
             images=self._info.images,
+            n_inputs=self._info.n_features,
+            n_rows=self._info.n_train,
+            rungs=self._rungs,
         )
+        if lane.activation != "maxout":  # or trials would be parted by pieces that they do not have
+            shared = replace(shared, maxout_pieces=1)
         return ReadyTrial(number=number, params=params, shared=shared, lane=lane)
 
     def _with_conditions(self, params: Params) -> dict[str, Value]:

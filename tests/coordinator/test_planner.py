@@ -7,15 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.coordinator.capacity import Machine, lane_bytes, trials_that_pay
-from hpo.coordinator.planner import Planner, ReadyTrial, Resolver, cut, estimate
+from hpo.coordinator.planner import Planner, ReadyTrial, Resolver, cut, estimate, group
 from hpo.errors import SpecError
-from hpo.space import Choice, Fixed, Range
+from hpo.model import rung_of
+from hpo.samplers.registry import make_sampler
+from hpo.space import Choice, Fixed, Range, SearchSpace, Value
 from hpo.study import EarlyStopping
 from hpo.testing.small_jobs import data_of, space_of, spec_of
 from hpo.training import SharedSettings
 from hpo.trial import TrialPlan
 
 INFO = data_of().info
+DIGITS = replace(INFO, n_features=64, classes=tuple("0123456789"), n_train=1149, n_validation=288)
+WIDTHS = Range(low=16, high=256, log=True, type="int")
 TWO_CORES = Machine(n_slots=2, memory_bytes=2**30)
 
 
@@ -57,6 +61,97 @@ def test_trials_that_differ_in_a_shared_value_never_share_a_cohort():
     assert all(len({trial.shared for trial in part}) == 1 for part in parts)
 
 
+def resolved(space: SearchSpace, trials: int = 256) -> list[ReadyTrial]:
+    """The first trials of a random search of the space on digits."""
+    spec = spec_of(trials=trials, space=space)
+    resolver = Resolver(spec, DIGITS)
+    return [resolver.resolve(plan.number, plan.params) for plan in make_sampler(spec).ask(0, trials)]
+
+
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_a_range_of_widths_makes_a_cohort_for_each_rung_not_for_each_width(n_layers):
+    trials = resolved(space_of({"hidden_units": WIDTHS}, hidden_layers=n_layers))
+
+    n_cohorts = len(Planner(spec_of(), DIGITS, TWO_CORES).cohorts(trials))
+
+    assert {trial.shared.hidden for trial in trials} == {
+        (rung_of(trial.lane.hidden[0]),) * n_layers for trial in trials
+    }
+    assert len({trial.lane.hidden for trial in trials}) > 100
+    assert len(group(trials)) == 17  # of the ladder from 16 to 256
+    assert n_cohorts < 30
+
+
+def test_widths_are_padded_by_the_study_file_alone():
+    ranged = Resolver(spec_of(space=space_of({"hidden_units": WIDTHS})), INFO)
+    listed = Resolver(spec_of(space=space_of({"hidden_units": Choice(choices=(17, 50))})), INFO)
+
+    assert ranged.resolve(0, {"hidden_units": 50}).shared.hidden == (56, 56)
+    assert listed.resolve(0, {"hidden_units": 50}).shared.hidden == (50, 50)
+    assert ranged.resolve(0, {"hidden_units": 50}).lane == listed.resolve(0, {"hidden_units": 50}).lane
+
+
+def test_rules_of_widths_read_the_inputs_and_the_training_rows():
+    space = space_of(
+        {"hidden_units": Choice(choices=("mean", "samples"))}, hidden_layers=1, samples_alpha=2.0
+    )
+    resolver = Resolver(spec_of(space=space), DIGITS)
+
+    assert resolver.resolve(0, {"hidden_units": "mean"}).lane.hidden == (37,)  # (64 + 10) / 2
+    assert resolver.resolve(1, {"hidden_units": "samples"}).lane.hidden == (8,)  # 1149 / (2 * 74)
+
+
+def test_a_range_that_makes_widths_pads_them_too():
+    alpha = Range(low=2.0, high=10.0, type="float")
+    space = space_of({"samples_alpha": alpha}, hidden_layers=1, hidden_units="samples")
+
+    assert Resolver(spec_of(space=space), DIGITS).resolve(0, {"samples_alpha": 3.0}).shared.hidden == (8,)
+    assert Resolver(spec_of(space=space), DIGITS).resolve(0, {"samples_alpha": 3.0}).lane.hidden == (5,)
+
+
+def test_pieces_part_only_the_trials_that_have_maxout():
+    space = space_of(
+        {"activation": Choice(choices=("relu", "tanh", "maxout")), "maxout_pieces": Choice(choices=(2, 3))}
+    )
+
+    groups = group(resolved(space))
+
+    assert sorted({(trial.lane.activation, trial.shared.maxout_pieces) for part in groups for trial in part}) == [
+        ("maxout", 2), ("maxout", 3), ("relu", 1), ("tanh", 1)
+    ]  # fmt: skip
+    assert len(groups) == 3
+
+
+def test_pieces_and_batch_norm_count_in_what_a_cohort_takes():
+    def of(**params: Value) -> tuple[int, float]:
+        trial = Resolver(spec_of(space=space_of(**params)), DIGITS).resolve(0, {})
+        planner = Planner(spec_of(), DIGITS, TWO_CORES)
+        return planner.memory_bytes((trial,)), planner.seconds((trial,))
+
+    (plain, quick), (two, slow), (normed, _), (eight, _) = (
+        of(**params)
+        for params in (
+            {"activation": "relu"},
+            {"activation": "maxout"},
+            {"batch_norm": True},
+            {"activation": "maxout", "maxout_pieces": 8},
+        )
+    )
+
+    assert 1.5 * plain < two < 2 * plain < 6 * plain < eight
+    assert plain < normed < 1.5 * plain
+    assert slow > quick
+
+
+def test_a_large_batch_takes_memory_for_every_piece_and_for_what_batch_norm_keeps():
+    def of(**more: int) -> int:
+        shared = SharedSettings(hidden=(64,), loss="mse", batch_size=10**6, scaling="none", **more)
+        return lane_bytes(shared, replace(INFO, n_features=1))
+
+    assert of(maxout_pieces=3) / of() == pytest.approx(3, rel=0.05)
+    assert of(batch_norm=True) / of() == pytest.approx(7 / 5, rel=0.05)
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     sizes=st.lists(st.integers(1, 90), min_size=1, max_size=5),
@@ -81,9 +176,7 @@ def test_every_trial_is_in_exactly_one_cohort_in_order_and_none_is_too_wide(size
 
 
 def test_256_digits_trials_on_two_slots_make_eight_cohorts_of_32():
-    info = replace(INFO, n_features=64, classes=tuple("0123456789"), n_train=1149, n_validation=288)
-
-    parts = Planner(spec_of(trials=256), info, TWO_CORES).cohorts(ready(256))
+    parts = Planner(spec_of(trials=256), DIGITS, TWO_CORES).cohorts(ready(256))
 
     assert [len(part) for part in parts] == [32] * 8
 
