@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,26 @@ import pytest
 import hpo
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import UnknownName
-from hpo.hyperparams import ACTIVATIONS, INITIALIZERS, OPTIMIZER_KNOBS, OPTIMIZERS
+from hpo.hyperparams import (
+    ACTIVATIONS,
+    INITIALIZER_SCALES,
+    INITIALIZERS,
+    OPTIMIZER_KNOBS,
+    OPTIMIZERS,
+    SCHEDULE_KNOBS,
+    SCHEDULES,
+)
 from hpo.samplers.grid import grid_size
 from hpo.samplers.registry import make_sampler
 from hpo.service import space_files, spaces
+from hpo.service.notes import notes
 from hpo.service.specfile import complete, parse, to_yaml
 from hpo.training import settings_of
 
 PROMISED = {
     "mlp-default", "learning-rate", "optimizers", "regularisation", "initializers", "activations", "architecture",
     "playground-batch-size", "playground-learning-rate", "playground-activation", "playground-regularisation",
-    "cs231n-coarse", "cs231n-fine", "cocktail",
+    "cs231n-coarse", "cs231n-fine", "cocktail", "schedules", "architecture-rules",
 }  # fmt: skip
 EXAMPLES = {path.stem: path for path in space_files.examples()}
 
@@ -55,7 +65,17 @@ def test_a_search_space_is_described_and_gives_trials_that_can_be_trained(name):
     assert spaces.load(name).searched
 
     for params in params_of_trials(name):
-        settings_of(params, task=Task.CLASSIFICATION, n_classes=10)
+        settings_of(params, task=Task.CLASSIFICATION, n_classes=10, n_inputs=64, n_rows=1079)
+
+
+@pytest.mark.parametrize("name", sorted(PROMISED))
+@pytest.mark.parametrize("task", list(Task))
+def test_nothing_in_a_search_space_is_said_in_vain(name, task):
+    about = info() if task is Task.CLASSIFICATION else replace(info(), task=task, classes=())
+    changes = {} if task is Task.CLASSIFICATION else {"parameters.label_smoothing": 0}
+    spec = parse("data: digits", overrides={"parameters": name} | changes)
+
+    assert notes(complete(spec, about), about) == []
 
 
 def test_optimizers_searches_each_with_its_own_knobs():
@@ -67,7 +87,29 @@ def test_optimizers_searches_each_with_its_own_knobs():
         assert active == {"optimizer", "learning_rate", *knobs}
 
 
-def test_the_lists_of_this_version_are_searched_whole():
+def test_schedules_searches_each_with_its_own_knobs():
+    space = spaces.load("schedules")
+
+    assert space.parameters["schedule"].choices == SCHEDULES
+    for schedule, knobs in SCHEDULE_KNOBS.items():
+        active = {name for name in space.searched if space.is_active(name, {"schedule": schedule})}
+        assert active == {"schedule", "learning_rate", "warmup_epochs", *knobs}
+
+
+def test_initializers_searches_the_scale_of_those_that_have_one():
+    scale = spaces.load("initializers").parameters["init_scale"]
+
+    assert set(scale.when["initializer"]) == set(INITIALIZER_SCALES)
+
+
+def test_cocktail_has_every_regulariser():
+    assert set(spaces.load("cocktail").searched) >= {
+        "l1", "l2", "weight_decay", "dropout", "input_dropout", "label_smoothing", "batch_norm", "clip_norm", "schedule",
+        "patience",
+    }  # fmt: skip
+
+
+def test_the_lists_are_searched_whole():
     assert spaces.load("activations").parameters["activation"].choices == ACTIVATIONS
     assert spaces.load("initializers").parameters["initializer"].choices == INITIALIZERS
 
