@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +97,8 @@ class DatasetInfo:
     """What there is to say of a data set without its rows; goes into the database as JSON.
 
     sha256: of the file's bytes, or of the arrays of a built-in set
+    n_train, n_validation: of the first fold; other folds differ by a row or so
+    n_inputs: features under those input scalings of a study that change their number, by `scaling_key`
     notes: sentences for the user: how the task was inferred, what was dropped and why
     """
 
@@ -110,10 +112,16 @@ class DatasetInfo:
     images: bool = False
     classes: tuple[str, ...] = ()
     columns: tuple[ColumnInfo, ...] = ()
+    n_inputs: Mapping[str, int] = field(default_factory=dict)
+    n_folds: int = 1
     n_train: int = 0
     n_validation: int = 0
     n_test: int = 0
     notes: tuple[str, ...] = ()
+
+    def inputs_under(self, scaling: str) -> int:
+        """Inputs of a network under an input scaling, by its key."""
+        return self.n_inputs.get(scaling, self.n_features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +139,12 @@ class ScaledData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedData:
-    """Everything a study needs of its data; the test rows stay with the coordinator until the end."""
+    """Everything a study needs of its data; the test rows stay with the coordinator until the end.
+
+    scaled: by input scaling (`scaling_key`): those the study's trials may ask for
+    refit: the same with all rows but the test rows as the training rows of one fold, nothing to validate on
+    """
 
     info: DatasetInfo
-    scaled: Mapping[str, ScaledData]  # by input scaling: those the study's trials may ask for
+    scaled: Mapping[str, ScaledData]
+    refit: Mapping[str, ScaledData] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
-from hpo.dataset import Task, scaling_key
+from hpo.dataset import Task, scaling_key, scaling_of
 from hpo.errors import SpecError
 from hpo.hyperparams import (
     HYPERPARAMETERS,
@@ -153,7 +153,10 @@ def settings_of(
     get = {name: h.default for name, h in HYPERPARAMETERS.items()} | dict(params)
     loss = str(get["loss"] or default_loss(task, n_classes))
     check_loss(loss, task, n_classes)
-    components = _whole(get["pca_components"], 0)
+    scaling = scaling_key(
+        str(get["scaling"] or ("minmax" if images else "standardize")), _whole(get["pca_components"], 0)
+    )
+    _, components = scaling_of(scaling)
     hidden = widths_of(
         get["hidden_units"],
         get["hidden_layers"],
@@ -166,7 +169,7 @@ def settings_of(
         hidden=tuple(map(rung_of, hidden)) if rungs else hidden,
         loss=loss,
         batch_size=_whole(get["batch_size"], 64),
-        scaling=scaling_key(str(get["scaling"] or ("minmax" if images else "standardize")), components),
+        scaling=scaling,
         batch_norm=bool(get["batch_norm"]),
         maxout_pieces=_whole(get["maxout_pieces"], 2),
         class_weight=str(get["class_weight"]) if task is Task.CLASSIFICATION else "none",

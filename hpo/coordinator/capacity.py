@@ -50,7 +50,7 @@ def machine_of(slots: Sequence[Slot]) -> Machine:
 def shape_of(shared: SharedSettings, info: DatasetInfo) -> NetworkShape:
     """The largest network that a trial of these settings trains: padded, with the pieces of maxout."""
     return NetworkShape(
-        info.n_features,
+        info.inputs_under(shared.scaling),
         shared.hidden,
         n_outputs(shared.loss, len(info.classes)),
         pieces=shared.maxout_pieces,

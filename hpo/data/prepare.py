@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +26,34 @@ from hpo.dataset import (
     TargetScaling,
     Task,
     TrainingData,
+    scaling_of,
 )
 from hpo.errors import DataError
 from hpo.study import DataSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Settled:
-    """All decisions taken, no array made yet; one record per fold.
+class _Fold:
+    """Row numbers to train and to validate on, and what is fitted on the first: all but the input scaling.
 
-    scaling: of a regression target, from the first fold's training rows: TrainingData has room for one
+    scaling: of a regression target
     """
+
+    training: Ints
+    validation: Ints
+    record: Record
+    scaling: TargetScaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Settled:
+    """All decisions taken, no array made yet."""
 
     info: DatasetInfo
     features: Features
     target: Target
-    parts: Parts
-    records: tuple[Record, ...]
-    scaling: TargetScaling
+    folds: tuple[_Fold, ...]
+    test: Ints
 
 
 def prepare(
@@ -56,25 +66,34 @@ def prepare(
 ) -> PreparedData:
     """The arrays of a study's data, under each of the input scalings. Raises DataError, UnknownName.
 
-    scalings: names; None is the data's default, minmax for images, else standardize
+    scalings: keys (`dataset.scaling_key`); None is the data's default, minmax for images, else standardize
     folder: what a relative path is relative to
     seed: the study's, for a split without its own
     stored: gives the bytes of uploaded data (`ds_…`)
     """
-    settled = _settle(spec, folder, seed, stored)
-    default = "minmax" if settled.info.images else "standardize"
-    names = dict.fromkeys(default if name is None else name for name in scalings)
-    return PreparedData(info=settled.info, scaled={name: _scaled(settled, name) for name in names})
+    settled, whole = _settle(spec, folder, seed, stored)
+    info = settled.info
+    default = "minmax" if info.images else "standardize"
+    keys = tuple(dict.fromkeys(default if key is None else key for key in scalings))
+    scaled, refit = _ByScaling(settled, keys), _ByScaling(whole, keys)
+    # Asked for now, so that what cannot be is told before a study begins.
+    widths = {key: scaled.n_features(key) for key in keys}
+    n_inputs = {key: width for key, width in widths.items() if width != info.n_features}
+    return PreparedData(info=replace(info, n_inputs=n_inputs), scaled=scaled, refit=refit)
 
 
 def describe(
     spec: DataSpec, folder: Path, *, stored: Callable[[str], bytes] | None = None, seed: int = 0
 ) -> DatasetInfo:
     """What there is to say of a data set, without making its arrays. Raises DataError."""
-    return _settle(spec, folder, seed, stored).info
+    settled, _ = _settle(spec, folder, seed, stored)
+    return settled.info
 
 
-def _settle(spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], bytes] | None) -> _Settled:
+def _settle(
+    spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], bytes] | None
+) -> tuple[_Settled, _Settled]:
+    """The data with its folds; and with all rows but the test rows as one fold to train on."""
     check_keep_missing(spec.keep_missing)
     table, sha256 = read_source(spec.source, spec.options, folder, stored)
     target = _target(table, spec)
@@ -85,12 +104,18 @@ def _settle(spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], byt
         keep_missing=spec.keep_missing,
     )
     parts = _divide(table, spec, target, seed)
-    fitted = [
-        preprocessing.fit(features, training, images=table.images, keep_missing=spec.keep_missing)
-        for training, _ in parts.folds
-    ]
-    n_features = max(record["n_features"] for record in fitted)
-    records = tuple(preprocessing.padded(record, n_features) for record in fitted)
+
+    def fitted(training: Ints, validation: Ints) -> _Fold:
+        record = preprocessing.fit(features, training, images=table.images, keep_missing=spec.keep_missing)
+        return _Fold(
+            training=training,
+            validation=validation,
+            record=record,
+            scaling=_target_scaling(spec, target, training),
+        )
+
+    folds = tuple(fitted(training, validation) for training, validation in parts.folds)
+    first = folds[0]
     info = DatasetInfo(
         source=spec.source,
         sha256=sha256,
@@ -98,23 +123,19 @@ def _settle(spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], byt
         task_reason=target.reason,
         target=target.name,
         n_rows=len(target.rows),
-        n_features=n_features,
+        n_features=max(fold.record["n_features"] for fold in folds),
         images=table.images,
         classes=target.classes,
-        columns=_columns(columns, records[0], target),
-        n_train=len(parts.folds[0][0]),
-        n_validation=len(parts.folds[0][1]),
+        columns=_columns(columns, first.record, target),
+        n_folds=len(folds),
+        n_train=len(first.training),
+        n_validation=len(first.validation),
         n_test=len(parts.test),
-        notes=_notes(table, target, records[0]),
+        notes=_notes(table, target, first.record),
     )
-    return _Settled(
-        info=info,
-        features=features,
-        target=target,
-        parts=parts,
-        records=records,
-        scaling=_target_scaling(spec, target, parts.folds[0][0]),
-    )
+    rest = np.unique(np.concatenate([rows for fold in parts.folds for rows in fold]))
+    settled = _Settled(info=info, features=features, target=target, folds=folds, test=parts.test)
+    return settled, replace(settled, folds=(fitted(rest, rest[:0]),))
 
 
 def _target(table: Table, spec: DataSpec) -> Target:
@@ -248,34 +269,77 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
 
 
-def _scaled(settled: _Settled, kind: str) -> ScaledData:
-    """One input scaling, fitted anew on each fold's training rows."""
-    features, parts = settled.features, settled.parts
-    folds: list[tuple[Rows, Rows]] = []
-    tests: list[Rows] = []
-    records: list[Record] = []
-    for (training, validation), base in zip(parts.folds, settled.records, strict=True):
-        record = preprocessing.with_scaling(base, features, training, kind)
-        record["target"] = target_record(settled.target, settled.scaling)
-        folds.append((_rows(settled, record, training), _rows(settled, record, validation)))
-        if len(parts.test):
-            tests.append(_rows(settled, record, parts.test))
-        records.append(record)
-    training_data = TrainingData(
-        task=settled.target.task,
-        folds=tuple(folds),
-        n_features=settled.info.n_features,
-        n_classes=len(settled.target.classes),
-        target_scalings=(settled.scaling,) * len(folds),
-        positive=settled.target.positive,
-    )
-    return ScaledData(training=training_data, test=tuple(tests) or None, preprocessing=tuple(records))
+class _ByScaling(Mapping[str, ScaledData]):
+    """The data under each of some input scalings, fitted on each fold's training rows.
+
+    Arrays are made when they are asked for, and those of the last scaling are held: a study may search
+    a hundred numbers of components.
+    """
+
+    def __init__(self, settled: _Settled, keys: Sequence[str]) -> None:
+        self._settled, self._keys = settled, keys
+        self._fitted: dict[tuple[int, str], Record] = {}
+        self._held: tuple[str, ScaledData] | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, key: str) -> ScaledData:
+        if key not in self._keys:
+            raise KeyError(key)
+        if self._held is None or self._held[0] != key:
+            self._held = key, self._scaled(key)
+        return self._held[1]
+
+    def n_features(self, key: str) -> int:
+        """Columns of the data under a scaling. Raises UnknownName, DataError for too many components."""
+        return max(int(self._record(place, key)["n_features"]) for place in range(len(self._settled.folds)))
+
+    def _record(self, place: int, key: str) -> Record:
+        """The record of a fold, without padding."""
+        name, components = scaling_of(key)
+        if (place, name) not in self._fitted:
+            fold = self._settled.folds[place]
+            self._fitted[place, name] = preprocessing.with_scaling(
+                fold.record, self._settled.features, fold.training, name
+            )
+        record = self._fitted[place, name]
+        return preprocessing.with_components(record, components) if components else record
+
+    def _scaled(self, key: str) -> ScaledData:
+        settled, n_features = self._settled, self.n_features(key)
+        folds: list[tuple[Rows, Rows]] = []
+        tests: list[Rows] = []
+        records: list[Record] = []
+        for place, fold in enumerate(settled.folds):
+            record = preprocessing.padded(self._record(place, key), n_features)
+            record["target"] = target_record(settled.target, fold.scaling)
+            training, validation, test = (
+                _rows(settled, record, fold.scaling, rows)
+                for rows in (fold.training, fold.validation, settled.test)
+            )
+            folds.append((training, validation))
+            tests.append(test)
+            records.append(record)
+        data = TrainingData(
+            task=settled.target.task,
+            folds=tuple(folds),
+            n_features=n_features,
+            n_classes=len(settled.target.classes),
+            target_scalings=tuple(fold.scaling for fold in settled.folds),
+            positive=settled.target.positive,
+        )
+        test_rows = tuple(tests) if len(settled.test) else None
+        return ScaledData(training=data, test=test_rows, preprocessing=tuple(records))
 
 
-def _rows(settled: _Settled, record: Record, rows: Ints) -> Rows:
+def _rows(settled: _Settled, record: Record, scaling: TargetScaling, rows: Ints) -> Rows:
     target = settled.target
     if target.task is Task.CLASSIFICATION:
         y = target.labels[rows].astype(np.float32)
     else:
-        y = scale_target(settled.scaling, target.values[rows])
+        y = scale_target(scaling, target.values[rows])
     return Rows(x=preprocessing.apply(record, settled.features, rows), y=y)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.data.columns import Category, Features, settle_like
+from hpo.data.scalings import first_components, fit_scaling, n_components, transform_of
 from hpo.data.table import Array, Floats64, Ints, Table
-from hpo.errors import DataError, lookup
+from hpo.errors import DataError
 
 VERSION = 1
 MAX_LEVELS = 100
@@ -19,7 +20,6 @@ _CHUNK_CELLS = 2_000_000
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 Record = dict[str, Any]
-Fitted = tuple[Floats64, Floats64]  # shift and scale of each number: (x - shift) / scale
 
 
 def fit(
@@ -55,7 +55,6 @@ def fit(
         "dropped": {name: why for name, why in dropped.items() if name not in names[indicated]},
         "constant": [str(name) for name in names[indicated & ~varies]],
         "keep_missing": list(keep_missing),
-        "padding": 0,
     }
     return _with_names(record)
 
@@ -63,13 +62,25 @@ def fit(
 def with_scaling(record: Record, features: Features, rows: Ints, kind: str) -> Record:
     """The record with an input scaling, fitted on training rows. Raises UnknownName.
 
-    Numbers and dates are scaled; indicators and the columns of categories stay 0 and 1.
+    Numbers (the pixels of images, dates) are scaled; indicators and the columns of categories stay 0 and 1
+    beside them. pca and whiten act on the numbers as they are, only centered, as scikit-learn's PCA does:
+    where columns have very different units the largest makes the first component, and whiten suits better.
+    Every component that has any variance is kept, see `with_components`.
     """
-    fitted = lookup(SCALINGS, kind, "scaling")(
-        lambda: _imputed(record, features, rows), len(record["numbers"])
-    )
-    shift, scale = fitted
-    return {**record, "scaling": {"kind": kind, "shift": shift.tolist(), "scale": scale.tolist()}}
+    scaling = fit_scaling(kind, lambda: _imputed(record, features, rows), len(record["numbers"]))
+    return _with_names({**record, "scaling": scaling})
+
+
+def with_components(record: Record, n: int) -> Record:
+    """A record of pca or whiten cut to its n first components. Raises DataError when it has fewer."""
+    found = n_components(record["scaling"]) or 0
+    if n > found:
+        raise DataError(
+            f"{n} components are asked for, but the training rows have only {found} with any variance; "
+            + (f"write at most {found}" if found else "no column is a number: use another scaling"),
+            field="parameters.pca_components",
+        )
+    return _with_names({**record, "scaling": first_components(record["scaling"], n)})
 
 
 def padded(record: Record, n_features: int) -> Record:
@@ -82,14 +93,12 @@ def apply(record: Mapping[str, Any], features: Features, rows: Ints | None = Non
     if rows is None:
         rows = np.arange(_n_rows(features))
     x = np.zeros((len(rows), record["n_features"]), dtype=np.float32)
-    m = len(record["numbers"])
-    shift, scale = (np.array(record["scaling"][key], dtype=np.float64) for key in ("shift", "scale"))
-    start = 0
+    m, start = _n_scaled(record), 0
+    transform = transform_of(record["scaling"])
     for chunk in _imputed(record, features, rows):
-        with np.errstate(over="ignore"):  # beyond float32 is cut to its largest number
-            chunk -= shift
-            chunk /= scale
-        x[start : start + len(chunk), :m] = np.clip(chunk, -_FLOAT32_MAX, _FLOAT32_MAX, out=chunk)
+        scaled = transform(chunk)
+        # Beyond float32 is cut to its largest number.
+        x[start : start + len(chunk), :m] = np.clip(scaled, -_FLOAT32_MAX, _FLOAT32_MAX, out=scaled)
         start += len(chunk)
     places = {name: place for place, name in enumerate(features.number_names)}
     for name in record["indicators"]:
@@ -157,8 +166,18 @@ def _fit_category(category: Category, rows: Ints) -> tuple[Record, str]:
     return entry, "constant" if len(used) == 1 and not entry["missing"] else ""
 
 
+def _n_scaled(record: Mapping[str, Any]) -> int:
+    """How many columns the scaling makes of the numbers."""
+    found = n_components(record.get("scaling", {}))
+    return len(record["numbers"]) if found is None else found
+
+
 def _with_names(record: Record) -> Record:
-    names = [*record["numbers"], *(f"{name}=missing" for name in record["indicators"])]
+    """The record with the names of its features, anew: what scaling does may change their number."""
+    names = list(record["numbers"])
+    if n_components(record.get("scaling", {})) is not None:
+        names = [f"component {place + 1}" for place in range(_n_scaled(record))]
+    names += [f"{name}=missing" for name in record["indicators"]]
     for entry in record["categories"]:
         names += [f"{entry['name']}={level}" for level in entry["levels"]]
         names += [f"{entry['name']} ({word})" for word in ("other", "missing") if entry[word]]
@@ -170,7 +189,7 @@ def _with_names(record: Record) -> Record:
         raise DataError(
             f"gives {len(names):,} features, at most {MAX_FEATURES:,} are possible", field="data.source"
         )
-    return {**record, "features": names, "n_features": len(names)}
+    return {**record, "features": names, "n_features": len(names), "padding": 0}
 
 
 def _imputed(record: Mapping[str, Any], features: Features, rows: Ints) -> Iterator[Floats64]:
@@ -205,50 +224,3 @@ def _one_hot(entry: Mapping[str, Any], category: Category, rows: Ints, x: NDArra
     known = np.flatnonzero(places >= 0)
     x[known, places[known]] = 1.0
     return width
-
-
-Chunks = Callable[[], Iterator[Floats64]]
-
-
-def _none(chunks: Chunks, m: int) -> Fitted:
-    return np.zeros(m), np.ones(m)
-
-
-def _center(chunks: Chunks, m: int) -> Fitted:
-    total, n = np.zeros(m), 0
-    for chunk in chunks():
-        total += chunk.sum(axis=0)
-        n += len(chunk)
-    return total / n, np.ones(m)
-
-
-def _standardize(chunks: Chunks, m: int) -> Fitted:
-    """Mean 0 and (population) standard deviation 1."""
-    mean, _ = _center(chunks, m)
-    total, n = np.zeros(m), 0
-    for chunk in chunks():
-        chunk -= mean
-        total += np.square(chunk, out=chunk).sum(axis=0)
-        n += len(chunk)
-    return mean, _nonzero(np.sqrt(total / n))
-
-
-def _minmax(chunks: Chunks, m: int) -> Fitted:
-    """The smallest training value becomes 0, the largest 1."""
-    low, high = np.full(m, np.inf), np.full(m, -np.inf)
-    for chunk in chunks():
-        low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
-    return low, _nonzero(high - low)
-
-
-def _nonzero(scale: Floats64) -> Floats64:
-    # A constant pixel: leave it where it is.
-    return np.where(scale > 0, scale, 1.0)
-
-
-SCALINGS: dict[str, Callable[[Chunks, int], Fitted]] = {
-    "none": _none,
-    "center": _center,
-    "standardize": _standardize,
-    "minmax": _minmax,
-}

@@ -12,11 +12,11 @@ from platform import python_version
 from typing import Any
 
 from hpo import __version__
-from hpo.dataset import DatasetInfo
+from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
 from hpo.service.shorthand import parse_override
-from hpo.space import Choice, Fixed
+from hpo.space import Choice, Fixed, Parameter, Value
 from hpo.storage.base import Storage
 from hpo.study import METRICS, Direction, NewStudy, ObjectiveSpec, Study, StudySpec
 
@@ -110,14 +110,30 @@ def stem_of(file_name: str) -> str:
 
 
 def scalings_of(spec: StudySpec) -> tuple[str | None, ...]:
-    """The input scalings that the study's trials may ask for; None is the data's own default."""
-    parameter = spec.parameters.parameters.get("scaling")
+    """The input scalings that the study's trials may ask for, as `scaling_key` has them; None is the data's default."""
+    parameters = spec.parameters.parameters
+    names = _values_of(parameters.get("scaling"))
+    counts = _values_of(parameters.get("pca_components"))
+    keys = {
+        None if name is None else scaling_key(str(name), int(count or 0)): None
+        for name in names
+        for count in counts
+    }
+    return tuple(keys)
+
+
+def _values_of(parameter: Parameter | None) -> tuple[Value, ...]:
+    """Every value a parameter may have, None among them where trials may go without it."""
+    if parameter is None:
+        return (None,)
+    values: tuple[Value, ...]
     if isinstance(parameter, Fixed):
-        return (str(parameter.value),)
-    if isinstance(parameter, Choice):
-        named = tuple(str(choice) for choice in parameter.choices)
-        return named if not parameter.when else (*named, None)
-    return (None,)
+        values = (parameter.value,)
+    elif isinstance(parameter, Choice):
+        values = tuple(parameter.choices)
+    else:
+        values = tuple(range(int(parameter.low), int(parameter.high) + 1, int(parameter.step or 1)))
+    return (*values, None) if parameter.when else values
 
 
 def create(storage: Storage, draft: Draft, info: DatasetInfo) -> tuple[Study, StudySpec]:

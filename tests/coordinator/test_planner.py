@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.coordinator.capacity import Machine, lane_bytes, trials_that_pay
+from hpo.coordinator.capacity import Machine, lane_bytes, shape_of, trials_that_pay
 from hpo.coordinator.planner import Planner, ReadyTrial, Resolver, cut, estimate, group
 from hpo.errors import SpecError
 from hpo.model import rung_of
@@ -236,3 +236,11 @@ def test_settings_that_do_not_fit_are_an_error_with_its_place():
         estimate(spec, INFO, [TrialPlan(number=0, params={"learning_rate": 0.5})], TWO_CORES)
 
     assert caught.value.field == "parameters.loss"
+
+
+def test_the_network_of_a_trial_with_few_components_is_the_smaller_one():
+    info = replace(INFO, n_features=50, n_inputs={"pca-5": 7})
+    shared = SharedSettings(hidden=(8,), loss="cross_entropy", batch_size=10, scaling="none")
+
+    assert shape_of(shared, info).n_inputs == 50
+    assert shape_of(replace(shared, scaling="pca-5"), info).n_inputs == 7

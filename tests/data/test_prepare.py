@@ -233,3 +233,34 @@ def check(rows, prepared: PreparedData):
     assert np.isfinite(rows.y).all()
     if prepared.info.classes:
         assert set(rows.y) <= set(range(len(prepared.info.classes)))
+
+
+def test_a_target_is_scaled_with_each_folds_own_training_rows(bench, lines):
+    content = lines(time=range(90), a=[i * i % 17 for i in range(90)], y=[i * i for i in range(90)])
+
+    prepared = bench.csv(content, split={"folds": 3, "order": "time"}, task="regression")
+
+    data = prepared.scaled["none"].training
+    for fold, (training, _) in enumerate(data.folds):
+        assert abs(training.y.astype(np.float64).mean()) < 1e-6
+        assert abs(training.y.astype(np.float64).std() - 1) < 1e-6
+        assert data.target_scaling(fold) == data.target_scalings[fold]
+    assert len(set(data.target_scalings)) == 3
+
+
+@pytest.mark.parametrize("split", [{}, {"folds": 4}, {"folds": 3, "order": "a"}, {"test": 0.0}])
+def test_rows_of_a_refit_are_all_but_the_test_rows_prepared_anew(bench, lines, split):
+    n = 90
+    prepared = bench.csv(
+        lines(a=range(n), b=[i * 7 % n for i in range(n)], y=[i % 2 for i in range(n)]),
+        split=split,
+        scaling="standardize",
+    )
+
+    refit = prepared.refit["standardize"]
+    ((training, validation),) = refit.training.folds
+    assert len(training.x) == n - prepared.info.n_test
+    assert validation.x.shape == (0, refit.training.n_features)
+    np.testing.assert_allclose(training.x.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(training.x.std(axis=0), 1, atol=1e-6)
+    assert (refit.test is None) == (prepared.info.n_test == 0)

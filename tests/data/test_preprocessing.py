@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_wine
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
-from hpo.data import preprocessing
+from hpo.data import preprocessing, scalings
 from hpo.data.columns import Features
 from hpo.data.prepare import prepare
-from hpo.data.preprocessing import apply, fit, padded, read_features, with_scaling
+from hpo.data.preprocessing import apply, fit, padded, read_features, with_components, with_scaling
 from hpo.data.readers import read_source
 from hpo.errors import DataError, UnknownName
 from hpo.study import DataSpec, SplitSpec
@@ -22,6 +23,7 @@ ORACLES = {
     "center": lambda: StandardScaler(with_std=False),
     "standardize": StandardScaler,
     "minmax": MinMaxScaler,
+    "quantile": lambda: QuantileTransformer(n_quantiles=100, subsample=None),
 }
 
 
@@ -44,6 +46,97 @@ def test_a_scaling_equals_scikit_learns_fitted_on_the_same_rows(kind, load, monk
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
     assert ours.dtype == np.float32
     assert ours.flags.c_contiguous
+
+
+@pytest.mark.parametrize("small_cells", [10**7, 1])
+@pytest.mark.parametrize("kind", ["pca", "whiten"])
+@pytest.mark.parametrize("load", [load_wine, load_digits])
+def test_principal_components_equal_scikit_learns(kind, load, small_cells, monkeypatch):
+    x = load().data
+    training = np.random.default_rng(0).permutation(len(x))[:150]
+    images = load is load_digits
+    monkeypatch.setattr(preprocessing, "_CHUNK_CELLS", 1000)
+    monkeypatch.setattr(scalings, "_SMALL_CELLS", small_cells)  # both ways of finding them
+
+    full = with_scaling(fit(numbers(x), training, images=images), numbers(x), training, kind)
+    few = with_components(full, 7)
+
+    oracle = PCA(7, whiten=kind == "whiten", svd_solver="full").fit(x[training])
+    np.testing.assert_allclose(apply(few, numbers(x)), oracle.transform(x), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(apply(few, numbers(x)), apply(full, numbers(x))[:, :7])
+    assert few["features"] == [f"component {i}" for i in range(1, 8)]
+    # Pixels that are dark in all training images have no variance and make no component.
+    assert full["n_features"] == np.linalg.matrix_rank(x[training] - x[training].mean(0))
+
+
+def test_whitened_training_rows_are_uncorrelated_with_variance_1():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(80, 6)) @ random.normal(size=(6, 6)) * [1e6, 1, 1e-3, 1, 50, 1]
+    rows = np.arange(80)
+
+    scaled = apply(with_scaling(fit(numbers(x), rows), numbers(x), rows, "whiten"), numbers(x))
+
+    np.testing.assert_allclose(np.cov(scaled.T.astype(np.float64)), np.eye(6), atol=1e-4)
+
+
+def test_more_rows_than_quantiles_are_transformed_as_scikit_learn_does(monkeypatch):
+    random = np.random.default_rng(0)
+    x = np.column_stack(
+        [random.exponential(size=5000), random.integers(0, 4, 5000), random.normal(size=5000)]
+    )
+    training = np.arange(4000)
+    monkeypatch.setattr(scalings, "_SMALL_CELLS", 500)  # one column at a time
+
+    ours = apply(with_scaling(fit(numbers(x), training), numbers(x), training, "quantile"), numbers(x))
+
+    oracle = QuantileTransformer(n_quantiles=1000, subsample=None).fit(x[training])
+    np.testing.assert_allclose(ours, oracle.transform(x), rtol=1e-6, atol=1e-6)
+
+
+def test_components_stand_before_indicators_and_categories(bench, lines):
+    random = np.random.default_rng(0)
+    content = lines(
+        a=["" if i % 5 == 0 else i for i in range(90)],
+        b=random.normal(size=90),
+        c=random.normal(size=90),
+        d=["u" if i % 3 else "v" for i in range(90)],
+        y=[i % 2 for i in range(90)],
+    )
+
+    prepared = bench.csv(content, scaling="pca-2")
+
+    record = prepared.scaled["pca-2"].preprocessing[0]
+    assert record["features"] == ["component 1", "component 2", "a=missing", "d=u", "d=v"]
+    assert prepared.scaled["pca-2"].training.n_features == prepared.info.inputs_under("pca-2") == 5
+    assert prepared.info.n_features == prepared.info.inputs_under("standardize") == 6
+    assert set(np.unique(prepared.scaled["pca-2"].training.folds[0][0].x[:, 2:])) == {0.0, 1.0}
+
+
+def test_more_components_than_there_are_is_refused_with_the_number_that_is_possible(bench, lines):
+    content = lines(
+        a=range(90), b=[i * i for i in range(90)], d=["u", "v"] * 45, y=[i % 2 for i in range(90)]
+    )
+
+    with pytest.raises(DataError, match=r"5 components .* only 2 .*write at most 2") as caught:
+        bench.csv(content, scaling="whiten-5")
+
+    assert caught.value.field == "parameters.pca_components"
+
+
+def test_folds_of_different_rank_have_equally_many_features(bench, lines):
+    content = lines(
+        time=range(90),
+        a=[i * i % 17 for i in range(90)],
+        b=[0] * 50 + list(range(40)),  # constant in the first fold's training rows
+        y=[i % 2 for i in range(90)],
+    )
+
+    prepared = bench.csv(content, scaling="pca", split={"folds": 3, "order": "time", "test": 0})
+
+    folds = prepared.scaled["pca"].training.folds
+    assert {rows.x.shape[1] for fold in folds for rows in fold} == {2}
+    assert not folds[0][0].x[:, 1].any()
+    assert folds[2][0].x[:, 1].any()
 
 
 def test_bytes_of_images_are_scaled_as_floats_are():

@@ -95,8 +95,8 @@ def test_a_regression_target_is_standardized_on_training_rows(bench, lines):
     for rows in (training, validation, scaled.test[0]):
         expected = oracle.transform(rows.x.astype(np.float64) ** 2 / 7)[:, 0]
         np.testing.assert_allclose(rows.y, expected, rtol=1e-6, atol=1e-6)
-    assert scaled.training.target_scaling.kind == "standardize"
-    np.testing.assert_allclose(scaled.training.target_scaling.scale, oracle.scale_[0])
+    assert scaled.training.target_scaling(0).kind == "standardize"
+    np.testing.assert_allclose(scaled.training.target_scaling(0).scale, oracle.scale_[0])
 
 
 def test_log1p_scales_the_logarithm_and_none_leaves_the_target_alone(bench, lines):

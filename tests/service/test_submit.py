@@ -134,6 +134,18 @@ def test_the_scalings_that_trials_may_ask_for():
     assert scalings("learning_rate: 0.1") == (None,)
     assert scalings("scaling: minmax") == ("minmax",)
     assert scalings("scaling: [none, standardize]") == ("none", "standardize")
+    assert scalings("scaling: pca") == ("pca",)
+    assert scalings("scaling: [none, pca], pca_components: [5, 20]") == ("none", "pca-5", "pca-20")
+    assert scalings("scaling: whiten, pca_components: {low: 2, high: 8, step: 3}") == (
+        "whiten-2",
+        "whiten-5",
+        "whiten-8",
+    )
+    assert scalings("scaling: [minmax, pca], pca_components: {value: 5, when: {scaling: [pca]}}") == (
+        "minmax",
+        "pca-5",
+        "pca",
+    )
 
 
 def test_relative_paths_begin_at_the_study_file(study_file, monkeypatch):
