@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format types bench clean
+.PHONY: help demo test check format docs bench clean
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -25,6 +25,9 @@ check: $(VENV)/installed-test  ## lint, format, types and the rules of the house
 format: $(VENV)/installed-test  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/installed  ## write the reference pages that are made from tables
+	$(BIN)/python docs/build.py
 
 bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 20 minutes)
 	$(BIN)/python benchmarks/core.py
