@@ -88,11 +88,16 @@ def make_task(
 
 
 def train_lanes(
-    task: CohortTask, data: TrainingData, *, epochs: int, dtype: torch.dtype = torch.float32
+    task: CohortTask,
+    data: TrainingData,
+    *,
+    epochs: int,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
 ) -> dict[tuple[int, int, int], LaneWeights]:
     """Train every lane for so many epochs, whatever its own; weights by (number, repeat, fold)."""
     endless = tuple(replace(lane, settings=replace(lane.settings, epochs=10**6)) for lane in task.lanes)
-    groups = Trainer(replace(task, lanes=endless), data, dtype=dtype).groups
+    groups = Trainer(replace(task, lanes=endless), data, dtype=dtype, device=device).groups
     for group in groups:
         for epoch in range(1, epochs + 1):
             group.train_epoch(epoch)
