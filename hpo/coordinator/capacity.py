@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpo.coordinator.saturation import MOST_LANES_GPU
 from hpo.dataset import DatasetInfo
 from hpo.model import NetworkShape
 from hpo.training import SharedSettings, n_outputs
@@ -16,7 +17,6 @@ from hpo.workers.base import Slot
 CACHE_BYTES = 21 * 2**19
 FEWEST_LANES = 4
 MOST_LANES_CPU = 512
-MOST_LANES_GPU = 4096
 VALIDATION_ROWS = 512  # validation goes through in blocks of so many
 MOST_COPIES = 8  # of the weights: themselves, the best, gradients, amsgrad's three states, two of scratch
 COPIES_OF_BATCH_NORM = 2  # of the activations: the normalised ones and their gradients

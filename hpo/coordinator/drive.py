@@ -223,6 +223,12 @@ class Drive:
         number, value = done.best_number, done.best_value
         if done.model is not None and number is not None and value is not None:
             self._keep_model(StoredModel(number=number, value=value, data=done.model))
+        self.planner.saturation.trained(
+            flight.part[0].shared,
+            lanes=len(flight.part) * self.planner.lanes_per_trial,
+            lane_steps=done.lane_steps,
+            seconds=done.train_seconds,
+        )
         flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
         self._land(flight)
 
@@ -239,6 +245,9 @@ class Drive:
             work.losses += 1
         next_step = after_failure(failed.reason, n_trials=len(rest), losses=work.losses, retries=self.retries)
         log.warning("cohort %d: %s: %s; %s", flight.id, failed.reason, failed.detail, next_step)
+        if failed.reason == Reason.OUT_OF_MEMORY:
+            lanes = len(rest) * self.planner.lanes_per_trial
+            self.planner.saturation.refused(flight.part[0].shared, lanes=lanes)
         if isinstance(next_step, GiveUp):
             flight.fail_living(next_step.reason)
         elif rest:

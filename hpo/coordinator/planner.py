@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
+from hpo.coordinator.saturation import Saturation
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
 from hpo.space import Fixed, Params, Range, Value
@@ -126,12 +127,14 @@ class Planner:
         self.machine = machine
         self._max_lanes = max_lanes
         self.lanes_per_trial = lanes_per_trial(spec)
+        self.saturation = Saturation(gpu=machine.gpu)
 
     def trials_per_cohort(self, shared: SharedSettings) -> int:
         """How many trials of these settings make a cohort; at least 1."""
         if self._max_lanes:
             return max(1, self._max_lanes // self.lanes_per_trial)
-        return trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
+        pay = trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
+        return max(1, min(pay, self.saturation.lanes(shared) // self.lanes_per_trial))
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""
