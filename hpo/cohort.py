@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hpo.dataset import Rows
+from hpo.settings import EXACT
 from hpo.states import CohortState
 from hpo.study import Direction, Driver
 from hpo.training import LaneSettings, SharedSettings
@@ -55,6 +56,7 @@ class CohortTask:
     judged: the worker waits after each epoch for the keep mask
     beat: weights come back only when the cohort's best trial is better than this (None: in any case)
     on_diverged: fail, or worst: a diverged trial is COMPLETE with the worst value it had
+    precision: exact, or fast: a setting of the whole study
     checkpoint: where to go on, as `checkpoint` of an earlier attempt gave it
     """
 
@@ -69,6 +71,7 @@ class CohortTask:
     judged: bool = False
     beat: float | None = None
     on_diverged: str = "fail"
+    precision: str = EXACT
     checkpoint: bytes | None = None
 
     @property

@@ -36,3 +36,15 @@ def test_an_unknown_device_is_refused_at_its_name():
         read_settings({"HPO_DEVICE": "tpu"})
 
     assert caught.value.field == "HPO_DEVICE"
+
+
+def test_products_are_exact_unless_the_environment_asks_for_fast_ones():
+    assert read_settings({}).precision == "exact"
+    assert read_settings({"HPO_PRECISION": "fast"}).precision == "fast"
+
+
+def test_an_unknown_precision_is_refused_at_its_name():
+    with pytest.raises(SpecError) as caught:
+        read_settings({"HPO_PRECISION": "quick"})
+
+    assert caught.value.field == "HPO_PRECISION"

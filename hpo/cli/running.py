@@ -17,6 +17,7 @@ from hpo.cli import session
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
+from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class PoolChoice(StrEnum):
     AUTO = "auto"
     LOCAL = "local"
     RAY = "ray"
+
+
+class PrecisionChoice(StrEnum):
+    """How products are made."""
+
+    EXACT = EXACT
+    FAST = FAST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from hpo.cli.output import (
 from hpo.cli.running import (
     EXIT_CODES,
     PoolChoice,
+    PrecisionChoice,
     RunOptions,
     drive,
     finish,
@@ -54,6 +55,10 @@ SetOption = Annotated[
 ]
 PoolOption = Annotated[PoolChoice, typer.Option("--pool", help="Where trials train.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="How many workers.")]
+PrecisionOption = Annotated[
+    PrecisionChoice | None,
+    typer.Option("--precision", help="exact, or fast: larger nets train quicker, no bits promised."),
+]
 LanesOption = Annotated[int | None, typer.Option("--cohort-lanes", min=1, hidden=True)]
 
 
@@ -89,11 +94,13 @@ def run(
     set_: SetOption = None,
     pool: PoolOption = PoolChoice.AUTO,
     workers: WorkersOption = None,
+    precision: PrecisionOption = None,
     cohort_lanes: LanesOption = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> int:
     """Search: a study file, or a data set with --data. Ctrl-C pauses."""
+    products = session.settings().precision if precision is None else precision.value
     how = RunOptions(pool=pool, workers=workers, cohort_lanes=cohort_lanes, format=format, quiet=quiet)
     if file is None and data is None:
         raise SpecError("give a study file, or a data set with --data (`hpo data ls` shows those there are)")
@@ -112,7 +119,7 @@ def run(
             asked.spec, scalings=submit.scalings_of(asked.spec), folder=asked.folder, storage=opened
         )
         say_data(prepared.info, quiet=quiet)
-        study, spec = submit.create(opened(), asked, prepared.info)
+        study, spec = submit.create(opened(), asked, prepared.info, precision=products)
         caught.study = study.name
         say(f"study {study.name}: {submit.sentence(spec)}", quiet=quiet)
         say_notes(notes(spec, prepared.info), quiet=quiet)

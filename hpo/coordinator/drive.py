@@ -20,6 +20,7 @@ from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
 from hpo.samplers.registry import make_sampler
+from hpo.settings import EXACT
 from hpo.space import Params
 from hpo.states import Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
@@ -75,7 +76,11 @@ class Drive:
         self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
         self.tally = Tally(study, best[0] if best else None, self.watch)
         self.maker = TaskMaker(
-            spec=self.spec, info=self.data.info, metric=study.metric, direction=study.direction
+            spec=self.spec,
+            info=self.data.info,
+            metric=study.metric,
+            direction=study.direction,
+            precision=study.versions.get("precision", EXACT),
         )
         self.resolver = Resolver(self.spec, self.data.info)
         self.planner = Planner(

@@ -12,6 +12,7 @@ from functools import cache
 from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
 from hpo.coordinator.planner import Part, ReadyTrial, n_folds
 from hpo.dataset import DatasetInfo
+from hpo.settings import EXACT
 from hpo.states import Reason, TrialState
 from hpo.study import Direction, StudySpec
 from hpo.trial import TrialResult
@@ -104,6 +105,7 @@ class TaskMaker:
     info: DatasetInfo
     metric: str
     direction: Direction
+    precision: str = EXACT
 
     def data_key(self, scaling: str) -> str:
         """The name under which workers know the study's data of one input scaling."""
@@ -130,6 +132,7 @@ class TaskMaker:
             seed=self.spec.seed,
             metric=self.metric,
             direction=self.direction,
+            precision=self.precision,
             beat=self._to_beat(part, kept),
             on_diverged=self.spec.objective.on_diverged if self.spec.objective else "fail",
         )

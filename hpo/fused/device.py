@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from hpo.errors import PoolError
+from hpo.settings import EXACT, FAST
+
+log = logging.getLogger(__name__)
 
 MKL_MODE = ("MKL_CBWR", "AVX2")
 
@@ -15,6 +21,11 @@ MKL_MODE = ("MKL_CBWR", "AVX2")
 # code, with other bits for exp and its kin. Buffers are rounded up so that no lane meets the rest.
 BLOCK = 32
 VECTOR = 16
+# What torch calls the kinds of product: on a processor medium is oneDNN's, which rounds off to bfloat16
+# where there are instructions for that (AMX); on a GPU high is TF32. Float32 itself is off by 1e-6 at most.
+EXACT_PRODUCTS = "highest"
+FAST_PRODUCTS = {"cpu": "medium", "cuda": "high"}
+MOST_ERROR = 1e-5
 # Floats between the lanes of a storage are a multiple of this, so that all lanes are aligned alike.
 ALIGN = 64
 
@@ -30,8 +41,39 @@ def prepare_process() -> None:
         raise PoolError(f"{name}={wanted} must be in the environment before torch is imported")
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    torch.set_float32_matmul_precision(EXACT_PRODUCTS)
     if torch.cuda.is_available():
         torch.backends.cuda.matmul.allow_tf32 = False
+
+
+@contextmanager
+def products(precision: str, device: str = "cpu") -> Iterator[str]:
+    """Make products in this precision meanwhile; gives the one in force, and restores `exact` at the end.
+
+    exact: a lane's bits depend on nothing but the lane
+    fast: in whichever order is quickest, which may depend on the lanes beside it; with TF32 on a GPU. A
+    processor on which that would be off by more than MOST_ERROR goes on with `exact`, and the log says so.
+    """
+    kind = torch.device(device).type
+    try:
+        if precision == FAST:
+            torch.set_float32_matmul_precision(FAST_PRODUCTS[kind])
+        if precision == FAST and kind == "cpu" and (error := _product_error()) > MOST_ERROR:
+            log.warning("fast products are off by %.0e here, as in bfloat16: going on with exact ones", error)
+            torch.set_float32_matmul_precision(EXACT_PRODUCTS)
+            precision = EXACT
+        yield precision
+    finally:
+        torch.set_float32_matmul_precision(EXACT_PRODUCTS)
+
+
+def _product_error() -> float:
+    """How far a batch of products is off, of its norm, as this processor makes them now."""
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(2, 128, 512, generator=generator)
+    b = torch.randn(2, 512, 128, generator=generator)
+    true = a.double() @ b.double()
+    return float((torch.bmm(a, b) - true).norm() / true.norm())
 
 
 def round_up(n: int, to: int) -> int:

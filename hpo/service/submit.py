@@ -16,6 +16,7 @@ from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
 from hpo.service.shorthand import parse_override
+from hpo.settings import EXACT
 from hpo.space import Choice, Fixed, Parameter, Value
 from hpo.storage.base import Storage
 from hpo.study import METRICS, Direction, NewStudy, ObjectiveSpec, Study, StudySpec
@@ -136,20 +137,23 @@ def _values_of(parameter: Parameter | None) -> tuple[Value, ...]:
     return (*values, None) if parameter.when else values
 
 
-def create(storage: Storage, draft: Draft, info: DatasetInfo) -> tuple[Study, StudySpec]:
+def create(
+    storage: Storage, draft: Draft, info: DatasetInfo, *, precision: str = EXACT
+) -> tuple[Study, StudySpec]:
     """Complete a draft for its data and put it into the database, QUEUED.
 
+    precision: in which all its trials train, also when another process goes on with it
     A study without a name gets one that is free. Raises SpecError, and StudyExists for a name that
     was given and is taken.
     """
     spec = specfile.complete(draft.spec, info)
     if spec.name is not None:
-        return storage.create_study(_new(spec, spec.name, draft, info)), spec
+        return storage.create_study(_new(spec, spec.name, draft, info, precision)), spec
     name = draft.stem
     for _ in range(_TRIES):
         named = replace(spec, name=name)
         try:
-            return storage.create_study(_new(named, name, draft, info)), named
+            return storage.create_study(_new(named, name, draft, info, precision)), named
         except StudyExists:  # or another process was quicker: look again
             name = _free_name(storage, draft.stem)
     raise StudyExists(f"no free name was found after {draft.stem!r}; give one with --name")
@@ -165,7 +169,7 @@ def _free_name(storage: Storage, stem: str) -> str:
     return f"{stem}-{max((int(m[1]) for m in matches if m), default=1) + 1}"
 
 
-def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo) -> NewStudy:
+def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo, precision: str) -> NewStudy:
     objective = spec.objective or ObjectiveSpec(metric="accuracy")
     return NewStudy(
         name=name,
@@ -177,7 +181,7 @@ def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo) -> NewStud
         folder=str(draft.folder),
         priority=spec.priority,
         labels=dict(spec.labels),
-        versions=versions(),
+        versions=versions() | {"precision": precision},
     )
 
 

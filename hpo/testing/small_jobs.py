@@ -93,7 +93,7 @@ def data_of(
     return PreparedData(info=info, scaled=dict.fromkeys(scalings, scaled))
 
 
-def create(storage: Storage, spec: StudySpec, *, name: str = "small") -> Study:
+def create(storage: Storage, spec: StudySpec, *, name: str = "small", **columns: Any) -> Study:
     """The study in the storage, QUEUED."""
     if spec.objective is None or spec.objective.direction is None or spec.trials is None:
         raise ValueError("the study file must be complete")
@@ -105,5 +105,6 @@ def create(storage: Storage, spec: StudySpec, *, name: str = "small") -> Study:
             n_trials=spec.trials,
             spec={},
             data={},
+            **columns,
         )
     )

@@ -19,6 +19,7 @@ from hpo.cohort import (
 )
 from hpo.dataset import TrainingData
 from hpo.errors import HpoError, PoolError
+from hpo.fused.device import products
 from hpo.fused.layers import LaneWeights
 from hpo.fused.scoring import score
 from hpo.fused.trainer import Trained, Trainer
@@ -72,7 +73,8 @@ def train(
 ) -> CohortDone:
     """Train a cohort to its end. Raises whatever the trainer or `report` raises."""
     began = time.monotonic()
-    trained = Trainer(task, data, device=device).run(report)
+    with products(task.precision, device):
+        trained = Trainer(task, data, device=device).run(report)
     seconds = time.monotonic() - began
     log.info("cohort %d: %d lanes on %s, %.1f s", task.id, len(task.lanes), device, seconds)
     return CohortDone(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -85,10 +86,15 @@ def make_world() -> Callable[..., World]:
     """Builds a world around a study file."""
 
     def make(
-        spec: StudySpec, *, url: str = "memory://", data: PreparedData | None = None, name: str = "small"
+        spec: StudySpec,
+        *,
+        url: str = "memory://",
+        data: PreparedData | None = None,
+        name: str = "small",
+        **columns: Any,
     ) -> World:
         storage = open_storage(url)
-        create(storage, spec, name=name)
+        create(storage, spec, name=name, **columns)
         return World(storage=storage, job=Job(name=name, spec=spec, data=data or data_of()))
 
     return make

@@ -30,6 +30,16 @@ def test_a_study_runs_to_its_end_and_says_how_good_it_is(make_world):
     assert world.storage.model("small").number == best.number
 
 
+@pytest.mark.parametrize(("versions", "wanted"), [({}, "exact"), ({"precision": "fast"}, "fast")])
+def test_all_cohorts_train_in_the_precision_the_study_was_made_in(make_world, versions, wanted):
+    world = make_world(spec_of(trials=20), versions=versions)
+
+    world.run(max_lanes=7)
+
+    tasks = [task for task in world.pools[0].submitted if isinstance(task, CohortTask)]
+    assert {task.precision for task in tasks} == {wanted}
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("max_lanes", [None, 5, 256])
 def test_results_do_not_depend_on_workers_or_the_cut(make_world, workers, max_lanes):

@@ -41,7 +41,7 @@ class Program:
         self.url = f"sqlite:///{home / 'hpo.db'}"
         checkout = str(Path(hpo.__file__).parents[1])
         self.environment = os.environ | {"HPO_HOME": str(home), "PYTHONPATH": checkout}
-        for name in ("HPO_STORAGE", "HPO_SERVER", "RAY_ADDRESS", "HPO_DEVICE"):
+        for name in ("HPO_STORAGE", "HPO_SERVER", "RAY_ADDRESS", "HPO_DEVICE", "HPO_PRECISION"):
             self.environment.pop(name, None)
 
     def start(self, *words):
@@ -154,6 +154,16 @@ def test_an_interrupted_search_ends_as_if_nothing_had_happened(program, uninterr
     after = program.trials("broken")
     assert results_of(after) == results_of(uninterrupted)
     assert {n: t for n, t in enumerate(after) if n in finished} == finished  # not trained again
+
+
+def test_a_fast_study_says_so_and_goes_on_so(program):
+    program("run", *SMALL, "--trials", "4", "--precision", "fast")
+    program("resume", "iris", "--trials", "7", "--workers", "1")
+
+    shown = json.loads(program("show", "iris", "-f", "json"))
+
+    assert shown["states"] == {"COMPLETE": 7}
+    assert shown["versions"]["precision"] == "fast"
 
 
 def test_two_searches_in_one_database_at_once(program):

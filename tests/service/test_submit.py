@@ -75,6 +75,15 @@ def test_the_stored_study_is_complete_and_says_its_name(storage, study_file):
     assert spec.epochs == 50
 
 
+@pytest.mark.parametrize("precision", ["exact", "fast"])
+def test_a_study_says_in_which_precision_it_is_made(storage, study_file, precision):
+    asked = {} if precision == "exact" else {"precision": precision}  # exact needs no asking
+
+    study, _ = submit.create(storage, submit.draft_of_file(study_file), INFO, **asked)
+
+    assert study.versions["precision"] == precision
+
+
 def test_a_name_that_was_given_and_is_taken_is_an_error(storage, study_file):
     draft = submit.draft_of_file(study_file, submit.Options(name="wine"))
 

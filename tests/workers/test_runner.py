@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from hpo.cohort import CohortDone, CohortFailed, EpochResult
 from hpo.dataset import Rows, TargetScaling, Task, TrainingData
+from hpo.fused.device import products
 from hpo.models import from_bytes, predict
 from hpo.study import Direction
 from hpo.testing.pool_talk import make_data, make_task
@@ -104,3 +106,19 @@ def test_repeats_and_folds_come_back_as_lanes_of_the_model():
     model = from_bytes(done.model)
     assert sorted((lane.repeat, lane.fold) for lane in model.lanes) == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert seen[-1].ended[0].value == done.best_value
+
+
+def test_a_fast_task_is_made_with_fast_products_and_leaves_exact_ones_behind():
+    exact, fast = make_task([0], id=6), replace(make_task([0], id=6), precision="fast")
+    with products("fast") as in_force:  # exact where the processor would round off too much
+        fast_name = torch.get_float32_matmul_precision()
+    seen = {}
+
+    def report(result):
+        seen[result.cohort] = torch.get_float32_matmul_precision()
+
+    for number, task in enumerate((exact, fast, exact)):
+        perform(replace(task, id=number), make_data, device="cpu", report=report)
+
+    assert seen == {0: "highest", 1: fast_name, 2: "highest"}
+    assert (fast_name == "medium") is (in_force == "fast")

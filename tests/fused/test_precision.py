@@ -1,0 +1,55 @@
+"""The faster mode is off unless asked for, near the exact one, and gone when its work is done."""
+
+import pytest
+import torch
+
+from hpo.fused import device
+from hpo.fused.device import EXACT_PRODUCTS, products
+from hpo.settings import EXACT, FAST
+from hpo.testing.lanes import assert_near, make_data, make_task, train_lanes
+
+# Wide enough for oneDNN and MKL to add up in another order.
+NET = {"hidden_units": "256-64", "batch_size": 64, "dropout": 0.1}
+
+
+def train(precision):
+    data = make_data(320, 400, 3)
+    with products(precision) as in_force:
+        lanes = train_lanes(make_task(data, [NET] * 2), data, epochs=2)
+    return in_force, lanes[0, 0, 0]
+
+
+def test_a_task_is_exact_unless_it_says_otherwise():
+    data = make_data()
+
+    assert make_task(data, [NET]).precision == EXACT
+
+
+def test_fast_products_are_made_in_another_way_with_nearly_the_same_weights():
+    exact_mode, exact = train(EXACT)
+    fast_mode, fast = train(FAST)
+
+    assert exact_mode == EXACT
+    assert_near(fast, exact, 1e-3)
+    if fast_mode == FAST:
+        assert any((a != b).any() for a, b in zip(fast.weights, exact.weights, strict=True))
+
+
+def test_exact_products_follow_a_fast_cohort_even_one_that_failed():
+    _, before = train(EXACT)
+    with pytest.raises(RuntimeError), products(FAST):
+        raise RuntimeError
+
+    assert torch.get_float32_matmul_precision() == EXACT_PRODUCTS
+    _, after = train(EXACT)
+    assert all((a == b).all() for a, b in zip(before.weights, after.weights, strict=True))
+
+
+def test_a_processor_that_would_round_off_too_much_goes_on_with_exact_products(monkeypatch, caplog):
+    monkeypatch.setattr(device, "MOST_ERROR", 1e-12)  # float32 itself is off by more
+
+    with products(FAST) as in_force:
+        assert torch.get_float32_matmul_precision() == EXACT_PRODUCTS
+
+    assert in_force == EXACT
+    assert "exact ones" in caplog.text
