@@ -1,8 +1,10 @@
-"""Fused training against a plain torch loop, one process each, on digits: milliseconds of a trial, and the ratio.
+"""The fused core against plain torch loops: the time of a trial, the ratio, and what it was made of.
 
-    python benchmarks/core.py [--lanes 32] [--epochs 10] [--rounds 5] [--optimizer adam]
+    python benchmarks/core.py [--rows digits cifar] [--quick] [--rounds 3] [--no-curve] [--save]
 
-Rounds alternate, so that a busy machine slows both; the medians are reported.
+Both sides run as one process per core with one thread each, started alike; time is taken from the order to
+the slower one's answer, without imports and data, with a look at the validation rows each epoch. Rounds
+alternate, so that a busy machine slows both; ratios are made within a round, and medians reported.
 """
 
 from __future__ import annotations
@@ -10,120 +12,197 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
+import platform
 import statistics
+import subprocess
+import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-os.environ["MKL_CBWR"] = "AVX2"
+from fusing.data import DATA
+from fusing.rows import ROWS, Row, flops_per_trial
 
-import torch
-from sklearn.datasets import load_digits
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "core.json"
+N_PROCESSES = os.cpu_count() or 1
+GEMM_SIZE = 1024
+CURVE_ROW = "digits"
+CURVE_UP_TO = 4096
 
-from hpo.cohort import CohortTask, LaneTask
-from hpo.dataset import Rows, Task, TrainingData
-from hpo.fused.device import prepare_process
-from hpo.fused.reference import LOSSES, OPTIMIZERS
-from hpo.fused.trainer import Trainer
-from hpo.study import Direction
-from hpo.training import LaneSettings, settings_of
-
-OPTIMIZER_NAMES = ("sgd", "momentum", "adam", "rmsprop")
-
-
-def digits() -> TrainingData:
-    """1,078 training and 359 validation rows, standardized."""
-    x, y = load_digits(return_X_y=True)
-    x = (x - x[:1078].mean(0)) / (x[:1078].std(0) + 1e-9)
-    parts = [
-        Rows(x=x[a:b].astype("float32"), y=y[a:b].astype("float32")) for a, b in ((0, 1078), (1078, 1437))
-    ]
-    return TrainingData(task=Task.CLASSIFICATION, folds=((parts[0], parts[1]),), n_features=64, n_classes=10)
+Orders = Iterable[Mapping[str, Any]]
 
 
-def make_task(n_lanes: int, epochs: int, optimizer: str | None, first: int = 0) -> CohortTask:
-    """A random search over rate, l2, dropout and optimizer."""
-    rnd = random.Random(first)
-    lanes = []
-    for number in range(first, first + n_lanes):
-        params = {
-            "learning_rate": 10 ** rnd.uniform(-4, -1),
-            "l2": 10 ** rnd.uniform(-6, -2),
-            "dropout": rnd.uniform(0, 0.5),
-            "optimizer": optimizer or rnd.choice(OPTIMIZER_NAMES),
-            "epochs": epochs,
+class Pair:
+    """One process per core, all of one mode: plain, exact or fast. They wait without using time."""
+
+    def __init__(self, how: str) -> None:
+        # What hpo's workers have in their environment; a plain loop has what its users would set.
+        env = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join((str(HERE), str(HERE.parent))),
         }
-        shared, settings = settings_of(params, task=Task.CLASSIFICATION, n_classes=10)
-        lanes.append(LaneTask(number=number, repeat=0, fold=0, settings=settings))
-    return CohortTask(
-        id=1, attempt=1, data="digits", shared=shared, lanes=tuple(lanes), seed=0, metric="accuracy",
-        direction=Direction.MAXIMIZE,
-    )  # fmt: skip
+        env.pop("MKL_CBWR", None)
+        command = [sys.executable, "-m", "fusing.worker", how]
+        self.processes = [
+            subprocess.Popen(
+                command,
+                env=env if how == "plain" else env | {"MKL_CBWR": "AVX2"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(N_PROCESSES)
+        ]
+
+    def ask(self, orders: Orders) -> tuple[float, list[dict[str, float]]]:
+        """Seconds until the last of these orders, one for each process, is done; and the answers."""
+        began, busy = time.perf_counter(), []
+        for process, order in zip(self.processes, orders, strict=False):
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+            busy.append(process)
+        answers = [json.loads(process.stdout.readline()) for process in busy if process.stdout]
+        return time.perf_counter() - began, answers
+
+    def close(self) -> None:
+        """End them: they stop when nobody speaks any more."""
+        for process in self.processes:
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait()
 
 
-def train_plain(settings: LaneSettings, data: TrainingData, loss_name: str) -> float:
-    """One trial as one would write it: torch.nn, torch.optim, nn.Dropout."""
-    train, validation = data.folds[0]
-    x, y = torch.from_numpy(train.x), torch.from_numpy(train.y).long()
-    vx, vy = torch.from_numpy(validation.x), torch.from_numpy(validation.y).long()
-    p = settings.dropout
-    net = torch.nn.Sequential(
-        torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Dropout(p),
-        torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Dropout(p),
-        torch.nn.Linear(64, 10),
-    )  # fmt: skip
-    weights = [m.weight for m in net if isinstance(m, torch.nn.Linear)]
-    biases = [m.bias for m in net if isinstance(m, torch.nn.Linear)]
-    groups: list[dict[str, object]] = [
-        {"params": weights, "weight_decay": settings.l2},
-        {"params": biases},
-    ]
-    optimizer = OPTIMIZERS[settings.optimizer](settings, groups)
-    loss_of, best = LOSSES[loss_name](), 0.0
-    for _ in range(settings.epochs):
-        net.train()
-        for rows in torch.randperm(len(x)).split(64):
-            optimizer.zero_grad()
-            loss_of(net(x[rows]), y[rows]).backward()
-            optimizer.step()
-        net.eval()
-        with torch.no_grad():
-            best = max(best, (net(vx).argmax(1) == vy).float().mean().item())
-    return best
+class Bench:
+    """The processes of all modes, started when first needed."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[str, Pair] = {}
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pair in self._pairs.values():
+            pair.close()
+
+    def pair(self, how: str) -> Pair:
+        """The processes of a mode."""
+        if how not in self._pairs:
+            self._pairs[how] = Pair(how)
+        return self._pairs[how]
+
+    def ms_per_trial(self, row: Row, side: str, n_trials: int) -> float:
+        """Milliseconds of a trial on one side of a row, all processes at work."""
+        how = row.ours if side == "ours" else row.peer
+        each, more = divmod(n_trials, N_PROCESSES)
+        counts = [each + (place < more) for place in range(N_PROCESSES)]
+        orders = [
+            {"row": row.name, "side": side, "first": sum(counts[:place]), "n": n, "n_slots": N_PROCESSES}
+            for place, n in enumerate(counts)
+            if n
+        ]
+        return self.pair(how).ask(orders)[0] / n_trials * 1e3
+
+    def gflops(self, how: str) -> float:
+        """The rate of a large product, all processes at it, in a mode."""
+        return sum(told["gflops"] for told in self.pair(how).ask([{"gemm": GEMM_SIZE}] * N_PROCESSES)[1])
+
+    def bytes_per_lane(self, row: Row) -> float:
+        """What one more lane takes: from the difference between cohorts of 8 and of 4."""
+        eight, four = (self.pair(row.ours).ask([{"row": row.name, "bytes": n}])[1][0] for n in (8, 4))
+        return (eight["bytes"] - four["bytes"]) / 4
 
 
-def main() -> None:
-    """Alternate the two and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lanes", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--optimizer", choices=OPTIMIZER_NAMES)
-    args = parser.parse_args()
-    prepare_process()
-    data, fused, plain = digits(), [], []
-    for turn in range(args.rounds):
-        task = make_task(args.lanes, args.epochs, args.optimizer, first=turn * args.lanes)
-        begin = time.perf_counter()
-        Trainer(task, data).run(lambda result: None)
-        fused.append((time.perf_counter() - begin) / args.lanes * 1e3)
-        begin = time.perf_counter()
-        some = task.lanes[:8]
-        for lane in some:
-            train_plain(lane.settings, data, task.shared.loss)
-        plain.append((time.perf_counter() - begin) / len(some) * 1e3)
-    ratio = statistics.median(p / f for p, f in zip(plain, fused, strict=True))
-    print(
-        json.dumps(
-            {
-                "lanes": args.lanes,
-                "epochs": args.epochs,
-                "plain_ms_per_trial": round(statistics.median(plain), 2),
-                "fused_ms_per_trial": round(statistics.median(fused), 2),
-                "ratio": round(ratio, 2),
-                "best_ratio": round(min(plain) / min(fused), 2),
-            }
-        )
+def measure(bench: Bench, row: Row, *, rounds: int, quick: bool) -> dict[str, Any]:
+    """One line of the table."""
+    n_ours, n_peer = (max(8, n // 8) if quick else n for n in (row.n_trials, row.n_peer))
+    for side in ("ours", "peer"):
+        bench.ms_per_trial(row, side, 2 * N_PROCESSES)  # data is loaded, memory is warm
+    ours, peer, gemm = [], [], []
+    for _ in range(rounds):
+        gemm.append(bench.gflops(row.ours))
+        ours.append(bench.ms_per_trial(row, "ours", n_ours))
+        peer.append(bench.ms_per_trial(row, "peer", n_peer))
+    ratios = [b / a for a, b in zip(ours, peer, strict=True)]
+    flops = flops_per_trial(row.net, DATA[row.net.data]())
+    rates = [flops / ms / 1e6 / rate for ms, rate in zip(ours, gemm, strict=True)]
+    return {
+        "ours": row.ours,
+        "peer": row.peer,
+        "trials": n_ours,
+        "peer_trials": n_peer,
+        "ms_per_trial": round(statistics.median(ours), 3),
+        "peer_ms_per_trial": round(statistics.median(peer), 3),
+        "ratio": round(statistics.median(ratios), 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
+        "at_least": round(row.at_least, 2),
+        "aim": row.aim,
+        "gemm_gflops": round(statistics.median(gemm), 1),
+        "share_of_gemm": round(statistics.median(rates), 3),
+        "bytes_per_lane": round(bench.bytes_per_lane(row)),
+    }
+
+
+def curve(bench: Bench, up_to: int) -> dict[int, float]:
+    """Milliseconds of a trial for searches of 1, 2, 4 … trials."""
+    widths = [1 << power for power in range(up_to.bit_length())]
+    return {n: round(bench.ms_per_trial(ROWS[CURVE_ROW], "ours", n), 3) for n in widths}
+
+
+def line(name: str, told: Mapping[str, Any]) -> str:
+    """A row as one reads it."""
+    verdict = "ok" if told["ratio"] >= told["at_least"] else "BELOW"
+    return (
+        f"{name:<13}{told['ours']:>6} {told['ms_per_trial']:>9.3f} ms  {told['peer']:>6}"
+        f" {told['peer_ms_per_trial']:>9.3f} ms  {told['ratio']:>7.2f} x  (at least {told['at_least']:g}: {verdict})"
+        f"  {told['share_of_gemm']:>4.0%} of {told['gemm_gflops']:.0f} GFLOP/s  {told['bytes_per_lane'] / 1024:.0f} KiB a lane"
     )
+
+
+def save(rows: Mapping[str, Any], points: Mapping[int, float]) -> None:
+    """Put what was measured beside what is kept; rows that were not measured stay."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"rows": {}, "curve": {}}
+    machine = {
+        "cores": N_PROCESSES,
+        "processor": platform.processor() or platform.machine(),
+        "torch": version("torch"),
+        "python": platform.python_version(),
+    }
+    told = {
+        "rows": {name: {**kept["rows"], **rows}[name] for name in ROWS if name in {**kept["rows"], **rows}},
+        "curve_ms_per_trial": points or kept.get("curve_ms_per_trial", {}),
+        "machine": machine,
+    }
+    RESULTS.write_text(json.dumps(told, indent=1) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the rows asked for, print them, keep them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="an eighth of the trials")
+    parser.add_argument("--no-curve", action="store_true", help="rows only")
+    parser.add_argument("--save", action="store_true", help=f"keep the figures in {RESULTS.name}")
+    args = parser.parse_args(arguments)
+    rows: dict[str, Any] = {}
+    points: dict[int, float] = {}
+    with Bench() as bench:
+        for name in args.rows:
+            rows[name] = measure(bench, ROWS[name], rounds=args.rounds, quick=args.quick)
+            print(line(name, rows[name]), flush=True)
+        if not args.no_curve:
+            points = curve(bench, CURVE_UP_TO // 8 if args.quick else CURVE_UP_TO)
+            print(
+                f"{CURVE_ROW}, ms of a trial by trials in the search: "
+                + "  ".join(f"{n}: {ms:.2f}" for n, ms in points.items())
+            )
+    if args.save:
+        save(rows, points)
 
 
 if __name__ == "__main__":

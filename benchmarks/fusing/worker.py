@@ -1,0 +1,109 @@
+"""One process of a benchmark, one thread: `worker.py plain|exact|fast`; an order a line comes in, an answer goes out.
+
+{"row": name, "side": "ours"|"peer", "first": 0, "n": 32, "n_slots": 2} -> {"seconds", "best"}
+{"gemm": 1024} -> {"gflops"}
+{"row": name, "bytes": 8} -> {"bytes"} that a cohort of 8 lanes holds
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+import torch
+
+from fusing import plain
+from fusing.data import DATA
+from fusing.rows import ROWS, Net, cohorts, planned_width, settings
+from hpo.cohort import EpochResult
+from hpo.dataset import TrainingData
+from hpo.fused.device import prepare_process, products
+from hpo.fused.trainer import Trainer
+
+Order, Answer = dict[str, Any], dict[str, float]
+
+
+@cache
+def data_of(net: Net) -> TrainingData:
+    """A net's data, made once."""
+    return DATA[net.data]()
+
+
+def train_ours(net: Net, numbers: range, n_slots: int, mixed: bool) -> float:
+    """The best validation accuracy of these trials, cohort after cohort."""
+    best: list[float] = []
+
+    def hear(result: EpochResult) -> None:
+        best.extend(result.values)
+
+    data = data_of(net)
+    for task in cohorts(net, data, numbers, widest=planned_width(net, data, n_slots), mixed=mixed):
+        Trainer(task, data).run(hear)
+    return max(best)
+
+
+def train_plain(net: Net, numbers: range) -> float:
+    """The same of networks trained one after another."""
+    data = data_of(net)
+    return max(plain.train(*settings(net, data, number, mixed=False), data) for number in numbers)
+
+
+def run(order: Order, how: str) -> Answer:
+    """Train some trials of a row and take the time."""
+    row = ROWS[order["row"]]
+    numbers = range(order["first"], order["first"] + order["n"])
+    data_of(row.net)
+    began = time.perf_counter()
+    if how == "plain":
+        best = train_plain(row.net, numbers)
+    else:
+        best = train_ours(row.net, numbers, order["n_slots"], row.mixed and order["side"] == "ours")
+    return {"seconds": time.perf_counter() - began, "best": best}
+
+
+def gemm(order: Order, how: str) -> Answer:
+    """The rate of a square product: the best of some."""
+    size = order["gemm"]
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    out, seconds = a @ b, []
+    for _ in range(20):
+        began = time.perf_counter()
+        torch.mm(a, b, out=out)
+        seconds.append(time.perf_counter() - began)
+    return {"gflops": 2 * size**3 / min(seconds) / 1e9}
+
+
+def held_bytes(order: Order, how: str) -> Answer:
+    """Bytes of all tensors that are alive after an epoch of one cohort."""
+    row, data = ROWS[order["row"]], data_of(ROWS[order["row"]].net)
+    (task,) = cohorts(row.net, data, range(order["bytes"]), widest=order["bytes"], mixed=row.mixed)
+    trainer = Trainer(task, data)
+    for group in trainer.groups:
+        group.train_epoch(1)
+    gc.collect()
+    storages = [one.untyped_storage() for one in gc.get_objects() if type(one) is torch.Tensor]
+    return {"bytes": sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())}
+
+
+ACTS = {"gemm": gemm, "bytes": held_bytes, "n": run}
+
+
+def main(how: str) -> None:
+    """Answer orders until there are no more."""
+    torch.set_num_threads(1)
+    if how != "plain":
+        prepare_process()
+    with nullcontext() if how == "plain" else products(how):
+        for line in sys.stdin:
+            order = json.loads(line)
+            answer = next(act for key, act in ACTS.items() if key in order)(order, how)
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
