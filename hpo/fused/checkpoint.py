@@ -30,6 +30,7 @@ def save(trainer: Trainer) -> bytes:
             name = f"{lane.number}/{lane.repeat}/{lane.fold}"
             tensors[f"{name}/flat"] = group.flat[place]
             tensors[f"{name}/best"] = group.best[place]
+            tensors[f"{name}/skipped"] = group.skipped[place]
             for i, state in enumerate(group.states):
                 tensors[f"{name}/state{i}"] = state[place]
     about: dict[str, Any] = {
@@ -67,6 +68,7 @@ def load(trainer: Trainer, data: bytes) -> None:
             rows = slice(place, None) if len(group.lanes) == 1 else place
             group.flat[rows] = tensors[f"{name}/flat"]
             group.best[rows] = tensors[f"{name}/best"]
+            group.skipped[rows] = tensors[f"{name}/skipped"]
             for i, state in enumerate(group.states):
                 state[rows] = tensors[f"{name}/state{i}"]
     held = trainer.trials

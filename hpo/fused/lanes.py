@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
-from hpo.errors import lookup
+from hpo.fused.clipping import Clipping
 from hpo.fused.device import Memory
 from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import initial_weight
@@ -21,9 +21,11 @@ from hpo.fused.layers import Layout
 from hpo.fused.losses import LOSSES, Target
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
-from hpo.fused.optimizers import OPTIMIZERS, Optimizer, Slice, n_states
+from hpo.fused.optimizers import n_states, optimizer_of, variant
 from hpo.fused.penalties import Penalties
 from hpo.fused.recording import Recorder, Repeated
+from hpo.fused.schedules import Rates
+from hpo.fused.update import Optimizer, SkippingOptimizer, Slice, skips
 from hpo.training import LaneSettings, SharedSettings, shape_of
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
@@ -60,13 +62,14 @@ class LaneGroup:
 
     lanes: in the order of the first axis of every tensor here; a lone lane has a shadow in tensors,
         since torch multiplies a batch of one by other code, with other bits
-    flat: [K, P] weights; states: up to two of the same shape, of the optimizers
+    flat: [K, P] weights; states: up to three of the same shape, of the optimizers
+    skipped: [K] updates each lane has thrown away
     best: [K, P] weights of the epoch each trial was best in
     """
 
     def __init__(self, recipe: Recipe, lanes: Sequence[LaneTask]) -> None:
         self.recipe, data = recipe, recipe.data
-        self.lanes = sorted(lanes, key=lambda lane: (lane.settings.optimizer, lane.settings.activation))
+        self.lanes = sorted(lanes, key=lambda lane: (variant(lane.settings), lane.settings.activation))
         self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
         self.steps_done = 0
         first = shape_of(recipe.shared, lanes[0].settings, data.n_features, data.n_classes)
@@ -78,6 +81,7 @@ class LaneGroup:
         self.flat = self._begin()
         states = n_states([lane.settings for lane in self.lanes])
         self.states = [torch.zeros_like(self.flat) for _ in range(states)]
+        self.skipped = torch.zeros(len(self.flat), dtype=torch.int64, device=recipe.device)
         self.best = self.flat.clone()
         self._memory = Memory(recipe.device, recipe.dtype)
         self._build()
@@ -120,27 +124,40 @@ class LaneGroup:
         self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
         self.loss = LOSSES[r.shared.loss](k, largest, self.scale.n_classes, self._memory)
         self.penalties = Penalties(settings, self.flat)
-        self.optimizers: list[Optimizer] = []
-        # The optimizers take turns, so they share scratch memory: the less of it, the more is in cache.
-        scratch = [self._memory.flat(f"step{i}", self.flat.numel()) for i in range(2)]
+        self.clipping = Clipping(settings, self.network.parameter_grads, self.network.grads)
+        self.rates = Rates(settings, self.steps_per_epoch)
         self._feed.want(self.network.drops)
         self._repeated = Repeated(r.recorder)
+        self.optimizers: list[tuple[slice, Optimizer | SkippingOptimizer]] = []
         at = 0
-        for name, members in groupby(settings, key=lambda s: s.optimizer):
+        for _, members in groupby(settings, key=variant):
             group = list(members)
-            part, n = slice(at, at + len(group)), self.flat[: len(group)].numel()
-            states = [state[part] for state in self.states] + [self.flat[:0]] * 2
-            lanes = Slice(
-                p=self.flat[part],
-                g=self.network.grads[part],
-                m=states[0],
-                v=states[1],
-                t=scratch[0][:n].view(len(group), -1),
-                d=scratch[1][:n].view(len(group), -1),
-                settings=group,
-            )
-            self.optimizers.append(lookup(OPTIMIZERS, name, "optimizer")(lanes))
+            part = slice(at, at + len(group))
+            self.optimizers.append((part, self._optimizer(part, group)))
             at += len(group)
+
+    def _optimizer(self, part: slice, settings: Sequence[LaneSettings]) -> Optimizer | SkippingOptimizer:
+        """What moves the lanes of one variant, which stand in this part of the group."""
+        p = self.flat[part]
+
+        def memory(name: str) -> Tensor:
+            # The optimizers take turns, so they share memory: the less of it, the more is in cache.
+            return self._memory.flat(name, self.flat.numel())[: p.numel()].view(p.shape)
+
+        lanes = Slice(
+            p=p,
+            g=self.network.grads[part],
+            decayed=p[:, : self.layout.weights_end],
+            states=tuple(state[part] for state in self.states),
+            t=memory("step0"),
+            d=memory("step1"),
+            settings=settings,
+        )
+        optimizer = optimizer_of(settings[0])(lanes)
+        if not skips(settings[0]):
+            return optimizer
+        before = [memory(f"before{i}") for i in range(1 + optimizer.n_states)]
+        return SkippingOptimizer(optimizer, self.clipping.norms[part], self.skipped[part], before)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -151,9 +168,11 @@ class LaneGroup:
     def train_epoch(self, epoch: int) -> Measures:
         """Train one epoch (from 1) and look at the validation rows."""
         tally = Tally(len(self.flat), self.scale, self.recipe.metrics, self.recipe.device)
+        rates, at = self.rates.of_epoch(epoch), 0
         for place, piece in enumerate(self._feed.epoch(epoch)):
-            for optimizer in self.optimizers:
-                optimizer.begin(self.steps_done + 1, len(piece))
+            for part, optimizer in self.optimizers:
+                optimizer.begin(self.steps_done + 1, rates[at : at + len(piece), part])
+            at += len(piece)
             tally.absorb(self._repeated(("train", place), partial(self._train, piece)))
             self.steps_done += len(piece)
         validation, finite = self._repeated("look", lambda: (self._columns(self.validate()), self._finite()))
@@ -173,7 +192,8 @@ class LaneGroup:
             tally.add(self.loss.per_row(p, batch.target), self.loss.predict(p), batch.target)
             self.loss.backward(p, batch.target)
             net.backward(p, self.penalties)
-            for optimizer in self.optimizers:
+            self.clipping.clip_()
+            for _, optimizer in self.optimizers:
                 optimizer.step_(i)
         return tally
 
@@ -216,6 +236,7 @@ class LaneGroup:
         self.lanes = [self.lanes[place] for place in places]
         self.flat, self.best = self.flat[index], self.best[index]
         self.states = [state[index] for state in self.states]
+        self.skipped = self.skipped[index]
         self._build()
 
 

@@ -82,6 +82,11 @@ class Network:
         self._scale = [1 / column([1 - p for p in ps], self.device, torch.float64) for ps in self._rates()]
         self.scale = [s.to(self.dtype).unsqueeze(2) for s in self._scale]
 
+    @property
+    def parameter_grads(self) -> list[Tensor]:
+        """The gradient of every parameter, [K, ...], in the order of torch's `parameters()`."""
+        return [g for pair in zip(self.weight_grads, self.bias_grads, strict=True) for g in pair]
+
     def _rates(self) -> tuple[list[float], list[float]]:
         return [s.input_dropout for s in self.settings], [s.dropout for s in self.settings]
 

@@ -6,75 +6,23 @@ several equal formulas gives equal bits was found by trial, and the tests hold i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from hpo.errors import lookup
-from hpo.fused.device import column
+from hpo.fused.adam import Adam, Adamax, AmsGrad, NAdam, RAdam
+from hpo.fused.update import Optimizer, Slice, Square, skips
 from hpo.training import LaneSettings
-
-
-@dataclass(slots=True)
-class Slice:
-    """The lanes of one optimizer: views [k, P] of weights, gradient, two states and scratch memory.
-
-    What an optimizer leaves in g and t is of no use to anybody.
-    """
-
-    p: Tensor
-    g: Tensor
-    m: Tensor
-    v: Tensor
-    t: Tensor
-    d: Tensor
-    settings: Sequence[LaneSettings]
-
-    def knob(self, value: Callable[[LaneSettings], float]) -> Tensor:
-        """A knob of every lane as [k, 1]: computed in double, cast once."""
-        return column([value(s) for s in self.settings], self.p.device, self.p.dtype)
-
-
-class Optimizer:
-    """Moves the weights of some lanes. `begin` prepares some steps, `step_` does one of them, from 0."""
-
-    n_states = 0  # of `m` and `v`, how many are read
-
-    def __init__(self, lanes: Slice) -> None:
-        self.lanes = lanes
-        self.minus_lr = lanes.knob(lambda s: -s.learning_rate)
-        self._tables: dict[tuple[str, int], tuple[Tensor, Sequence[Tensor]]] = {}
-
-    def table(self, name: str, rows: Sequence[Sequence[float]]) -> Sequence[Tensor]:
-        """A number for each step and lane, [steps][k] doubles, as a [k, 1] for each step.
-
-        Tables of one name and length stand in the same memory, so that a recorded step reads the new ones.
-        """
-        new = torch.tensor(rows, dtype=torch.float64).to(self.lanes.p)
-        key = name, len(new)
-        if key not in self._tables:
-            self._tables[key] = new, new.unsqueeze(2).unbind(0)
-        held, views = self._tables[key]
-        held.copy_(new)
-        return views
-
-    def begin(self, first: int, n_steps: int) -> None:
-        """Prepare for steps first .. first + n_steps - 1."""
-
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
-        raise NotImplementedError
 
 
 class Sgd(Optimizer):
     """p -= lr g."""
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
-        s = self.lanes
-        s.p.addcmul_(s.g, self.minus_lr)
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
+        self.lanes.p.addcmul_(self.lanes.g, coefficients[0])
 
 
 class Momentum(Optimizer):
@@ -86,43 +34,25 @@ class Momentum(Optimizer):
         super().__init__(lanes)
         self.mu = lanes.knob(lambda s: s.momentum)
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
         s = self.lanes
-        s.m.mul_(self.mu).add_(s.g)
-        s.p.addcmul_(s.m, self.minus_lr)
+        s.states[0].mul_(self.mu).add_(s.g)
+        s.p.addcmul_(s.states[0], coefficients[0])
 
 
 class Nesterov(Momentum):
     """m = mu m + g; p -= lr (g + mu m)."""
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
         s = self.lanes
-        s.m.mul_(self.mu).add_(s.g)
-        s.g.addcmul_(s.m, self.mu)
-        s.p.addcmul_(s.g, self.minus_lr)
-
-
-class _Square:
-    """v = decay v + (1 - decay) g², without a temporary when all lanes decay alike: the bits are the same."""
-
-    def __init__(self, lanes: Slice, decay: Callable[[LaneSettings], float]) -> None:
-        self.decay, self.rest = lanes.knob(decay), lanes.knob(lambda s: 1 - decay(s))
-        decays = {decay(s) for s in lanes.settings}
-        self.common = 1 - decays.pop() if len(decays) == 1 else None
-
-    def update_(self, v: Tensor, g: Tensor, t: Tensor) -> None:
-        """Update v; t is scratch memory."""
-        v.mul_(self.decay)
-        if self.common is not None:
-            v.addcmul_(g, g, value=self.common)
-        else:
-            v.addcmul_(torch.mul(g, self.rest, out=t), g)
+        s.states[0].mul_(self.mu).add_(s.g)
+        s.p.addcmul_(s.g.addcmul_(s.states[0], self.mu), coefficients[0])
 
 
 class Adagrad(Optimizer):
-    """m += g²; p -= lr g / (sqrt(m) + eps)."""
+    """v += g²; p -= lr g / (sqrt(v) + eps)."""
 
     n_states = 1
 
@@ -130,61 +60,60 @@ class Adagrad(Optimizer):
         super().__init__(lanes)
         self.eps = lanes.knob(lambda s: s.epsilon)
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
         s = self.lanes
-        s.m.addcmul_(s.g, s.g)
-        torch.sqrt(s.m, out=s.d).add_(self.eps)
-        s.g.mul_(self.minus_lr)
-        s.p.addcdiv_(s.g, s.d)
+        s.states[0].addcmul_(s.g, s.g)
+        torch.sqrt(s.states[0], out=s.d).add_(self.eps)
+        s.p.addcdiv_(s.g.mul_(coefficients[0]), s.d)
 
 
 class RmsProp(Adagrad):
-    """m = rho m + (1 - rho) g²; p -= lr g / (sqrt(m) + eps)."""
+    """v = rho v + (1 - rho) g²; p -= lr g / (sqrt(v) + eps)."""
 
     def __init__(self, lanes: Slice) -> None:
         super().__init__(lanes)
-        self.square = _Square(lanes, lambda s: s.rho)
+        self.square = Square(lanes, lambda s: s.rho)
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
         s = self.lanes
-        self.square.update_(s.m, s.g, s.t)
-        torch.sqrt(s.m, out=s.d).add_(self.eps)
-        s.g.mul_(self.minus_lr)
-        s.p.addcdiv_(s.g, s.d)
+        self.square.update_(s.states[0], s.g, s.t)
+        torch.sqrt(s.states[0], out=s.d).add_(self.eps)
+        s.p.addcdiv_(s.g.mul_(coefficients[0]), s.d)
 
 
-class Adam(Optimizer):
-    """m, v: running means of g and g²; p -= lr / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)."""
+class CenteredRmsProp(RmsProp):
+    """m = rho m + (1 - rho) g; p -= lr g / (sqrt(v - m²) + eps): by the deviation, not the size."""
 
     n_states = 2
 
     def __init__(self, lanes: Slice) -> None:
         super().__init__(lanes)
-        self.rest1 = lanes.knob(lambda s: 1 - s.beta1)
-        self.square = _Square(lanes, lambda s: s.beta2)
-        self.eps = lanes.knob(lambda s: s.epsilon)
-        self.minus_size: Sequence[Tensor] = ()
-        self.root: Sequence[Tensor] = ()
+        self.rest = lanes.knob(lambda s: 1 - s.rho)
 
-    def begin(self, first: int, n_steps: int) -> None:
-        """Work out the bias corrections of the steps in Python's doubles, as torch.optim does."""
-        steps, settings = range(first, first + n_steps), self.lanes.settings
-        one = {b: [1 - b**t for t in steps] for b in {s.beta1 for s in settings}}
-        two = {b: [(1 - b**t) ** 0.5 for t in steps] for b in {s.beta2 for s in settings}}
-        size = [[-(s.learning_rate / one[s.beta1][i]) for s in settings] for i in range(n_steps)]
-        self.minus_size = self.table("size", size)
-        self.root = self.table("root", [[two[s.beta2][i] for s in settings] for i in range(n_steps)])
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
+        s, (v, m, *_) = self.lanes, self.lanes.states
+        self.square.update_(v, s.g, s.t)
+        m.lerp_(s.g, self.rest)
+        torch.addcmul(v, m, m, value=-1, out=s.d).sqrt_().add_(self.eps)
+        s.p.addcdiv_(s.g.mul_(coefficients[0]), s.d)
 
-    def step_(self, i: int) -> None:
-        """Move p by one step along the gradient."""
-        s = self.lanes
-        s.m.lerp_(s.g, self.rest1)
-        self.square.update_(s.v, s.g, s.t)
-        torch.sqrt(s.v, out=s.d).div_(self.root[i]).add_(self.eps)
-        torch.mul(s.m, self.minus_size[i], out=s.t)
-        s.p.addcdiv_(s.t, s.d)
+
+class Adadelta(RmsProp):
+    """v = rho v + (1 - rho) g²; d = sqrt(u + eps) / sqrt(v + eps) g; u = rho u + (1 - rho) d²; p -= lr d."""
+
+    n_states = 2
+
+    def update_(self, *coefficients: Tensor) -> None:
+        """Move p along g by torch.optim's formula."""
+        s, (v, u, *_) = self.lanes, self.lanes.states
+        self.square.update_(v, s.g, s.t)
+        torch.add(v, self.eps, out=s.t).sqrt_()
+        torch.add(u, self.eps, out=s.d).sqrt_().div_(s.t).mul_(s.g)
+        self.square.update_(u, s.d, s.t)
+        s.p.addcmul_(s.d, coefficients[0])
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
@@ -192,11 +121,28 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "momentum": Momentum,
     "nesterov": Nesterov,
     "adagrad": Adagrad,
+    "adadelta": Adadelta,
     "rmsprop": RmsProp,
     "adam": Adam,
+    "amsgrad": AmsGrad,
+    "nadam": NAdam,
+    "adamw": Adam,
+    "radam": RAdam,
+    "adamax": Adamax,
 }
+CENTERED: dict[str, type[Optimizer]] = {"rmsprop": CenteredRmsProp}
+
+
+def optimizer_of(settings: LaneSettings) -> type[Optimizer]:
+    """What moves a lane. Raises UnknownName."""
+    return lookup(CENTERED if settings.centered else OPTIMIZERS, settings.optimizer, "optimizer")
+
+
+def variant(settings: LaneSettings) -> tuple[str, bool, bool]:
+    """Lanes of one variant are moved together; sorted by it, they adjoin."""
+    return settings.optimizer, settings.centered, skips(settings)
 
 
 def n_states(settings: Sequence[LaneSettings]) -> int:
     """How many states the optimizers of these lanes need. Raises UnknownName."""
-    return max(lookup(OPTIMIZERS, s.optimizer, "optimizer").n_states for s in settings)
+    return max(optimizer_of(s).n_states for s in settings)

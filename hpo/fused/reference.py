@@ -7,6 +7,7 @@ the dropout noise, which are those of the fused code.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from hpo.errors import lookup
 from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import LaneWeights
+from hpo.fused.reference_update import ReferenceSchedule, ReferenceUpdate
 from hpo.model import NetworkShape
 from hpo.training import LaneSettings, SharedSettings
 
@@ -33,14 +35,26 @@ OPTIMIZERS: dict[str, Callable[[LaneSettings, Params], torch.optim.Optimizer]] =
     "momentum": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate, momentum=s.momentum),
     "nesterov": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate, momentum=s.momentum, nesterov=True),
     "adagrad": lambda s, p: torch.optim.Adagrad(p, lr=s.learning_rate, eps=s.epsilon),
-    "rmsprop": lambda s, p: torch.optim.RMSprop(p, lr=s.learning_rate, alpha=s.rho, eps=s.epsilon),
-    "adam": lambda s, p: torch.optim.Adam(p, lr=s.learning_rate, betas=(s.beta1, s.beta2), eps=s.epsilon),
+    "adadelta": lambda s, p: torch.optim.Adadelta(p, lr=s.learning_rate, rho=s.rho, eps=s.epsilon),
+    "rmsprop": lambda s, p: torch.optim.RMSprop(
+        p, lr=s.learning_rate, alpha=s.rho, eps=s.epsilon, centered=s.centered
+    ),
+    "adam": lambda s, p: torch.optim.Adam(p, **_adam(s)),
+    "amsgrad": lambda s, p: torch.optim.Adam(p, **_adam(s), amsgrad=True),
+    "nadam": lambda s, p: torch.optim.NAdam(p, **_adam(s), decoupled_weight_decay=s.weight_decay > 0),
+    "adamw": lambda s, p: torch.optim.AdamW(p, **_adam(s), weight_decay=0.0),
+    "radam": lambda s, p: torch.optim.RAdam(p, **_adam(s), decoupled_weight_decay=s.weight_decay > 0),
+    "adamax": lambda s, p: torch.optim.Adamax(p, **_adam(s)),
 }
 LOSSES: dict[str, Callable[[], nn.Module]] = {
     "cross_entropy": nn.CrossEntropyLoss,
     "binary_cross_entropy": nn.BCEWithLogitsLoss,
     "mse": nn.MSELoss,
 }
+
+
+def _adam(s: LaneSettings) -> dict[str, Any]:
+    return {"lr": s.learning_rate, "betas": (s.beta1, s.beta2), "eps": s.epsilon}
 
 
 class GivenDropout(nn.Module):
@@ -84,8 +98,10 @@ class ReferenceLane:
         self.loss = lookup(LOSSES, shared.loss, "loss")()
         weights = [linear.weight for linear in self.linears]
         biases = [linear.bias for linear in self.linears]
-        groups: Params = [{"params": weights, "weight_decay": settings.l2}, {"params": biases}]
+        self.update = ReferenceUpdate(self.net, weights, settings)
+        groups: Params = [self.update.group, {"params": biases}]
         self.optimizer = lookup(OPTIMIZERS, settings.optimizer, "optimizer")(settings, groups)
+        self.schedule: ReferenceSchedule | None = None
         self._begin()
 
     @torch.no_grad()
@@ -108,7 +124,7 @@ class ReferenceLane:
         loss = self.loss(out, target)
         penalty = self.settings.l1 * sum(linear.weight.abs().sum() for linear in self.linears)
         (loss + penalty if self.settings.l1 else loss).backward()
-        self.optimizer.step()
+        self.update.step(self.optimizer)
         return float(loss.detach())
 
     def train_epoch(self, x: Tensor, y: Tensor, epoch: int) -> float:
@@ -119,10 +135,15 @@ class ReferenceLane:
         noise = DropoutNoise(widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch).take(len(x))
         total = 0.0
         self.net.train()
-        for begin, end in batch_ends(len(x), self.shared.batch_size):
+        ends = batch_ends(len(x), self.shared.batch_size)
+        if self.schedule is None:
+            self.schedule = ReferenceSchedule(self.optimizer, self.settings, len(ends))
+        for begin, end in ends:
             rows = order[begin:end]
             part = [None if u is None else u[begin:end] for u in noise]
             total += self.step(x[rows].to(self.dtype), y[rows], part) * (end - begin)
+            self.schedule.after_step()
+        self.schedule.after_epoch()
         return total / len(x)
 
     @torch.no_grad()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -96,8 +95,7 @@ def train_lanes(
     device: str = "cpu",
 ) -> dict[tuple[int, int, int], LaneWeights]:
     """Train every lane for so many epochs, whatever its own; weights by (number, repeat, fold)."""
-    endless = tuple(replace(lane, settings=replace(lane.settings, epochs=10**6)) for lane in task.lanes)
-    groups = Trainer(replace(task, lanes=endless), data, dtype=dtype, device=device).groups
+    groups = Trainer(task, data, dtype=dtype, device=device).groups
     for group in groups:
         for epoch in range(1, epochs + 1):
             group.train_epoch(epoch)

@@ -9,6 +9,7 @@ import torch
 
 from hpo.fused import activations, initializers, optimizers
 from hpo.fused.trainer import Trainer
+from hpo.hyperparams import CYCLIC_MODES, SCHEDULES
 from hpo.testing.lanes import assert_same_bits, make_data, make_task, train_lanes, weights_of
 
 ACTIVATIONS, OPTIMIZERS = tuple(activations.ACTIVATIONS), tuple(optimizers.OPTIMIZERS)
@@ -27,6 +28,15 @@ def any_trial(rnd: random.Random) -> dict:
         "l1": rnd.choice((0.0, 1e-3)),
         "l2": rnd.choice((0.0, 1e-2)),
         "bias_init": rnd.choice((0.0, 0.01)),
+        "centered": rnd.choice((False, True)),
+        "weight_decay": rnd.choice((None, 0.1)),
+        "clip_norm": rnd.choice((None, 0.3)),
+        "clip_value": rnd.choice((None, None, 0.01)),
+        "skip_norm": rnd.choice((None, None, 1.0)),
+        "schedule": rnd.choice(SCHEDULES),
+        "cyclic_mode": rnd.choice(CYCLIC_MODES),
+        "step_epochs": 1,
+        "warmup_epochs": rnd.choice((0, 0, 1)),
     }
 
 
