@@ -33,16 +33,25 @@ class TrialPlan:
     retry_of: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Curve:
-    """What was measured after each epoch of a trial, mean over its lanes.
+    """What was measured after each epoch of a trial, mean over its lanes. Curves are equal to the bit.
 
     columns: names, such as train_loss, train_accuracy, validation_loss, validation_accuracy
-    block: [epochs * columns] float32, one epoch after another
+    block: [epochs * columns] float32, one epoch after another; NaN where there is nothing to measure
     """
 
     columns: tuple[str, ...]
     block: array[float]
+
+    def __eq__(self, other: object) -> bool:
+        """NaN equals NaN, which it would not by ==."""
+        if not isinstance(other, Curve):
+            return NotImplemented
+        return self.columns == other.columns and self.block.tobytes() == other.block.tobytes()
+
+    def __hash__(self) -> int:
+        return hash((self.columns, self.block.tobytes()))
 
     @property
     def n_epochs(self) -> int:

@@ -65,6 +65,15 @@ def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
     return [(begin, min(begin + batch_size, n_rows)) for begin in range(0, n_rows, batch_size)]
 
 
+def last_full(ends: Sequence[tuple[int, int]], batch_size: int) -> int:
+    """The last batch that is not short of rows; the first where all are.
+
+    >>> last_full([(0, 3), (3, 6), (6, 7)], 3), last_full([(0, 2)], 3)
+    (1, 0)
+    """
+    return max((place for place, (begin, end) in enumerate(ends) if end - begin >= batch_size), default=0)
+
+
 def rows_at_once(batch_size: int, widths: Sequence[int]) -> int:
     """How many rows, in whole batches, to draw noise for at once.
 

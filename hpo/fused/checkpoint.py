@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hpo.fused.trainer import Trainer
 
 _ABOUT = "about"
-_TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch")
+_TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch", "start")
 
 
 def save(trainer: Trainer) -> bytes:

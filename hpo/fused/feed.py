@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hpo.fused.batches import DropoutNoise, batch_ends, row_order, rows_at_once
+from hpo.fused.batches import DropoutNoise, batch_ends, last_full, row_order, rows_at_once
 from hpo.fused.losses import Target
 
 # A recording of more steps than this would take long to make and much memory.
@@ -39,6 +39,7 @@ class Feed:
         self._seed, self._repeat = seed, repeat
         ends = batch_ends(len(x), batch_size)
         self.n_steps = len(ends)
+        self.last_full = last_full(ends, batch_size)
         self.largest_batch = max(end - begin for begin, end in ends)
         at_once = max(1, min(rows_at_once(batch_size, widths) // batch_size, STEPS_AT_ONCE))
         self._pieces = [ends[i : i + at_once] for i in range(0, len(ends), at_once)]

@@ -15,6 +15,7 @@ from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
 from hpo.fused.clipping import Clipping
 from hpo.fused.device import Memory
+from hpo.fused.facts import Watch, levels
 from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
@@ -37,11 +38,14 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measures:
     """What one epoch showed of a group's lanes. train, validation: [K, 1 + metrics] float64 on the CPU
-    (the loss first); finite: [K], whether every batch loss and every weight is a finite number."""
+    (the loss first); finite: [K], whether every batch loss and every weight is a finite number; facts:
+    [K, facts.COLUMNS]; first: [K], the loss of the epoch's first batch."""
 
     train: Tensor
     validation: Tensor
     finite: Tensor
+    facts: Tensor
+    first: Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,7 @@ class LaneGroup:
         self.states = [torch.zeros_like(self.flat) for _ in range(states)]
         self.skipped = torch.zeros(len(self.flat), dtype=torch.int64, device=recipe.device)
         self.best = self.flat.clone()
+        self._levels: dict[tuple[float, float], tuple[float, float]] = {}
         self._memory = Memory(recipe.device, recipe.dtype)
         self._build()
 
@@ -123,6 +128,7 @@ class LaneGroup:
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
         self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
         self.loss = LOSSES[r.shared.loss](k, largest, self.scale.n_classes, self._memory)
+        self._watch = Watch(settings, self.layout.shape.hidden, r.device)
         self.penalties = Penalties(settings, self.flat)
         self.clipping = Clipping(settings, self.network.parameter_grads, self.network.grads)
         self.rates = Rates(settings, self.steps_per_epoch)
@@ -172,26 +178,32 @@ class LaneGroup:
         for place, piece in enumerate(self._feed.epoch(epoch)):
             for part, optimizer in self.optimizers:
                 optimizer.begin(self.steps_done + 1, rates[at : at + len(piece), part])
-            at += len(piece)
-            tally.absorb(self._repeated(("train", place), partial(self._train, piece)))
+            tally.absorb(self._repeated(("train", place), partial(self._train, piece, at)))
             self.steps_done += len(piece)
+            at += len(piece)
         validation, finite = self._repeated("look", lambda: (self._columns(self.validate()), self._finite()))
         n = len(self.lanes)
         return Measures(
             train=self._columns(tally)[:n].cpu(),
             validation=validation[:n].cpu(),
             finite=(tally.loss.isfinite() & finite)[:n].cpu(),
+            facts=self._watch.columns(len(self._validation_x))[:n].cpu(),
+            first=self._watch.first[:n].cpu(),
         )
 
-    def _train(self, piece: Sequence[Batch]) -> Tally:
-        """Steps over the batches of a piece."""
-        r, net = self.recipe, self.network
+    def _train(self, piece: Sequence[Batch], at: int) -> Tally:
+        """Steps over the batches of a piece, of which the first is number `at` (from 0) of the epoch."""
+        r, net, sampled = self.recipe, self.network, self._feed.last_full - at
         tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
         for i, batch in enumerate(piece):
             p = net.forward(batch.x, batch.noise)
             tally.add(self.loss.per_row(p, batch.target), self.loss.predict(p), batch.target)
+            if at + i == 0:
+                self._watch.first.copy_(tally.loss / tally.rows)
             self.loss.backward(p, batch.target)
             net.backward(p, self.penalties)
+            if i == sampled:
+                self._watch.gradients_(net.weight_grads[0], net.weight_grads[-1])
             self.clipping.clip_()
             for _, optimizer in self.optimizers:
                 optimizer.step_(i)
@@ -210,14 +222,30 @@ class LaneGroup:
         r, x = self.recipe, self._validation_x
         tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
         targets = self._validation_target.split(VALIDATION_ROWS)
+        self._watch.begin_()
         for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
             p = self.network.forward(x_rows)
+            self._watch.units_(p.act)
             tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
         return tally
 
     def _columns(self, tally: Tally) -> Tensor:
         columns = [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)]
         return torch.stack(columns, 1)
+
+    def levels(self, settings: LaneSettings) -> tuple[float, float]:
+        """What outputs of zero cost a lane on the training rows, and what the best constant answer does."""
+        key = settings.label_smoothing, settings.huber_delta
+        if key not in self._levels:
+            shared, data = self.recipe.shared, self.recipe.data
+            self._levels[key] = levels(
+                shared.loss,
+                torch.from_numpy(data.folds[self.fold][0].y),
+                settings,
+                n_classes=data.n_classes,
+                balanced=shared.class_weight == "balanced",
+            )
+        return self._levels[key]
 
     def remember(self, places: Sequence[int]) -> None:
         """Keep the weights that the lanes in these places have now: they have not been better."""

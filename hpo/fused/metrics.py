@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hpo.dataset import TargetScaling
+from hpo.fused import facts
 from hpo.fused.losses import Target
 
 CLASSIFICATION = ("accuracy", "log_loss")
@@ -143,4 +144,5 @@ def curve_columns(objective: str, n_classes: int) -> tuple[str, ...]:
     ('train_loss', 'train_accuracy', 'train_log_loss', 'validation_loss')
     """
     names = ("loss", *curve_metrics(objective, n_classes))
-    return tuple(f"{part}_{name}" for part in ("train", "validation") for name in names)
+    measured = tuple(f"{part}_{name}" for part in ("train", "validation") for name in names)
+    return measured + facts.COLUMNS

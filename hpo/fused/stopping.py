@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hpo.fused import facts
 from hpo.states import Reason, TrialState
 from hpo.study import Direction
 from hpo.training import LaneSettings
@@ -22,6 +23,7 @@ class Progress:
     values: the objective after each epoch; block: the curve's rows, one after another
     best_epoch: the first with the best value, 0 before any finite one; stderr: at that epoch
     mark: the value from which early stopping measures min_delta, and when it was seen
+    start: the facts that are known after the first batch
     """
 
     number: int
@@ -35,6 +37,7 @@ class Progress:
     stderr: float | None = None
     mark: float = math.nan
     mark_epoch: int = 0
+    start: dict[str, float] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -115,6 +118,7 @@ class Progress:
             epochs=self.epoch,
             curve=Curve(columns=self.columns, block=self.block),
             steps=thin(self.values),
+            facts=facts.summary(self.columns, self.block, self.start),
         )
 
 

@@ -142,6 +142,8 @@ class Trainer:
         measures = [group.train_epoch(self.epoch) for group in self.groups]
         self.lane_steps += sum(len(group.lanes) * group.steps_per_epoch for group in self.groups)
         rows, self._bad = _by_trial(self.groups, measures)
+        if self.epoch == 1:
+            self._note_start(measures)
         objective = 1 + len(measures[0].train[0])  # the column after validation_loss
         better = {
             number
@@ -151,6 +153,20 @@ class Trainer:
         for group in self.groups:
             group.remember([place for place, lane in enumerate(group.lanes) if lane.number in better])
         return tuple(trial.values[-1] for trial in self.trials.values())
+
+    def _note_start(self, measures: Sequence[Measures]) -> None:
+        """What is known of each trial after its first batch, mean over its lanes."""
+        known: dict[int, list[dict[str, float]]] = {}
+        for group, measured in zip(self.groups, measures, strict=True):
+            for lane, first in zip(group.lanes, measured.first.tolist(), strict=True):
+                untrained, chance = group.levels(lane.settings)
+                known.setdefault(lane.number, []).append(
+                    {"initial_loss": first, "untrained_loss": untrained, "chance_loss": chance}
+                )
+        for number, lanes in known.items():
+            self.trials[number].start = {
+                name: math.fsum(lane[name] for lane in lanes) / len(lanes) for name in lanes[0]
+            }
 
     def _diverged(self) -> dict[int, TrialResult]:
         on = self.task.on_diverged
@@ -215,7 +231,7 @@ def _by_trial(
     rows: dict[int, list[list[float]]] = {}
     bad: set[int] = set()
     for group, measured in zip(groups, measures, strict=True):
-        table = torch.cat([measured.train, measured.validation], 1).tolist()
+        table = torch.cat([measured.train, measured.validation, measured.facts], 1).tolist()
         for lane, row, finite in zip(group.lanes, table, measured.finite.tolist(), strict=True):
             rows.setdefault(lane.number, []).append(row if finite else [math.nan] * len(row))
             if not finite:

@@ -11,6 +11,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from hpo.dataset import TargetScaling
+from hpo.fused import facts
 from hpo.fused.activations import ACTIVATIONS
 from hpo.fused.optimizers import OPTIMIZERS
 from hpo.fused.scoring import score
@@ -81,7 +82,8 @@ def test_curves_hold_the_objective_and_the_usual_metrics_once(n_classes, objecti
     usual = ["accuracy", "log_loss"] if n_classes else ["rmse", "r2"]
     names = ["loss", objective, *(name for name in usual if name != objective)]
     curve = ended(reports)[0].curve
-    assert list(curve.columns) == [f"{part}_{name}" for part in ("train", "validation") for name in names]
+    measured = [f"{part}_{name}" for part in ("train", "validation") for name in names]
+    assert curve.columns == (*measured, *facts.COLUMNS)
     assert curve.column(f"validation_{objective}") == pytest.approx([r.values[0] for r in reports], rel=1e-6)
 
 
