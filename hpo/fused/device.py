@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -105,6 +106,13 @@ class Memory:
 def column(values: list[float], device: torch.device, dtype: torch.dtype) -> Tensor:
     """One number per lane as [K, 1], cast once from Python's doubles."""
     return torch.tensor(values, dtype=torch.float64).to(device=device, dtype=dtype).unsqueeze(1)
+
+
+def release_memory(device: str) -> None:
+    """Give back what a cohort before this one left in torch's cache, whose pieces may fit the next one badly."""
+    if device != "cpu":
+        gc.collect()  # a cohort that failed may hang in cycles of its traceback
+        torch.cuda.empty_cache()
 
 
 def free_memory(device: str) -> int:

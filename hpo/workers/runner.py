@@ -19,7 +19,7 @@ from hpo.cohort import (
 )
 from hpo.dataset import TrainingData
 from hpo.errors import HpoError, PoolError
-from hpo.fused.device import products
+from hpo.fused.device import products, release_memory
 from hpo.fused.layers import LaneWeights
 from hpo.fused.scoring import score
 from hpo.fused.trainer import Trained, Trainer
@@ -72,6 +72,7 @@ def train(
     report: Callable[[EpochResult], Sequence[bool] | None],
 ) -> CohortDone:
     """Train a cohort to its end. Raises whatever the trainer or `report` raises."""
+    release_memory(device)
     began = time.monotonic()
     with products(task.precision, device):
         trained = Trainer(task, data, device=device).run(report)
