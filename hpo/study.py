@@ -30,20 +30,13 @@ class Direction(StrEnum):
         return 1 if self is Direction.MINIMIZE else -1
 
 
-# Every metric and the direction it is good in. Those in METRICS_LATER come with a later version.
-METRICS: dict[str, Direction] = {
-    "accuracy": Direction.MAXIMIZE,
-    "f1": Direction.MAXIMIZE,
-    "log_loss": Direction.MINIMIZE,
-    "r2": Direction.MAXIMIZE,
-    "rmse": Direction.MINIMIZE,
-    "mse": Direction.MINIMIZE,
-    "mae": Direction.MINIMIZE,
-}
-METRICS_LATER = (
+# Every metric and the direction it is good in.
+CLASSIFICATION_METRICS = (
+    "accuracy",
     "balanced_accuracy",
     "precision",
     "recall",
+    "f1",
     "precision_macro",
     "recall_macro",
     "f1_macro",
@@ -51,12 +44,16 @@ METRICS_LATER = (
     "recall_micro",
     "f1_micro",
     "auc",
-    "n_parameters",
-    "epochs",
-    "train_seconds",
+    "log_loss",
 )
-CLASSIFICATION_METRICS = ("accuracy", "f1", "log_loss")
 REGRESSION_METRICS = ("rmse", "mse", "mae", "r2")
+_MADE_SMALL = ("log_loss", "rmse", "mse", "mae")
+METRICS: dict[str, Direction] = {
+    name: Direction.MINIMIZE if name in _MADE_SMALL else Direction.MAXIMIZE
+    for name in (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
+}
+# What a trial costs says nothing of how good it is: these come with several objectives.
+METRICS_LATER = ("n_parameters", "epochs", "train_seconds")
 
 
 def check_name(name: str) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hpo.fused.batches import DropoutNoise, batch_ends, last_full, row_order, rows_at_once
-from hpo.fused.losses import Target
+from hpo.fused.targets import Target
 
 # A recording of more steps than this would take long to make and much memory.
 STEPS_AT_ONCE = 512
@@ -45,7 +45,7 @@ class Feed:
         self._pieces = [ends[i : i + at_once] for i in range(0, len(ends), at_once)]
         rows = max(piece[-1][1] - piece[0][0] for piece in self._pieces)
         self._rows = x.new_empty(rows, x.shape[1])
-        self._rows_target = Target(target.y.new_empty(rows), target.labels.new_empty(rows))
+        self._rows_target = target.empty(rows)
         self._noise: list[Tensor | None] = [None] * len(self._widths)
         self._wanted: tuple[bool, ...] = (False,) * len(self._widths)
         self._batches: dict[int, list[Batch]] = {}
@@ -69,8 +69,7 @@ class Feed:
             n = end - begin
             rows = order[begin:end]
             torch.index_select(self._x, 0, rows, out=self._rows[:n])
-            torch.index_select(self._target.y, 0, rows, out=self._rows_target.y[:n])
-            torch.index_select(self._target.labels, 0, rows, out=self._rows_target.labels[:n])
+            self._target.copy_to(self._rows_target, rows)
             draw.fill([None if u is None else u[:n] for u in self._noise])
             yield self._views(piece)
 
@@ -80,10 +79,7 @@ class Feed:
             self._batches[last - first] = [
                 Batch(
                     self._rows[begin - first : end - first],
-                    Target(
-                        self._rows_target.y[begin - first : end - first],
-                        self._rows_target.labels[begin - first : end - first],
-                    ),
+                    self._rows_target.part(begin - first, end - first),
                     tuple(
                         u[begin - first : end - first] if wanted and u is not None else None
                         for u, wanted in zip(self._noise, self._wanted, strict=True)

@@ -19,13 +19,14 @@ from hpo.fused.facts import Watch, levels
 from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Layout
-from hpo.fused.losses import LOSSES, Target
+from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
 from hpo.fused.optimizers import n_states, optimizer_of, variant
 from hpo.fused.penalties import Penalties
 from hpo.fused.recording import Recorder, Repeated
 from hpo.fused.schedules import Rates
+from hpo.fused.targets import Target, balanced_weights
 from hpo.fused.update import Optimizer, SkippingOptimizer, Slice, skips
 from hpo.training import LaneSettings, SharedSettings, shape_of
 
@@ -80,6 +81,7 @@ class LaneGroup:
         self.layout = Layout(replace(first, hidden=recipe.shared.hidden, prelu=False))
         self.scale = Scale(data.n_classes, data.positive, data.target_scaling(self.fold))
         training, validation = data.folds[self.fold]
+        self._class_weights = self._weigh(training)
         self._feed = self._make_feed(training)
         self._validation_x, self._validation_target = self._rows(validation)
         self.flat = self._begin()
@@ -104,7 +106,16 @@ class LaneGroup:
     def _rows(self, rows: Rows) -> tuple[Tensor, Target]:
         r = self.recipe
         y = torch.from_numpy(rows.y).to(r.device)
-        return torch.from_numpy(rows.x).to(r.device, r.dtype), Target(y.to(r.dtype), y.long())
+        labels, weights = y.long(), self._class_weights
+        weight = None if weights is None else weights[labels]
+        return torch.from_numpy(rows.x).to(r.device, r.dtype), Target(y.to(r.dtype), labels, weight)
+
+    def _weigh(self, training: Rows) -> Tensor | None:
+        """The weight of each class by how rare it is among the fold's training rows, [C], if asked for."""
+        r = self.recipe
+        if r.shared.class_weight != "balanced":
+            return None
+        return balanced_weights(torch.from_numpy(training.y).long(), r.data.n_classes).to(r.device, r.dtype)
 
     def _begin(self) -> Tensor:
         r, lanes = self.recipe, _never_alone(self.lanes)
@@ -123,11 +134,12 @@ class LaneGroup:
     def _build(self) -> None:
         """Make everything that depends on which lanes there are."""
         r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
-        k = len(settings)
         batch = self._feed.largest_batch
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
         self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
-        self.loss = LOSSES[r.shared.loss](k, largest, self.scale.n_classes, self._memory)
+        self.loss = LOSSES[r.shared.loss](
+            settings, largest, self.scale.n_classes, self._memory, self._class_weights
+        )
         self._watch = Watch(settings, self.layout.shape.hidden, r.device)
         self.penalties = Penalties(settings, self.flat)
         self.clipping = Clipping(settings, self.network.parameter_grads, self.network.grads)
@@ -197,9 +209,9 @@ class LaneGroup:
         tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
         for i, batch in enumerate(piece):
             p = net.forward(batch.x, batch.noise)
-            tally.add(self.loss.per_row(p, batch.target), self.loss.predict(p), batch.target)
+            tally.add(self.loss, p, batch.target)
             if at + i == 0:
-                self._watch.first.copy_(tally.loss / tally.rows)
+                self._watch.first.copy_(tally.mean_loss())
             self.loss.backward(p, batch.target)
             net.backward(p, self.penalties)
             if i == sampled:
@@ -226,11 +238,11 @@ class LaneGroup:
         for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
             p = self.network.forward(x_rows)
             self._watch.units_(p.act)
-            tally.add(self.loss.per_row(p, rows), self.loss.predict(p), rows)
+            tally.add(self.loss, p, rows)
         return tally
 
     def _columns(self, tally: Tally) -> Tensor:
-        columns = [tally.loss / tally.rows, *(METRICS[m](tally) for m in self.recipe.metrics)]
+        columns = [tally.mean_loss(), *(METRICS[m](tally) for m in self.recipe.metrics)]
         return torch.stack(columns, 1)
 
     def levels(self, settings: LaneSettings) -> tuple[float, float]:

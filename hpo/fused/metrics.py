@@ -10,20 +10,20 @@ from torch import Tensor
 
 from hpo.dataset import TargetScaling
 from hpo.fused import facts
-from hpo.fused.losses import Target
+from hpo.fused.losses import Loss
+from hpo.fused.network import Pass
+from hpo.fused.targets import Target
 
 CLASSIFICATION = ("accuracy", "log_loss")
 REGRESSION = ("rmse", "r2")
-
-
-_SUMS = ("loss", "correct", "squares", "absolute", "y_sum", "hits", "predicted", "actual")
 
 
 @dataclass(slots=True)
 class Scale:
     """What a metric must know of the target besides the rows.
 
-    n_classes: 0 for regression; positive: the class f1 is of with two classes, None for macro
+    n_classes: 0 for regression; positive: the class precision, recall and f1 are of with two classes,
+    None for macro
     """
 
     n_classes: int
@@ -47,36 +47,57 @@ class Tally:
         self.scale, self.rows = scale, 0
         self._zeros = torch.zeros(n_lanes, device=device, dtype=torch.float64)
         self.loss, self.correct, self.squares, self.absolute = (self._zeros.clone() for _ in range(4))
-        self.y_sum = torch.zeros((), device=device, dtype=torch.float64)
+        self.plain: Tensor | None = None  # the loss, unless that has weights or smoothing
+        self.divisor: Tensor | int = 0
         self.y: list[Tensor] = []
-        self._counts = "f1" in names and scale.n_classes > 0
+        self.labels: list[Tensor] = []
+        self.scores: list[Tensor] = []
         n = scale.n_classes
-        self.hits, self.predicted = (
-            torch.zeros(n_lanes, n, device=device, dtype=torch.float64) for _ in "hp"
-        )
+        self._counts, self._ranks = n > 0 and bool(names & COUNTED), "auc" in names
+        self.hits = torch.zeros(n_lanes, n, device=device, dtype=torch.float64)
+        self.predicted = torch.zeros_like(self.hits)
         self.actual = torch.zeros(n, device=device, dtype=torch.float64)
 
-    def add(self, loss: Tensor, predicted: Tensor, target: Target) -> None:
-        """Add some rows. loss, predicted: [K, B]; predicted: class numbers or outputs."""
-        self.rows += loss.shape[1]
-        self.loss += loss.sum(1)
+    def add(self, loss: Loss, p: Pass, target: Target) -> None:
+        """Add the rows of a pass."""
+        own, plain = loss.per_row(p, target)
+        self.rows += p.rows
+        self.divisor = self.divisor + loss.divisor(target)
+        if plain is not own:
+            self._add_plain(plain.sum(1))
+        self.loss += own.sum(1)
+        predicted = loss.predict(p)
         if not self.scale.n_classes:
             self._add_regression(predicted, target)
             return
         right = predicted == target.labels
         self.correct += right.sum(1)
         if self._counts:
-            ones = torch.ones((), dtype=torch.float64, device=loss.device)
-            self.predicted.scatter_add_(1, predicted, ones.expand_as(predicted))
-            self.hits.scatter_add_(1, predicted, right.double())
-            self.actual.scatter_add_(0, target.labels, ones.expand_as(target.y))
+            self._count(predicted, right, target)
+        if self._ranks:
+            self.labels.append(target.labels.clone())
+            self.scores.append(loss.scores(p))
 
     def absorb(self, other: Tally) -> None:
         """Add all that another tally of the same lanes has seen."""
         self.rows += other.rows
+        self.divisor = self.divisor + other.divisor
+        if other.plain is not None:
+            self._add_plain(other.plain)
         for name in _SUMS:
             getattr(self, name).add_(getattr(other, name))
         self.y += other.y
+        self.labels += other.labels
+        self.scores += other.scores
+
+    def _add_plain(self, plain: Tensor) -> None:
+        self.plain = plain + (self._zeros if self.plain is None else self.plain)
+
+    def _count(self, predicted: Tensor, right: Tensor, target: Target) -> None:
+        ones = torch.ones((), dtype=torch.float64, device=right.device)
+        self.predicted.scatter_add_(1, predicted, ones.expand_as(predicted))
+        self.hits.scatter_add_(1, predicted, right.double())
+        self.actual.scatter_add_(0, target.labels, ones.expand_as(target.y))
 
     def _add_regression(self, predicted: Tensor, target: Target) -> None:
         y = self.scale.own_unit(target.y)
@@ -85,25 +106,76 @@ class Tally:
         self.absolute += off.abs().sum(1)
         self.squares += off.square_().sum(1)
 
+    def mean_loss(self) -> Tensor:
+        """The loss that is trained, over all rows: each counts by its weight."""
+        return self.loss / self.divisor
+
+
+Metric = Callable[[Tally], Tensor]
+
 
 def _accuracy(t: Tally) -> Tensor:
     return t.correct / t.rows
 
 
-def _loss(t: Tally) -> Tensor:
-    return t.loss / t.rows
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """part / whole, and 0 for 0 / 0."""
+    return torch.where(whole > 0, part / whole.clamp_min(1), 0.0)
 
 
-def _f1(t: Tally) -> Tensor:
-    """2 hits / (predicted + actual), 0 where that is 0 / 0; of the positive class of two, else the mean.
+# Of each class, [K, C].
+_PER_CLASS: dict[str, Metric] = {
+    "precision": lambda t: _share(t.hits, t.predicted),
+    "recall": lambda t: _share(t.hits, t.actual),
+    "f1": lambda t: _share(2 * t.hits, t.predicted + t.actual),
+}
 
-    As in scikit-learn, a class that is neither there nor predicted has no part in the mean.
+
+def _macro(per_class: Metric) -> Metric:
+    """The mean over classes; as in scikit-learn, one that is neither there nor predicted has no part in it."""
+
+    def metric(t: Tally) -> Tensor:
+        return per_class(t).sum(1) / (t.predicted + t.actual > 0).sum(1)
+
+    return metric
+
+
+def _binary_or_macro(per_class: Metric) -> Metric:
+    """Of the positive class of two, else the mean over classes."""
+
+    def metric(t: Tally) -> Tensor:
+        if t.scale.n_classes == 2 and t.scale.positive is not None:
+            return per_class(t)[:, t.scale.positive]
+        return _macro(per_class)(t)
+
+    return metric
+
+
+def _balanced_accuracy(t: Tally) -> Tensor:
+    """The mean recall of the classes that are there."""
+    return _PER_CLASS["recall"](t).sum(1) / (t.actual > 0).sum()
+
+
+def _auc(t: Tally) -> Tensor:
+    """The area under the ROC curve: of two classes' logits, else the mean over classes, each against the rest.
+
+    A class that no row has, or every row, has no curve and no part in the mean; NaN when there is no other.
     """
-    both = t.predicted + t.actual
-    f1 = torch.where(both > 0, 2 * t.hits / both.clamp_min(1), 0.0)
-    if t.scale.n_classes == 2 and t.scale.positive is not None:
-        return f1[:, t.scale.positive]
-    return f1.sum(1) / (both > 0).sum(1)
+    scores, labels = torch.cat(t.scores, 2), torch.cat(t.labels)
+    columns = scores.shape[1]
+    first = 1 if columns == 1 else 0
+    areas = [_area(scores[:, c].contiguous(), labels == c + first) for c in range(columns)]
+    return torch.stack(areas).nanmean(0)
+
+
+def _area(scores: Tensor, positive: Tensor) -> Tensor:
+    """How often a positive row is ranked above another, ties counting half. scores: [K, n]; positive: [n]."""
+    ordered = scores.sort(1).values
+    # Twice the rank among all rows, from 1 and averaged over ties: how many are below, and how many not above.
+    ranks = torch.searchsorted(ordered, scores) + torch.searchsorted(ordered, scores, right=True) + 1
+    n_positive = positive.sum()
+    above = (ranks * positive).sum(1) - n_positive * (n_positive + 1)
+    return above.double() / (2 * n_positive * (len(positive) - n_positive))  # 0 / 0 without any pair
 
 
 def _mse(t: Tally) -> Tensor:
@@ -117,15 +189,23 @@ def _r2(t: Tally) -> Tensor:
     return torch.where(deviation > 0, 1 - t.squares / deviation, (t.squares == 0).double())
 
 
-METRICS: dict[str, Callable[[Tally], Tensor]] = {
+METRICS: dict[str, Metric] = {
     "accuracy": _accuracy,
-    "f1": _f1,
-    "log_loss": _loss,
+    "balanced_accuracy": _balanced_accuracy,
+    **{name: _binary_or_macro(per_class) for name, per_class in _PER_CLASS.items()},
+    **{f"{name}_macro": _macro(per_class) for name, per_class in _PER_CLASS.items()},
+    # Every row has one class and is given one: what is missed in one class is a false alarm in another.
+    **{f"{name}_micro": _accuracy for name in _PER_CLASS},
+    "auc": _auc,
+    "log_loss": lambda t: (t.loss if t.plain is None else t.plain) / t.rows,
     "r2": _r2,
     "rmse": lambda t: _mse(t).sqrt(),
     "mse": _mse,
     "mae": lambda t: t.absolute / t.rows,
 }
+_SUMS = ("loss", "correct", "squares", "absolute", "hits", "predicted", "actual")
+# Those that need hits and predictions counted by class.
+COUNTED: set[str] = {"balanced_accuracy", *_PER_CLASS, *(f"{name}_macro" for name in _PER_CLASS)}
 
 
 def curve_metrics(objective: str, n_classes: int) -> tuple[str, ...]:

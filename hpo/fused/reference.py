@@ -46,10 +46,29 @@ OPTIMIZERS: dict[str, Callable[[LaneSettings, Params], torch.optim.Optimizer]] =
     "radam": lambda s, p: torch.optim.RAdam(p, **_adam(s), decoupled_weight_decay=s.weight_decay > 0),
     "adamax": lambda s, p: torch.optim.Adamax(p, **_adam(s)),
 }
-LOSSES: dict[str, Callable[[], nn.Module]] = {
-    "cross_entropy": nn.CrossEntropyLoss,
-    "binary_cross_entropy": nn.BCEWithLogitsLoss,
-    "mse": nn.MSELoss,
+
+
+class BinaryCrossEntropy(nn.Module):
+    """BCEWithLogitsLoss of smoothed targets, a row weighing as its class does."""
+
+    def __init__(self, smoothing: float, class_weights: Tensor | None) -> None:
+        super().__init__()
+        self.smoothing, self.class_weights = smoothing, class_weights
+
+    def forward(self, out: Tensor, y: Tensor) -> Tensor:
+        """The mean over rows. out, y: [B, 1]."""
+        weight = None if self.class_weights is None else self.class_weights[y.long()]
+        soft = y * (1 - self.smoothing) + self.smoothing / 2
+        loss: Tensor = nn.BCEWithLogitsLoss(weight=weight)(out, soft)
+        return loss
+
+
+LOSSES: dict[str, Callable[[LaneSettings, Tensor | None], nn.Module]] = {
+    "cross_entropy": lambda s, w: nn.CrossEntropyLoss(weight=w, label_smoothing=s.label_smoothing),
+    "binary_cross_entropy": lambda s, w: BinaryCrossEntropy(s.label_smoothing, w),
+    "mse": lambda s, w: nn.MSELoss(),
+    "mae": lambda s, w: nn.L1Loss(),
+    "huber": lambda s, w: nn.HuberLoss(delta=s.huber_delta),
 }
 
 
@@ -73,7 +92,7 @@ class GivenDropout(nn.Module):
 
 
 class ReferenceLane:
-    """A perceptron as a textbook would write it. Raises UnknownName."""
+    """A perceptron as a textbook would write it. class_weights: [C], when they differ. Raises UnknownName."""
 
     def __init__(
         self,
@@ -84,6 +103,7 @@ class ReferenceLane:
         seed: int = 0,
         repeat: int = 0,
         dtype: torch.dtype = torch.float32,
+        class_weights: Tensor | None = None,
     ) -> None:
         self.shared, self.settings, self.shape = shared, settings, shape
         self.seed, self.repeat, self.dtype = seed, repeat, dtype
@@ -95,11 +115,10 @@ class ReferenceLane:
             modules += [linear, lookup(ACTIVATIONS, settings.activation, "activation")(settings)]
             modules.append(self.dropouts[-1])
         self.net = nn.Sequential(*modules, self.linears[-1])
-        self.loss = lookup(LOSSES, shared.loss, "loss")()
-        weights = [linear.weight for linear in self.linears]
-        biases = [linear.bias for linear in self.linears]
-        self.update = ReferenceUpdate(self.net, weights, settings)
-        groups: Params = [self.update.group, {"params": biases}]
+        weights = None if class_weights is None else class_weights.to(dtype)
+        self.loss = lookup(LOSSES, shared.loss, "loss")(settings, weights)
+        self.update = ReferenceUpdate(self.net, [linear.weight for linear in self.linears], settings)
+        groups: Params = [self.update.group, {"params": [linear.bias for linear in self.linears]}]
         self.optimizer = lookup(OPTIMIZERS, settings.optimizer, "optimizer")(settings, groups)
         self.schedule: ReferenceSchedule | None = None
         self._begin()

@@ -12,9 +12,10 @@ from hpo.errors import lookup
 from hpo.fused.device import Memory
 from hpo.fused.lanes import VALIDATION_ROWS
 from hpo.fused.layers import LaneWeights, Layout
-from hpo.fused.losses import LOSSES, Target
+from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
+from hpo.fused.targets import Target
 from hpo.model import NetworkShape
 from hpo.training import LaneSettings, SharedSettings, n_outputs
 
@@ -36,7 +37,7 @@ class DataFacts(Protocol):
 
     @property
     def positive(self) -> int | None:
-        """The class f1 is of with two classes."""
+        """The class precision, recall and f1 are of with two classes."""
 
 
 def score(
@@ -58,11 +59,11 @@ def score(
             into[place] = torch.from_numpy(array)
     rows, memory = min(VALIDATION_ROWS, len(test.x)), Memory(flat.device, flat.dtype)
     network = Network(layout, flat, [settings] * n, memory, batch=1, max_rows=rows)
-    loss = LOSSES[shared.loss](n, rows, data.n_classes, memory)
+    loss = LOSSES[shared.loss]([settings] * n, rows, data.n_classes, memory, None)
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
     targets = Target(y, y.long()).split(VALIDATION_ROWS)
     for x_rows, target in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
         p = network.forward(x_rows)
-        tally.add(loss.per_row(p, target), loss.predict(p), target)
+        tally.add(loss, p, target)
     return {name: float(lookup(METRICS, name, "metric")(tally).mean()) for name in metrics}

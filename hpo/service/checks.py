@@ -71,7 +71,8 @@ def _check_words(spec: StudySpec) -> None:
 def _check_metric(metric: str) -> None:
     if metric in METRICS_LATER:
         raise NotYet(
-            f"the metric {metric} comes with a later version; there are {', '.join(METRICS)}",
+            f"{metric} is a cost, to be weighed against a metric: it comes with several objectives, in a later "
+            f"version; there are {', '.join(METRICS)}",
             field="objective.metric",
         )
     try:

@@ -115,8 +115,24 @@ def reference_lane(
     task: CohortTask, lane: LaneTask, data: TrainingData, *, dtype: torch.dtype = torch.float32
 ) -> ReferenceLane:
     """The same lane in plain torch, untrained."""
-    shape = shape_of(task.shared, lane.settings, data.n_features, data.n_classes)
-    return ReferenceLane(task.shared, lane.settings, shape, seed=task.seed, repeat=lane.repeat, dtype=dtype)
+    return ReferenceLane(
+        task.shared,
+        lane.settings,
+        shape_of(task.shared, lane.settings, data.n_features, data.n_classes),
+        seed=task.seed,
+        repeat=lane.repeat,
+        dtype=dtype,
+        class_weights=class_weights_of(task, data, data.folds[lane.fold][0]),
+    )
+
+
+def class_weights_of(task: CohortTask, data: TrainingData, training: Rows) -> torch.Tensor | None:
+    """n / (C n_c) of each class, float64, when the task balances them; 1 for a class without a row."""
+    if task.shared.class_weight == "none":
+        return None
+    counts = np.bincount(training.y.astype(np.int64), minlength=data.n_classes)
+    weights = len(training.y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return torch.from_numpy(np.where(counts, weights, 1.0))
 
 
 def train_reference(
