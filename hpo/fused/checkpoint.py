@@ -6,6 +6,7 @@ import io
 import json
 from array import array
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from hpo.fused.layers import LaneWeights
 from hpo.fused.stopping import Progress
+from hpo.training import LaneSettings
 
 if TYPE_CHECKING:
     from hpo.fused.trainer import Trainer
@@ -36,6 +38,7 @@ def save(trainer: Trainer) -> bytes:
     about: dict[str, Any] = {
         "epoch": trainer.epoch,
         "trials": {str(n): _trial_to_json(t) for n, t in trainer.trials.items()},
+        "settings": {str(n): asdict(s) for n, s in _changed(trainer).items()},
         "best": None,
     }
     if trainer.best is not None:
@@ -59,9 +62,12 @@ def load(trainer: Trainer, data: bytes) -> None:
         about = json.loads(arrays[_ABOUT].tobytes())
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != _ABOUT}
     trainer.epoch = about["epoch"]
+    settings = {int(n): _settings(stored) for n, stored in about["settings"].items()}
     for group in trainer.groups:
         places = [i for i, lane in enumerate(group.lanes) if str(lane.number) in about["trials"]]
         group.keep(places)
+        if settings:
+            group.resettle(settings)
         group.steps_done = group.steps_per_epoch * trainer.epoch
         for place, lane in enumerate(group.lanes):
             name = f"{lane.number}/{lane.repeat}/{lane.fold}"
@@ -75,6 +81,7 @@ def load(trainer: Trainer, data: bytes) -> None:
     trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
     for number, trial in trainer.trials.items():
         _trial_from_json(trial, about["trials"][str(number)])
+        trial.settings = settings.get(number, trial.settings)
     if about["best"] is not None:
         trial = held[about["best"]["number"]]
         _trial_from_json(trial, about["best_trial"])
@@ -89,6 +96,16 @@ def load(trainer: Trainer, data: bytes) -> None:
             for i, (repeat, fold) in enumerate(about["best"]["lanes"])
         )
         trainer.best = trial, lanes
+
+
+def _changed(trainer: Trainer) -> dict[int, LaneSettings]:
+    """The settings of living trials that are not those of the task, since they were copied."""
+    given = {lane.number: lane.settings for lane in trainer.task.lanes}
+    return {n: trial.settings for n, trial in trainer.trials.items() if trial.settings != given[n]}
+
+
+def _settings(stored: Mapping[str, Any]) -> LaneSettings:
+    return LaneSettings(**{**stored, "hidden": tuple(stored["hidden"])})
 
 
 def _trial_to_json(trial: Progress) -> dict[str, Any]:

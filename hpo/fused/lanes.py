@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from torch import Tensor
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
 from hpo.fused.clipping import Clipping
+from hpo.fused.copying import check_copy
 from hpo.fused.device import Memory
 from hpo.fused.facts import Watch, levels
 from hpo.fused.feed import Batch, Feed
@@ -74,7 +75,7 @@ class LaneGroup:
 
     def __init__(self, recipe: Recipe, lanes: Sequence[LaneTask]) -> None:
         self.recipe, data = recipe, recipe.data
-        self.lanes = sorted(lanes, key=lambda lane: (variant(lane.settings), lane.settings.activation))
+        self.lanes = sorted(lanes, key=_order)
         self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
         self.steps_done = 0
         first = shape_of(recipe.shared, lanes[0].settings, data.n_features, data.n_classes)
@@ -272,12 +273,44 @@ class LaneGroup:
         if not places:
             self.lanes = []
             return
-        index = torch.tensor(_never_alone(places), device=self.flat.device)
-        self.lanes = [self.lanes[place] for place in places]
-        self.flat, self.best = self.flat[index], self.best[index]
-        self.states = [state[index] for state in self.states]
-        self.skipped = self.skipped[index]
+        self._arrange([self.lanes[place] for place in places], places, places)
+
+    def copy(self, pairs: Sequence[tuple[int, int]], settings: Sequence[LaneSettings]) -> None:
+        """Let the second lane of each pair of places go on from where the first is, with settings of its own.
+
+        It takes over weights, states and the number of updates; what it was best with stays its own. All
+        are read before any is written, so lanes may be exchanged. Places may change. Raises SpecError when
+        the settings do not go with what is taken over, ValueError for two sources of one lane.
+        """
+        if len({to for _, to in pairs}) < len(pairs):
+            raise ValueError(f"a lane can go on from one other only, got {list(pairs)}")
+        lanes, sources = list(self.lanes), list(range(len(self.lanes)))
+        for (source, to), new in zip(pairs, settings, strict=True):
+            check_copy(self.lanes[source].settings, new)
+            lanes[to], sources[to] = replace(lanes[to], settings=new), source
+        self._arrange(lanes, sources, range(len(lanes)))
+
+    def resettle(self, settings: Mapping[int, LaneSettings]) -> None:
+        """Go on with these settings of some trials, by number. Places may change."""
+        same = range(len(self.lanes))
+        lanes = [replace(lane, settings=settings.get(lane.number, lane.settings)) for lane in self.lanes]
+        self._arrange(lanes, same, same)
+
+    def _arrange(self, lanes: Sequence[LaneTask], sources: Sequence[int], own: Sequence[int]) -> None:
+        """Go on with these lanes: each with the state of a lane there is, and the best of one. Both are places."""
+        order = sorted(range(len(lanes)), key=lambda place: _order(lanes[place]))
+        taken = torch.tensor(_never_alone([sources[place] for place in order]), device=self.flat.device)
+        best = torch.tensor(_never_alone([own[place] for place in order]), device=self.flat.device)
+        self.lanes = [lanes[place] for place in order]
+        self.flat, self.best = self.flat[taken], self.best[best]
+        self.states = [state[taken] for state in self.states]
+        self.skipped = self.skipped[taken]
         self._build()
+
+
+def _order(lane: LaneTask) -> tuple[tuple[str, bool, bool], str]:
+    """Sorted by it, lanes of one optimizer adjoin, and among them those of one activation."""
+    return variant(lane.settings), lane.settings.activation
 
 
 def kind_of(settings: LaneSettings) -> str:

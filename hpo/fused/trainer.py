@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from hpo.cohort import CohortTask, EpochResult, LaneTask
 from hpo.dataset import TrainingData
+from hpo.errors import SpecError
 from hpo.fused import checkpoint
+from hpo.fused.copying import check_copy
 from hpo.fused.lanes import LaneGroup, Measures, Recipe, kind_of
 from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import curve_columns, curve_metrics
 from hpo.fused.recording import Recorder, recorder_of
 from hpo.fused.stopping import Progress
 from hpo.states import TrialState
+from hpo.training import LaneSettings
 from hpo.trial import TrialResult
 
 Report = Callable[[EpochResult], Sequence[bool] | None]
@@ -86,6 +89,26 @@ class Trainer:
     def checkpoint(self) -> bytes:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""
         return checkpoint.save(self)
+
+    def copy(self, sources: Mapping[int, int], settings: Mapping[int, LaneSettings]) -> None:
+        """Between two epochs: let living trials (keys) go on from where others are, with settings of their own.
+
+        What a trial has shown so far stays its own. Raises SpecError, before anything is changed, when settings
+        do not go with what is taken over.
+        """
+        for to, source in sources.items():
+            check_copy(self.trials[source].settings, settings[to])
+            if kind_of(self.trials[to].settings) != kind_of(settings[to]):
+                raise SpecError(
+                    "a copied lane cannot become maxout, or stop being it", field="parameters.activation"
+                )
+        for group in self.groups:
+            places = {lane.number: place for place, lane in enumerate(group.lanes)}
+            copied = [to for to in sources if to in places]
+            pairs = [(places[sources[to]], places[to]) for to in copied]
+            group.copy(pairs, [settings[to] for to in copied])
+        for to in sources:
+            self.trials[to].settings = settings[to]
 
     def run(self, report: Report) -> Trained:
         """Train until every trial has ended; report each epoch and heed the mask that comes back.
