@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hpo.dataset import Rows
 from hpo.settings import EXACT
@@ -57,6 +57,7 @@ class CohortTask:
     beat: weights come back only when the cohort's best trial is better than this (None: in any case)
     on_diverged: fail, or worst: a diverged trial is COMPLETE with the worst value it had
     precision: exact, or fast: a setting of the whole study
+    until: train so many epochs, whatever the values, and keep the last one's weights (None: the best ones)
     checkpoint: where to go on, as `checkpoint` of an earlier attempt gave it
     """
 
@@ -72,6 +73,7 @@ class CohortTask:
     beat: float | None = None
     on_diverged: str = "fail"
     precision: str = EXACT
+    until: int | None = None
     checkpoint: bytes | None = None
 
     @property
@@ -139,10 +141,14 @@ class ScoreTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreDone:
-    """The test score, metric by metric."""
+    """The test score, metric by metric: the mean over the model's lanes.
+
+    stderrs: the standard errors of these means; empty for one lane
+    """
 
     id: int
     scores: Mapping[str, float]
+    stderrs: Mapping[str, float] = field(default_factory=dict)
 
 
 Task = CohortTask | ScoreTask

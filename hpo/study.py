@@ -16,6 +16,8 @@ from hpo.states import StudyState, TrialState, Wanted
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_TRIALS = 10_000_000
 MAX_EPOCHS = 100_000
+MAX_REPEATS = 100
+MAX_FOLDS = 50
 
 
 class Direction(StrEnum):

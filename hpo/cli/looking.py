@@ -27,6 +27,7 @@ from hpo.cli.output import (
     write_record,
     write_rows,
 )
+from hpo.cli.phrases import split_text, test_scores, with_stderr
 from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
@@ -95,10 +96,8 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
     data, spec, driver = record["data"], record["spec"], record["driver"]
     run_by = abandoned or (f"process {driver['pid']} on {driver['host']}" if driver else None)
     searched, fixed = _searched_and_fixed(spec.get("parameters", {}))
-    best = "-" if record["value"] is None else f"{cell(record['value'])} (trial {record['best_number']})"
-    scores = {
-        name: score for name, score in (record["test"] or {}).items() if name not in ("number", "scored")
-    }
+    value = with_stderr(record["value"], record["stderr"])
+    best = "-" if record["value"] is None else f"{value} (trial {record['best_number']})"
     lines = {
         "study": record["name"],
         "state": record["state"] + (f", {record['wanted']} is asked for" if record["wanted"] else ""),
@@ -107,11 +106,14 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "objective": f"{record['direction']} {record['metric']} on validation rows",
         "best": best,
         "best trial": sentence(record["facts"] or {}),
-        "test": scores or None,
+        "test": test_scores(record["test"] or {}) or None,
         "run by": run_by,
         "data": f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}, "
         f"{data['task']} of {data['target']}",
-        "split": f"{data['n_train']:,} train, {data['n_validation']:,} validate, {data['n_test']:,} test",
+        "split": split_text(
+            data.get("n_folds", 1), data["n_train"], data["n_validation"], data["n_test"]
+        ),  # a study of an earlier version has no n_folds
+        "repeats": spec.get("repeats", 1) if spec.get("repeats", 1) > 1 else None,
         "sampler": f"{spec.get('sampler', {}).get('name', '-')}, seed {spec.get('seed', 0)}",
         "epochs": spec.get("epochs"),
         "searched": ", ".join(searched) or "-",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
+from hpo.cli.phrases import split_text, test_scores, with_stderr
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
@@ -175,7 +176,7 @@ def say_data(info: DatasetInfo, *, quiet: bool) -> None:
     classes = f", {plural(len(info.classes), 'class')}" if info.classes else ""
     say(
         f"{info.source}: {plural(info.n_rows, 'row')}, {plural(info.n_features, 'feature')}{classes}; "
-        f"{info.n_train:,} train, {info.n_validation:,} validate, {info.n_test:,} test"
+        f"{split_text(info.n_folds, info.n_train, info.n_validation, info.n_test)}"
     )
     for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
         say(f"  {sentence}")
@@ -213,14 +214,15 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
 def best_report(best: dict[str, Any]) -> str:
     """The best trial as people read it: value, settings, test score, how many trials."""
     done = ", ".join(f"{n} {state}" for state, n in best["states"].items())
-    lines = [f"best {best['metric']} of {best['study']} on validation rows: {cell(best['value'])}"]
+    value = with_stderr(best["value"], best["stderr"])
+    lines = [f"best {best['metric']} of {best['study']} on validation rows: {value}"]
     lines[0] += f" (trial {best['number']})"
     if best["params"]:
         lines.append(pairs(best["params"], indent=2))
     if best["fixed"]:
         lines += ["fixed", pairs(best["fixed"], indent=2)]
     if best["test"] is not None:
-        scores = {name: score for name, score in best["test"].items() if name != "scored"}
+        scores = test_scores(best["test"])
         again = f", scored {best['test']['scored']} times" if best["test"].get("scored", 1) > 1 else ""
         lines.append(f"on test rows: {cell(scores)}{again}")
     else:

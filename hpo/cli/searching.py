@@ -206,8 +206,9 @@ def validate(
 
 def _plan_text(plan: dict[str, Any]) -> str:
     """What would run, as people read it."""
+    lanes = plan["n_lanes"] // plan["n_trials"]
     lines = {
-        "trials": f"{plan['n_trials']:,}",
+        "trials": f"{plan['n_trials']:,}" + (f", {plural(lanes, 'network')} each" if lanes > 1 else ""),
         "cohorts": f"{plan['n_cohorts']:,}, the widest of {plural(plan['widest_lanes'], 'lane')}",
         "workers": f"{plan['workers']} on {plan['device']}",
         "memory": f"{plan['memory_bytes'] / 1e6:,.0f} MB in each worker",

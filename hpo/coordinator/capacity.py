@@ -96,13 +96,18 @@ def _activation_bytes(shared: SharedSettings, info: DatasetInfo, rows: int) -> i
     return 4 * rows * (copies * shape.pieces * sum(shape.hidden) + 5 * shape.n_outputs)
 
 
-def epoch_seconds(shared: SharedSettings, info: DatasetInfo, machine: Machine, lanes: int) -> float:
-    """About how long an epoch of a cohort takes on one slot, validation included."""
+def epoch_seconds(
+    shared: SharedSettings, info: DatasetInfo, machine: Machine, lanes: int, *, groups: int = 1
+) -> float:
+    """About how long an epoch of a cohort takes on one slot, validation included.
+
+    groups: into how many programs its lanes part: one for each repeat of each fold
+    """
     steps = steps_per_epoch(info.n_train, shared.batch_size)
     rows = info.n_train + info.n_validation / 3
     flops = shape_of(shared, info).flops_per_row * rows * lanes
     rate, step_s = (GPU_FLOPS, GPU_STEP_S) if machine.gpu else (CPU_FLOPS, CPU_STEP_S)
-    return steps * step_s + flops / rate
+    return groups * steps * step_s + flops / rate
 
 
 def steps_per_epoch(n_train: int, batch_size: int) -> int:

@@ -192,11 +192,12 @@ class Drive:
         living = {trial.number: trial for trial in part}
         self.flights[work.cohort.id] = Flight(work=work, part=part, attempt=attempt, living=living)
 
-    def give_data(self, scaling: str) -> None:
+    def give_data(self, scaling: str, *, refit: bool = False) -> None:
         """See to it that workers have the training rows of a scaling; never any test rows."""
-        key = self.maker.data_key(scaling)
+        key = self.maker.data_key(scaling, refit=refit)
         if key not in self.keys:
-            self.pool.put_data(key, self.data.scaled[scaling].training)
+            source = self.data.refit if refit else self.data.scaled
+            self.pool.put_data(key, source[scaling].training)
             self.keys.add(key)
 
     # What comes back

@@ -1,12 +1,13 @@
-"""The end of a study: its best model is made sure of, scored once on the test rows, and the study left."""
+"""The end of a study: its model is made sure of or trained, scored once on the test rows, and the study left."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from hpo.cohort import CohortDone, CohortFailed, Report, ScoreDone, ScoreTask, Task
+from hpo.cohort import CohortDone, CohortFailed, EpochResult, Report, ScoreDone, ScoreTask, Task
 from hpo.coordinator.drive import PAGE, Drive
+from hpo.coordinator.planner import refits
 from hpo.dataset import PreparedData
 from hpo.dataset import Task as Kind
 from hpo.states import Reason, StudyState, TrialState
@@ -48,7 +49,10 @@ class Ending:
 
     def __init__(self, drive: Drive, data: PreparedData) -> None:
         self._drive = drive
-        self._data = data
+        self._info = data.info
+        self._refits = refits(drive.spec)
+        self._scaled = data.refit if self._refits else data.scaled
+        self._reason: str | None = None  # how the last trial ended that was trained here
 
     def conclude(self) -> Study:
         """Score and release. May raise Asked, LeaseLost, PoolError, StorageUnavailable."""
@@ -75,30 +79,36 @@ class Ending:
         """Score the best trial's model on the test rows, if any; a sentence when that did not work."""
         drive = self._drive
         scaling = drive.resolver.resolve(best.number, best.params).shared.scaling
-        rows = self._data.scaled[scaling].test
+        rows = self._scaled[scaling].test
         model = self._model_of(best)
         if isinstance(model, str):
             return model
         if not rows:
             return None
-        # One entry: study files with folds are refused, their end is another (a network on all other rows).
-        metrics = test_metrics(drive.maker.metric, self._data.info.task)
+        # One entry: with folds the rows to train on are all other rows, in one fold.
+        metrics = test_metrics(drive.maker.metric, self._info.task)
         report = self._run(ScoreTask(id=SCORE_TASK, model=model, test=rows[0], metrics=metrics))
         if not isinstance(report, ScoreDone):
-            return f"the test rows could not be scored: {_detail(report)}"
-        return ScoredTest(number=best.number, scores=report.scores)
+            return f"the test rows could not be scored: {self._detail(report)}"
+        return ScoredTest(number=best.number, scores=report.scores, stderrs=report.stderrs)
 
     def _model_of(self, best: Trial) -> bytes | str:
-        """The kept model of the best trial, trained once more when it was lost; or why there is none."""
+        """The kept model of the best trial, or one trained now: anew on more rows if the study wants that,
+        else once more because it was lost; or why there is none."""
         drive = self._drive
         stored = drive.write(lambda: drive.storage.model(drive.claim.name))
         if stored is not None and stored.number == best.number:
             return stored.data
         trial = drive.resolver.resolve(best.number, best.params)
-        drive.give_data(trial.shared.scaling)
-        report = self._run(drive.maker.task(MODEL_TASK, 1, (trial,)))
+        drive.give_data(trial.shared.scaling, refit=self._refits)
+        task, where = drive.maker.task(MODEL_TASK, 1, (trial,)), "again"
+        if self._refits:
+            where = f"anew on all {self._info.n_rows - self._info.n_test:,} rows but the test rows"
+            drive.show(message=f"training trial {best.number} {where}")
+            task = drive.maker.refit_task(MODEL_TASK, trial, best.best_epoch or 1)
+        report = self._run(task)
         if not isinstance(report, CohortDone) or report.model is None or best.value is None:
-            return f"the best trial's model could not be trained again: {_detail(report)}"
+            return f"the best trial's model could not be trained {where}: {self._detail(report)}"
         model = StoredModel(number=best.number, value=best.value, data=report.model)
         drive.write(lambda: drive.storage.save_model(drive.claim, model))
         return model.data
@@ -119,11 +129,14 @@ class Ending:
             drive.heed()
             drive.pool.poll(drive.poll_s)
         drive.pool.submit(task)
+        self._reason = None
         ended = False
         try:
             while True:
                 drive.heed()
                 for report in drive.pool.poll(drive.poll_s):
+                    if isinstance(report, EpochResult) and report.cohort == task.id and report.ended:
+                        self._reason = report.ended[0].reason
                     if _is_last_of(task, report):
                         ended = True
                         return report
@@ -132,12 +145,13 @@ class Ending:
             if not ended:  # paused, or the lease is lost
                 drive.pool.cancel(task.id)
 
+    def _detail(self, report: Report) -> str:
+        if isinstance(report, CohortFailed):
+            return report.detail or report.reason
+        return "no model came back" if self._reason is None else f"it ended {self._reason}"
+
 
 def _is_last_of(task: Task, report: Report) -> bool:
     if isinstance(report, ScoreDone):
         return report.id == task.id
     return isinstance(report, CohortDone | CohortFailed) and report.cohort == task.id
-
-
-def _detail(report: Report) -> str:
-    return report.detail or report.reason if isinstance(report, CohortFailed) else "no model came back"

@@ -6,11 +6,11 @@ import hashlib
 import math
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
-from hpo.coordinator.planner import Part, ReadyTrial, n_folds
+from hpo.coordinator.planner import Part, ReadyTrial, n_folds, refits
 from hpo.dataset import DatasetInfo
 from hpo.settings import EXACT
 from hpo.states import Reason, TrialState
@@ -107,10 +107,13 @@ class TaskMaker:
     direction: Direction
     precision: str = EXACT
 
-    def data_key(self, scaling: str) -> str:
-        """The name under which workers know the study's data of one input scaling."""
+    def data_key(self, scaling: str, *, refit: bool = False) -> str:
+        """The name under which workers know the study's data of one input scaling.
+
+        refit: all rows but the test rows instead
+        """
         prepared = hashlib.sha256(repr((self.spec.data, self.spec.seed)).encode()).hexdigest()[:12]
-        return f"{self.info.sha256[:16]}-{scaling}-{prepared}"
+        return f"{self.info.sha256[:16]}-{scaling}-{prepared}{'-refit' if refit else ''}"
 
     def task(
         self, task_id: int, attempt: int, part: Part, *, kept: tuple[float, int] | None = None
@@ -137,8 +140,24 @@ class TaskMaker:
             on_diverged=self.spec.objective.on_diverged if self.spec.objective else "fail",
         )
 
+    def refit_task(self, task_id: int, trial: ReadyTrial, epochs: int) -> CohortTask:
+        """The message that trains a network for each repeat of a trial anew, on all rows but the test rows.
+
+        epochs: how many; the schedule of the learning rate stays that of the trial
+        """
+        task = self.task(task_id, 1, (trial,))
+        return replace(
+            task,
+            data=self.data_key(trial.shared.scaling, refit=True),
+            lanes=tuple(lane for lane in task.lanes if lane.fold == 0),
+            beat=None,
+            until=epochs,
+        )
+
     def _to_beat(self, part: Part, kept: tuple[float, int] | None) -> float | None:
         """The value to beat; the next worse number when an equal value of a lower number would do."""
+        if refits(self.spec):  # weights of a fold, or of fewer rows, are not the study's model
+            return -self.direction.sign * math.inf
         if kept is None:
             return None
         value, number = kept

@@ -91,6 +91,11 @@ def lanes_per_trial(spec: StudySpec) -> int:
     return spec.repeats * n_folds(spec)
 
 
+def refits(spec: StudySpec) -> bool:
+    """Whether the study's model is trained anew at the end, on all rows but the test rows."""
+    return spec.refit or n_folds(spec) > 1
+
+
 def n_folds(spec: StudySpec) -> int:
     """Folds of the cross-validation; 1 without."""
     return (spec.data.split.folds if spec.data else None) or 1
@@ -161,7 +166,9 @@ class Planner:
         """About how long a cohort takes on one slot."""
         lanes = len(part) * self.lanes_per_trial
         epochs = max(trial.lane.epochs for trial in part)
-        return epochs * epoch_seconds(part[0].shared, self._info, self.machine, lanes)
+        return epochs * epoch_seconds(
+            part[0].shared, self._info, self.machine, lanes, groups=self.lanes_per_trial
+        )
 
     def memory_bytes(self, part: Part) -> int:
         """About what a cohort takes of a slot's memory."""

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from hpo.data.table import Array, Ints
 from hpo.errors import DataError
 from hpo.seeds import split_seed
-from hpo.study import SplitSpec
+from hpo.study import MAX_FOLDS, SplitSpec
 
 VALIDATION, TEST = 0.2, 0.2  # unless given
-MAX_FOLDS = 50
 PARTS = ("train", "validation", "test")
 
 

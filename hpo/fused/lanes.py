@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -194,7 +195,7 @@ class LaneGroup:
             tally.absorb(self._repeated(("train", place), partial(self._train, piece, at)))
             self.steps_done += len(piece)
             at += len(piece)
-        validation, finite = self._repeated("look", lambda: (self._columns(self.validate()), self._finite()))
+        validation, finite = self._repeated("look", self._look)
         n = len(self.lanes)
         return Measures(
             train=self._columns(tally)[:n].cpu(),
@@ -221,6 +222,12 @@ class LaneGroup:
             for _, optimizer in self.optimizers:
                 optimizer.step_(i)
         return tally
+
+    def _look(self) -> tuple[Tensor, Tensor]:
+        """Columns of the validation rows, NaN without such rows; and which lanes are finite."""
+        if len(self._validation_x):
+            return self._columns(self.validate()), self._finite()
+        return self.flat.new_full((len(self.flat), 1 + len(self.recipe.metrics)), math.nan), self._finite()
 
     def _finite(self) -> Tensor:
         """Whether all weights and biases of each lane are finite numbers, [K].

@@ -47,8 +47,8 @@ def score(
     data: DataFacts,
     test: Rows,
     metrics: Sequence[str],
-) -> dict[str, float]:
-    """Each metric on the test rows, the mean over lanes. Raises UnknownName."""
+) -> dict[str, list[float]]:
+    """Each metric of each lane on the test rows. Raises UnknownName."""
     shape = NetworkShape(data.n_features, shared.hidden, n_outputs(shared.loss, data.n_classes))
     layout, n = Layout(shape), len(lanes)
     flat = layout.empty(n, torch.device("cpu"), torch.float32)
@@ -66,4 +66,4 @@ def score(
     for x_rows, target in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
         p = network.forward(x_rows)
         tally.add(loss, p, target)
-    return {name: float(lookup(METRICS, name, "metric")(tally).mean()) for name in metrics}
+    return {name: lookup(METRICS, name, "metric")(tally).tolist() for name in metrics}

@@ -24,12 +24,14 @@ class Progress:
     best_epoch: the first with the best value, 0 before any finite one; stderr: at that epoch
     mark: the value from which early stopping measures min_delta, and when it was seen
     start: the facts that are known after the first batch
+    until: see CohortTask; such a trial has no values, only epochs
     """
 
     number: int
     settings: LaneSettings
     direction: Direction
     columns: tuple[str, ...]
+    until: int | None = None
     values: list[float] = field(default_factory=list)
     block: array[float] = field(default_factory=lambda: array("f"))
     best_epoch: int = 0
@@ -52,6 +54,9 @@ class Progress:
         mean = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
         self.values.append(mean)
         self.block.extend(sum(column) / len(column) for column in zip(*rows, strict=True))
+        if self.until is not None:
+            self.best, self.best_epoch = mean, self.epoch
+            return True
         if not math.isfinite(mean):
             return False
         sign = self.direction.sign
@@ -59,13 +64,13 @@ class Progress:
             self.mark, self.mark_epoch = mean, self.epoch
         if self.best_epoch and sign * mean >= sign * self.best:
             return False
-        self.best, self.best_epoch, self.stderr = mean, self.epoch, _stderr(values)
+        self.best, self.best_epoch, self.stderr = mean, self.epoch, stderr_of(values)
         return True
 
     def ended(self) -> TrialResult | None:
         """How the trial ends after this epoch by itself: stopped early, or all epochs trained."""
-        last = self.epoch >= self.settings.epochs
-        if self.epoch - self.mark_epoch >= self.settings.patience and not last:
+        last = self.epoch >= (self.until or self.settings.epochs)
+        if self.until is None and self.epoch - self.mark_epoch >= self.settings.patience and not last:
             return self._complete(Reason.STOPPED_EARLY.at(self.epoch))
         return self._complete(None) if last else None
 
@@ -135,7 +140,7 @@ def thin(values: Sequence[float]) -> dict[int, float]:
     return {epoch: values[epoch - 1] for epoch in picked}
 
 
-def _stderr(values: Sequence[float]) -> float | None:
+def stderr_of(values: Sequence[float]) -> float | None:
     """The sample standard deviation over lanes, divided by the root of their number; None for one lane."""
     n = len(values)
     if n < 2:

@@ -72,7 +72,11 @@ class Trainer:
         settings = {lane.number: lane.settings for lane in reversed(task.lanes)}
         self.trials = {
             number: Progress(
-                number=number, settings=settings[number], direction=task.direction, columns=columns
+                number=number,
+                settings=settings[number],
+                direction=task.direction,
+                columns=columns,
+                until=task.until,
             )
             for number in task.numbers
         }

@@ -7,7 +7,17 @@ import math
 from hpo.errors import NotYet, SpecError, UnknownName, lookup
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
-from hpo.study import MAX_EPOCHS, MAX_TRIALS, METRICS, METRICS_LATER, SplitSpec, StudySpec, check_name
+from hpo.study import (
+    MAX_EPOCHS,
+    MAX_FOLDS,
+    MAX_REPEATS,
+    MAX_TRIALS,
+    METRICS,
+    METRICS_LATER,
+    SplitSpec,
+    StudySpec,
+    check_name,
+)
 
 TASKS = ("classification", "regression")
 TARGET_SCALINGS = ("standardize", "none", "log1p")
@@ -41,6 +51,8 @@ def _check_numbers(spec: StudySpec) -> None:
         ("data.split.seed", data.split.seed if data else None, 0, MAX_SEED),
         ("trials", spec.trials, 1, MAX_TRIALS),
         ("epochs", spec.epochs, 1, MAX_EPOCHS),
+        ("repeats", spec.repeats, 1, MAX_REPEATS),
+        ("data.split.folds", data.split.folds if data else None, 2, MAX_FOLDS),
         ("early_stopping.patience", stopping.patience if stopping else None, 1, MAX_EPOCHS),
         ("early_stopping.min_delta", stopping.min_delta if stopping else None, 0, math.inf),
         ("limits.retries", limits.retries, 0, MAX_RETRIES),
@@ -97,9 +109,16 @@ def check_split(split: SplitSpec) -> None:
             raise SpecError(
                 f"must be a share of the rows, at least 0 and below 1, got {share:g}", field=f"{place}.{part}"
             )
+    if split.folds is not None and split.validation is not None:
+        raise SpecError(
+            f"cannot stand beside folds: each of the {split.folds} folds validates on its own rows; leave it out",
+            field=f"{place}.validation",
+        )
     if split.validation == 0:
         raise SpecError("must be > 0: trials are compared on validation rows", field=f"{place}.validation")
     validation = 0.2 if split.validation is None else split.validation
+    if split.folds is not None:
+        validation = 0.0
     test = 0.2 if split.test is None else split.test
     if split.column is None and validation + test >= 1:
         raise SpecError(

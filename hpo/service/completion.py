@@ -70,7 +70,7 @@ def _split(split: SplitSpec, seed: int) -> SplitSpec:
     split = replace(split, seed=seed if split.seed is None else split.seed)
     if split.column is not None:
         return split
-    validation = DEFAULT_SHARE if split.validation is None else split.validation
+    validation = DEFAULT_SHARE if split.validation is None and split.folds is None else split.validation
     return replace(split, validation=validation, test=DEFAULT_SHARE if split.test is None else split.test)
 
 

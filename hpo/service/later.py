@@ -26,8 +26,6 @@ class _Later(NamedTuple):
 
 
 _KEYS = (
-    _Later("repeats", lambda s: s.repeats, 1, "write repeats: 1 or leave it out"),
-    _Later("data.split.folds", lambda s: s.data and s.data.split.folds, None, "give validation: 0.2 instead"),
     _Later("stop", lambda s: s.stop or StopSpec(), StopSpec(), "leave it out"),
     _Later("limits.wall_time", lambda s: s.limits.wall_time, None, "leave it out"),
     _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),
@@ -36,7 +34,6 @@ _KEYS = (
     _Later("enqueue", lambda s: s.enqueue, (), "leave it out"),
     _Later("constraints", lambda s: dict(s.constraints), {}, "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
-    _Later("refit", lambda s: s.refit, False, "leave it out"),
     _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
     _Later("sampler.widen", lambda s: s.sampler.widen, False, "leave it out"),
     _Later("sampler.options", lambda s: dict(s.sampler.options), {}, "leave it out"),

@@ -95,6 +95,7 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "wanted": study.wanted.value or None,
         "direction": study.direction.value,
         "best_number": None if best is None else best.number,
+        "stderr": None if best is None else plain(best.stderr),
         "facts": None if best is None else plain(best.facts),
         "test": plain(study.test),
         "owner": study.owner,

@@ -52,6 +52,7 @@ def _best_record(study: Study, trial: Trial, space: SearchSpace) -> dict[str, An
         "study": study.name,
         "number": trial.number,
         "value": records.plain(trial.value),
+        "stderr": records.plain(trial.stderr),
         "metric": study.metric,
         "params": records.plain(trial.params),
         "fixed": records.plain(fixed_of(space, trial.params)),

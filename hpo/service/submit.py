@@ -194,6 +194,10 @@ def sentence(spec: StudySpec) -> str:
     """
     trials = "1 trial" if spec.trials == 1 else f"{spec.trials} {spec.sampler.name} trials"
     text = f"{trials} of at most {spec.epochs} epochs"
+    n_folds = (spec.data.split.folds if spec.data else None) or 1
+    if spec.repeats * n_folds > 1:
+        counts = [f"{n} {word}" for n, word in ((spec.repeats, "repeats"), (n_folds, "folds")) if n > 1]
+        text += f", each the mean of {' of '.join(counts)}"
     if spec.objective is not None:
         text += f", {spec.objective.direction or ''} {spec.objective.metric}".replace("  ", " ")
     if spec.parameters.searched:

@@ -47,10 +47,19 @@ class StoredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredTest:
-    """What the chosen trial's model is worth on the test rows, metric by metric."""
+    """What the chosen trial's model is worth on the test rows, metric by metric.
+
+    scores: means over repeats; stderrs: their standard errors, empty without repeats
+    """
 
     number: int
     scores: Mapping[str, float]
+    stderrs: Mapping[str, float] = field(default_factory=dict)
+
+    def record(self, times: int) -> dict[str, Any]:
+        """What a study keeps of it, in JSON types. times: how often test rows were scored, this one included."""
+        stderr = {"stderr": dict(self.stderrs)} if self.stderrs else {}
+        return {"number": self.number, **self.scores, **stderr, "scored": times}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

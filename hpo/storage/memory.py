@@ -191,9 +191,7 @@ class Memory:
         check_move(claim.name, kept.study.state, state)
         if test is not None:
             scored = 0 if kept.study.test is None else int(kept.study.test["scored"])
-            kept.study = replace(
-                kept.study, test={"number": test.number, **test.scores, "scored": scored + 1}
-            )
+            kept.study = replace(kept.study, test=test.record(scored + 1))
         kept.leave(state, reason)
         return kept.now()
 

@@ -49,5 +49,4 @@ def save_test(connection: Connection, held: Claim, made: ScoredTest) -> None:
     """Keep the test score and count how often a test was made. Raises LeaseLost."""
     row = fence(connection, held)
     scored = 0 if row.test is None else json.loads(row.test)["scored"]
-    test = {"number": made.number, **made.scores, "scored": scored + 1}
-    study_rows.change(connection, held.study, test=to_json(test))
+    study_rows.change(connection, held.study, test=to_json(made.record(scored + 1)))

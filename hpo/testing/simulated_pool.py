@@ -195,7 +195,7 @@ def _epoch(running: _Running) -> EpochResult:
             continue
         value = task.direction.sign * simulated_value(lane.settings, task.seed, lane.repeat, epoch)
         lanes.setdefault(lane.number, []).append(value)
-        last[lane.number] = lane.settings.epochs
+        last[lane.number] = task.until or lane.settings.epochs
         if lane.settings.learning_rate >= DIVERGES_AT:
             diverged.add(lane.number)
     values = {number: sum(of) / len(of) for number, of in lanes.items()}

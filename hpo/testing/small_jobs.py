@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,9 +63,9 @@ def spec_of(
 
 
 def data_of(
-    *, features: int = 4, test: bool = True, scalings: tuple[str, ...] = ("standardize",)
+    *, features: int = 4, test: bool = True, scalings: tuple[str, ...] = ("standardize",), folds: int = 1
 ) -> PreparedData:
-    """Thirty rows of three classes: 18 to train on, 6 to validate, 6 to test."""
+    """Thirty rows of three classes: 18 to train on, 6 to validate, 6 to test; with folds the same in each."""
     numbers = np.random.default_rng(0)
     parts = [
         Rows(
@@ -82,15 +83,23 @@ def data_of(
         n_rows=30,
         n_features=features,
         classes=("a", "b", "c"),
+        n_folds=folds,
         n_train=18,
         n_validation=6,
         n_test=6 if test else 0,
     )
     training = TrainingData(
-        task=Task.CLASSIFICATION, folds=((parts[0], parts[1]),), n_features=features, n_classes=3
+        task=Task.CLASSIFICATION, folds=((parts[0], parts[1]),) * folds, n_features=features, n_classes=3
     )
-    scaled = ScaledData(training=training, test=(parts[2],) if test else None)
-    return PreparedData(info=info, scaled=dict.fromkeys(scalings, scaled))
+    scaled = ScaledData(training=training, test=(parts[2],) * folds if test else None)
+    rest = Rows(x=np.concatenate([part.x for part in parts[:2]]), y=np.arange(24, dtype=np.float32) % 3)
+    nothing = Rows(x=rest.x[:0], y=rest.y[:0])
+    refit = ScaledData(
+        training=replace(training, folds=((rest, nothing),)), test=(parts[2],) if test else None
+    )
+    return PreparedData(
+        info=info, scaled=dict.fromkeys(scalings, scaled), refit=dict.fromkeys(scalings, refit)
+    )
 
 
 def create(storage: Storage, spec: StudySpec, *, name: str = "small", **columns: Any) -> Study:

@@ -242,6 +242,12 @@ class TrialsContract:
         }
         storage.move_study("wine", StudyState.QUEUED)
         again = storage.claim_study("wine", claim.driver)
-        second = ScoredTest(number=0, scores={"accuracy": 0.45, "f1": 0.4})
+        second = ScoredTest(number=0, scores={"accuracy": 0.45, "f1": 0.4}, stderrs={"accuracy": 0.01})
         storage.release(again, StudyState.COMPLETED, test=second)
-        assert storage.get_study("wine").test == {"number": 0, "accuracy": 0.45, "f1": 0.4, "scored": 2}
+        assert storage.get_study("wine").test == {
+            "number": 0,
+            "accuracy": 0.45,
+            "f1": 0.4,
+            "stderr": {"accuracy": 0.01},
+            "scored": 2,
+        }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from hpo.errors import HpoError, PoolError
 from hpo.fused.device import products, release_memory
 from hpo.fused.layers import LaneWeights
 from hpo.fused.scoring import score
+from hpo.fused.stopping import stderr_of
 from hpo.fused.trainer import Trained, Trainer
 from hpo.models import Lane, Model, from_bytes, to_bytes
 from hpo.states import Reason
@@ -97,7 +99,12 @@ def score_model(task: ScoreTask) -> ScoreDone:
         for lane in model.lanes
     ]
     scores = score(model.shared, model.settings, lanes, model, task.test, task.metrics)
-    return ScoreDone(id=task.id, scores=scores)
+    stderrs = {name: stderr_of(values) for name, values in scores.items()}
+    return ScoreDone(
+        id=task.id,
+        scores={name: math.fsum(values) / len(values) for name, values in scores.items()},
+        stderrs={name: stderr for name, stderr in stderrs.items() if stderr is not None},
+    )
 
 
 def _model_bytes(task: CohortTask, data: TrainingData, trained: Trained) -> bytes | None:

@@ -10,14 +10,14 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from hpo.dataset import TargetScaling
+from hpo.dataset import Rows, TargetScaling
 from hpo.fused import facts
 from hpo.fused.activations import ACTIVATIONS
 from hpo.fused.optimizers import OPTIMIZERS
 from hpo.fused.scoring import score
 from hpo.fused.trainer import Trainer
 from hpo.states import TrialState
-from hpo.testing.lanes import assert_same_bits, make_data, make_task, reference_lane
+from hpo.testing.lanes import assert_same_bits, make_data, make_task, reference_lane, train_lanes
 
 SMALL = {"hidden_units": 13, "batch_size": 16, "epochs": 4}
 
@@ -246,7 +246,35 @@ def test_a_kept_model_scores_its_validation_rows_as_it_did_in_training():
     names = ("rmse", "r2", "mae", "mse")
     facts = SimpleNamespace(n_features=5, n_classes=0, positive=None, target_scaling=data.target_scaling(0))
     scores = score(task.shared, task.lanes[0].settings, outcome.best_lanes, facts, data.folds[0][1], names)
-    assert scores["rmse"] == pytest.approx(ended(reports)[0].value, rel=1e-6)
+    assert np.mean(scores["rmse"]) == pytest.approx(ended(reports)[0].value, rel=1e-6)
     assert set(scores) == set(names)
     json.dumps(scores)
-    assert all(np.isfinite(list(scores.values())))
+    assert all(np.isfinite(of).all() and len(of) == 3 for of in scores.values())
+
+
+def test_training_until_an_epoch_keeps_its_weights_whatever_the_values_and_needs_no_validation_rows():
+    data = make_data(60, 5, 3)
+    ((rows, _),) = data.folds
+    nothing = Rows(x=rows.x[:0], y=rows.y[:0])
+    blind = replace(data, folds=((rows, nothing),))
+    trial = SMALL | {"epochs": 9, "patience": 1, "min_delta": 10.0, "dropout": 0.4}
+    task = replace(make_task(data, [trial], repeats=2), until=5)
+
+    reports, outcome = run(task, blind)
+
+    assert [report.epoch for report in reports] == [1, 2, 3, 4, 5]
+    result = ended(reports)[0]
+    assert (result.state, result.reason, result.epochs) == (TrialState.COMPLETE, None, 5)
+    wanted = train_lanes(task, data, epochs=5)
+    for lane in outcome.best_lanes:
+        assert_same_bits(lane, wanted[0, lane.repeat, 0])
+
+
+def test_training_until_an_epoch_that_diverges_leaves_no_weights():
+    data = make_data(60, 5, 0)
+    task = replace(make_task(data, [SMALL | {"learning_rate": 1e30, "optimizer": "sgd"}]), until=4)
+
+    reports, outcome = run(task, data)
+
+    assert ended(reports)[0].state is TrialState.FAIL
+    assert outcome.best_lanes is None

@@ -19,6 +19,7 @@ def test_best_has_the_shape_of_the_contract(storage, studies):
         "study": "digits",
         "number": 1,
         "value": 0.9,
+        "stderr": None,
         "metric": "accuracy",
         "params": {"learning_rate": 0.01, "optimizer": "momentum", "momentum": 0.9},
         "fixed": {"hidden_units": 32},

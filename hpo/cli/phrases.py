@@ -1,0 +1,37 @@
+"""How splits, means and scores are put into words for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpo.cli.output import cell
+
+
+def split_text(n_folds: int, n_train: int, n_validation: int, n_test: int) -> str:
+    """How rows are divided.
+
+    >>> split_text(1, 90, 30, 30), split_text(5, 96, 24, 30)
+    ('90 train, 30 validate, 30 test', '5 folds of 96 train, 24 validate; 30 test')
+    """
+    if n_folds > 1:
+        return f"{n_folds} folds of {n_train:,} train, {n_validation:,} validate; {n_test:,} test"
+    return f"{n_train:,} train, {n_validation:,} validate, {n_test:,} test"
+
+
+def with_stderr(value: float | None, stderr: float | None) -> str:
+    """A mean over repeats and folds with its standard error.
+
+    >>> with_stderr(0.95, 0.0123456), with_stderr(0.95, None)
+    ('0.95 ± 0.012', '0.95')
+    """
+    return cell(value) if stderr is None else f"{cell(value)} ± {stderr:.2g}"
+
+
+def test_scores(test: dict[str, Any]) -> dict[str, str]:
+    """The scores of a study's test record, as people read them."""
+    stderrs = test.get("stderr", {})
+    return {
+        name: with_stderr(score, stderrs.get(name))
+        for name, score in test.items()
+        if name not in ("number", "scored", "stderr")
+    }
