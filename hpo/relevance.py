@@ -66,15 +66,19 @@ READ_BY: dict[str, Readers] = {
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A hyperparameter of a search space that no trial reads, and the values its selector can have there."""
+    """A hyperparameter of a search space that not every trial reads.
+
+    found: the values its selector can have there; reading: those of them under which it counts
+    """
 
     name: str
     readers: Readers
     found: Values
+    reading: Values
 
 
 def unread(space: SearchSpace, defaults: Mapping[str, Value]) -> list[Unread]:
-    """The hyperparameters that change nothing in any trial of the space.
+    """The hyperparameters that change nothing in some trials of the space, or in all.
 
     defaults: of the selectors whose default depends on the data
     """
@@ -84,8 +88,9 @@ def unread(space: SearchSpace, defaults: Mapping[str, Value]) -> list[Unread]:
         if readers is None:
             continue
         values = _values_beside(space, name, readers.selector, defaults)
-        if values is not None and not any(value in readers.values for value in values):
-            found.append(Unread(name, readers, values))
+        reading = tuple(value for value in values or () if value in readers.values)
+        if values is not None and len(reading) < len(values):
+            found.append(Unread(name, readers, values, reading))
     return found
 
 

@@ -18,7 +18,8 @@ def some(name, when=None):
 
 
 def found(parameters):
-    return [one.name for one in unread(SearchSpace(parameters), DEFAULTS)]
+    """The names of those that no trial reads."""
+    return [one.name for one in unread(SearchSpace(parameters), DEFAULTS) if not one.reading]
 
 
 @pytest.mark.parametrize("name", READ_BY)
@@ -78,6 +79,14 @@ def test_a_selector_under_a_condition_may_have_its_default_too():
     }
 
     assert found(space) == []
+
+
+def test_what_only_some_trials_read_is_found_with_where_they_do():
+    optimizer = Choice(choices=("sgd", "nesterov", "adam", "momentum"))
+
+    [one] = unread(SearchSpace({"optimizer": optimizer, "momentum": some("momentum")}), DEFAULTS)
+
+    assert (one.name, one.reading) == ("momentum", ("nesterov", "momentum"))
 
 
 def test_every_optimizer_reads_weight_decay():

@@ -14,21 +14,28 @@ from hpo.training import default_loss
 
 def notes(spec: StudySpec, info: DatasetInfo) -> list[str]:
     """The sentences about a completed study that its author should see before it runs."""
-    return [*_unread(spec.parameters, info), *_warmup(spec)]
+    return [*_unread(spec.parameters, info, grid=spec.sampler.name == "grid"), *_warmup(spec)]
 
 
-def _unread(space: SearchSpace, info: DatasetInfo) -> Iterator[str]:
+def _unread(space: SearchSpace, info: DatasetInfo, *, grid: bool) -> Iterator[str]:
     defaults = {
         "loss": default_loss(info.task, len(info.classes)),
         "scaling": "minmax" if info.images else "standardize",
         "initializer": "chosen by activation",
     }
     for one in unread(space, defaults):
-        selector = one.readers.selector
-        yield (
-            f"parameters.{one.name} changes nothing: it counts where {selector} is {one.readers.words}, "
-            f"and here it is {listed(one.found, 'or')}"
-        )
+        selector, name = one.readers.selector, f"parameters.{one.name}"
+        if not one.reading:
+            yield (
+                f"{name} changes nothing: it counts where {selector} is {one.readers.words}, "
+                f"and here it is {listed(one.found, 'or')}"
+            )
+        elif one.name in space.searched and selector in space.searched and not grid:
+            when = ", ".join(map(str, one.reading))
+            yield (
+                f"{name} is searched in every trial and counts where {selector} is {listed(one.reading, 'or')}; "
+                f"when: {{{selector}: [{when}]}} keeps it out of the others"
+            )
 
 
 def _warmup(spec: StudySpec) -> Iterator[str]:

@@ -45,6 +45,11 @@ def notes_of(text, info=INFO):
             "parameters.dropout changes nothing: it counts where hidden_layers is 1 or more, and here it is 0",
         ),
         (
+            "scaling: [minmax, whiten, pca], pca_components: [2, 3]",
+            "parameters.pca_components is searched in every trial and counts where scaling is whiten or pca; "
+            "when: {scaling: [whiten, pca]} keeps it out of the others",
+        ),
+        (
             "warmup_epochs: [0, 20]",
             "parameters.warmup_epochs goes up to 20, and a trial has at most 10 epochs: "
             "its learning rate is never reached",
@@ -67,6 +72,13 @@ def test_what_is_said_in_vain_gets_a_sentence(text, sentence):
 )
 def test_what_counts_gets_none(text):
     assert notes_of(text) == []
+
+
+def test_a_grid_which_takes_no_conditions_is_not_told_to_write_one():
+    text = "data: made-up\nsampler: grid\nparameters: {optimizer: [sgd, momentum], momentum: [0.5, 0.9]}"
+
+    assert notes(complete(parse(text), INFO), INFO) == []
+    assert len(notes_of("optimizer: [sgd, momentum], momentum: [0.5, 0.9]")) == 1
 
 
 def test_the_default_loss_is_that_of_the_task():
