@@ -1,8 +1,8 @@
-"""Activations in place, forward and backward, over a run of lanes that share one.
+"""Activations, forward and backward, over a run of lanes that share one.
 
-A run is a stretch of a flat buffer. sigmoid and elu give other bits in the last elements of a buffer
-than elsewhere, so they compute over whole blocks, beyond the run's end, into scratch memory, and only
-the run itself is taken back.
+A run is a stretch of flat buffers. sigmoid, elu, gelu and their kin give other bits in the last elements
+of a buffer than elsewhere, so they compute over whole blocks: a run that does not end with a block is
+computed beyond its end, into scratch memory, and only the run itself is taken back.
 """
 
 from __future__ import annotations
@@ -18,28 +18,39 @@ from hpo.fused.device import BLOCK, round_up
 
 aten: Any = torch.ops.aten
 
+# Of selu, as torch has them.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
 
 @dataclass(slots=True)
 class Run:
     """The lanes [start, stop) of one hidden layer that share an activation.
 
-    act: the layer's activations, as a flat buffer that is longer than its last lane
+    z: what is activated, [K * rows * pieces * width] as a flat buffer that is longer than its last lane;
+        act itself where nobody needs it again
+    act: the layer's activations, [K * rows * width], flat as well
     read: what the next layer reads, laid out like act: the same after dropout, which may be act itself
-    grad: the gradient's flat buffer, laid out like act
-    kept: a flat buffer for what backward needs besides the result, for those that need it
+    grad: the gradient of act; z_grad: of z; one buffer, but for maxout
     scratch: a flat buffer of at least the run's length, rounded up
-    begin, end: the run's place in those; lane: elements of a lane; knob: [k, 1] or None
+    begin, end: the run's place in act; lane: elements of a lane in it; width: units; pieces: of maxout
+    knob: [k, 1]; of prelu it is the slope itself, and knob_grad where its gradient goes
+    mask: [k, 1, width], 0 for units that are only padding, where any lane of the run has such
     """
 
+    z: Tensor
     act: Tensor
     read: Tensor
     grad: Tensor
-    kept: Tensor
+    z_grad: Tensor
     scratch: Tensor
     begin: int
     end: int
     lane: int
+    width: int
+    pieces: int
     knob: Tensor
+    knob_grad: Tensor
+    mask: Tensor | None
 
     def own(self, flat: Tensor) -> Tensor:
         """The run's part of a buffer, [k * lane]."""
@@ -57,26 +68,38 @@ class Run:
         """The run's own part as [k, lane]."""
         return self.own(flat).view(-1, self.lane)
 
+    def by_piece(self, flat: Tensor) -> tuple[Tensor, ...]:
+        """The run's part of a buffer like z as [k * rows, width], one for each piece."""
+        own = flat[self.begin * self.pieces : self.end * self.pieces]
+        return own.view(-1, self.pieces, self.width).unbind(1)
+
 
 Step = Callable[[], None]
 Bind = Callable[[Run], tuple[Step, Step]]
-
-
-def _linear(run: Run) -> tuple[Step, Step]:
-    return _nothing, _nothing
+Forward = Callable[[Tensor, Tensor], object]  # z, out
+Backward = Callable[[Tensor, Tensor, Tensor], object]  # gradient, z or the result, out
 
 
 def _nothing() -> None:
     """Nothing to do: the slope is one."""
 
 
-def _relu(run: Run) -> tuple[Step, Step]:
-    # Always the result after dropout, though the one before would do: a gradient that is no number
-    # must not come or go with what the neighbours' activations need.
-    act, read, grad = run.own(run.act), run.own(run.read), run.own(run.grad)
+def _linear(run: Run) -> tuple[Step, Step]:
+    z, act = run.own(run.z), run.own(run.act)
 
     def forward() -> None:
-        torch.clamp_min(act, 0, out=act)
+        act.copy_(z)
+
+    return (_nothing if run.z is run.act else forward), _nothing
+
+
+def _relu(run: Run) -> tuple[Step, Step]:
+    # Always the result after dropout, though z would do: a gradient that is no number must not come
+    # or go with what the neighbours' activations need.
+    z, act, read, grad = (run.own(flat) for flat in (run.z, run.act, run.read, run.grad))
+
+    def forward() -> None:
+        torch.clamp_min(z, 0, out=act)
 
     def backward() -> None:
         aten.threshold_backward.grad_input(grad, read, 0, grad_input=grad)
@@ -84,86 +107,178 @@ def _relu(run: Run) -> tuple[Step, Step]:
     return forward, backward
 
 
-def _tanh(run: Run) -> tuple[Step, Step]:
-    act, out = run.own(run.act), run.temporary()
-    act_blocks, grad_blocks = run.blocks(run.act), run.blocks(run.grad)
-    grad = run.own(run.grad)
+def _in_blocks(run: Run, into: Tensor) -> tuple[Tensor, Step]:
+    """Where to write a result for the run's part of `into`, and how to bring it there."""
+    own, out = run.own(into), run.temporary()
+    if len(own) == len(out):
+        return own, _nothing
+
+    def settle() -> None:
+        own.copy_(out[: len(own)])
+
+    return out, settle
+
+
+def _from_result(of_z: Forward, of_result: Backward) -> Bind:
+    """An activation whose slope is told from its result."""
+    return lambda run: _elementwise(run, of_z, of_result, run.act)
+
+
+def _from_input(of_z: Forward, of_gradient: Backward) -> Bind:
+    """An activation whose slope is told from its input."""
+    return lambda run: _elementwise(run, of_z, of_gradient, run.z)
+
+
+def _elementwise(run: Run, of_z: Forward, of_gradient: Backward, seen: Tensor) -> tuple[Step, Step]:
+    z, grad, known = run.blocks(run.z), run.blocks(run.grad), run.blocks(seen)
+    (out, settle), (grad_out, settle_grad) = _in_blocks(run, run.act), _in_blocks(run, run.grad)
 
     def forward() -> None:
-        torch.tanh(act, out=act)
+        of_z(z, out)
+        settle()
 
     def backward() -> None:
-        aten.tanh_backward.grad_input(grad_blocks, act_blocks, grad_input=out)
-        grad.copy_(out[: len(grad)])
+        of_gradient(grad, known, grad_out)
+        settle_grad()
 
     return forward, backward
 
 
-def _sigmoid(run: Run) -> tuple[Step, Step]:
-    act, out, grad = run.own(run.act), run.temporary(), run.own(run.grad)
-    act_blocks, grad_blocks = run.blocks(run.act), run.blocks(run.grad)
+def _zero_at_padding(bind: Bind) -> Bind:
+    """The same for an activation that is not 0 at 0: units that are only padding give 0 all the same."""
 
-    def forward() -> None:
-        torch.sigmoid(act_blocks, out=out)
-        act.copy_(out[: len(act)])
+    def masked(run: Run) -> tuple[Step, Step]:
+        forward, backward = bind(run)
+        mask = run.mask
+        if mask is None:
+            return forward, backward
+        act = run.own(run.act).view(len(mask), -1, run.width)
 
-    def backward() -> None:
-        aten.sigmoid_backward.grad_input(grad_blocks, act_blocks, grad_input=out)
-        grad.copy_(out[: len(grad)])
+        def forward_and_mask() -> None:
+            forward()
+            act.mul_(mask)
 
-    return forward, backward
+        return forward_and_mask, backward
+
+    return masked
 
 
 def _leaky_relu(run: Run) -> tuple[Step, Step]:
-    act, grad, kept = run.lanes(run.act), run.lanes(run.grad), run.lanes(run.kept)
-    out, slope = run.temporary()[: run.end - run.begin].view(-1, run.lane), run.knob
+    z, act, grad, slope = run.lanes(run.z), run.lanes(run.act), run.lanes(run.grad), run.knob
+    out = run.temporary()[: run.end - run.begin].view(-1, run.lane)
 
     def forward() -> None:
-        kept.copy_(act)
-        torch.mul(act, slope, out=out)
-        torch.where(kept > 0, kept, out, out=act)
+        torch.mul(z, slope, out=act)
+        torch.where(z > 0, z, act, out=act)
 
     def backward() -> None:
         torch.mul(grad, slope, out=out)
-        torch.where(kept > 0, grad, out, out=grad)
+        torch.where(z > 0, grad, out, out=grad)
+
+    return forward, backward
+
+
+def _prelu(run: Run) -> tuple[Step, Step]:
+    """As leaky_relu, but the slope is a weight of the lane."""
+    forward, to_input = _leaky_relu(run)
+    z, grad, slope_grad = run.lanes(run.z), run.lanes(run.grad), run.knob_grad
+    each, zero = run.temporary()[: run.end - run.begin].view(-1, run.lane), run.scratch.new_zeros(())
+
+    def backward() -> None:
+        torch.mul(grad, z, out=each)
+        torch.where(z > 0, zero, each, out=each)
+        slope_grad.copy_(each.sum(1, keepdim=True))
+        to_input()
 
     return forward, backward
 
 
 def _elu(run: Run) -> tuple[Step, Step]:
-    act, grad, kept = run.lanes(run.act), run.lanes(run.grad), run.lanes(run.kept)
-    act_blocks, grad_blocks, kept_blocks = (run.blocks(b) for b in (run.act, run.grad, run.kept))
-    out_blocks, alpha = run.temporary(), run.knob
+    z, act, grad, alpha = run.lanes(run.z), run.lanes(run.act), run.lanes(run.grad), run.knob
+    z_blocks, grad_blocks, out_blocks = run.blocks(run.z), run.blocks(run.grad), run.temporary()
     out = out_blocks[: run.end - run.begin].view(-1, run.lane)
 
     def forward() -> None:
-        kept.copy_(act)
-        aten.elu.out(act_blocks, 1, 1, 1, out=out_blocks)
+        aten.elu.out(z_blocks, 1, 1, 1, out=out_blocks)
         out.mul_(alpha)
-        torch.where(kept > 0, kept, out, out=act)
+        torch.where(z > 0, z, out, out=act)
 
     def backward() -> None:
         act.copy_(grad)
         grad.mul_(alpha)
-        aten.elu_backward.grad_input(grad_blocks, 1, 1, 1, False, kept_blocks, grad_input=out_blocks)
-        torch.where(kept > 0, act, out, out=grad)
+        aten.elu_backward.grad_input(grad_blocks, 1, 1, 1, False, z_blocks, grad_input=out_blocks)
+        torch.where(z > 0, act, out, out=grad)
+
+    return forward, backward
+
+
+def _maxout(run: Run) -> tuple[Step, Step]:
+    """The largest of the pieces; the first of equal ones takes the gradient."""
+    act, grad = (run.own(flat).view(-1, run.width) for flat in (run.act, run.grad))
+    pieces, grads = run.by_piece(run.z), run.by_piece(run.z_grad)
+    zero = run.scratch.new_zeros(())
+
+    def forward() -> None:
+        act.copy_(pieces[0])
+        for piece in pieces[1:]:
+            torch.maximum(act, piece, out=act)
+
+    def backward() -> None:
+        for piece, piece_grad in zip(pieces, grads, strict=True):
+            largest = piece == act
+            torch.where(largest, grad, zero, out=piece_grad)
+            grad.masked_fill_(largest, 0)
 
     return forward, backward
 
 
 ACTIVATIONS: dict[str, Bind] = {
     "linear": _linear,
-    "sigmoid": _sigmoid,
-    "tanh": _tanh,
+    "sigmoid": _zero_at_padding(
+        _from_result(
+            lambda z, out: torch.sigmoid(z, out=out),
+            lambda g, y, out: aten.sigmoid_backward.grad_input(g, y, grad_input=out),
+        )
+    ),
+    "tanh": _from_result(
+        lambda z, out: torch.tanh(z, out=out),
+        lambda g, y, out: aten.tanh_backward.grad_input(g, y, grad_input=out),
+    ),
     "relu": _relu,
     "leaky_relu": _leaky_relu,
+    "prelu": _prelu,
     "elu": _elu,
+    "maxout": _maxout,
+    "gelu": _from_input(
+        lambda z, out: aten.gelu.out(z, out=out),
+        lambda g, z, out: aten.gelu_backward.grad_input(g, z, grad_input=out),
+    ),
+    "silu": _from_input(
+        lambda z, out: aten.silu.out(z, out=out),
+        lambda g, z, out: aten.silu_backward.grad_input(g, z, grad_input=out),
+    ),
+    "selu": _from_input(
+        lambda z, out: aten.elu.out(z, SELU_ALPHA, SELU_SCALE, 1, out=out),
+        lambda g, z, out: aten.elu_backward.grad_input(
+            g, SELU_ALPHA, SELU_SCALE, 1, False, z, grad_input=out
+        ),
+    ),
+    "softplus": _zero_at_padding(
+        _from_input(
+            lambda z, out: aten.softplus.out(z, 1, 20, out=out),
+            lambda g, z, out: aten.softplus_backward.grad_input(g, z, 1, 20, grad_input=out),
+        )
+    ),
+    "mish": _from_input(
+        lambda z, out: aten.mish.out(z, out=out),
+        lambda g, z, out: out.copy_(aten.mish_backward(g, z)),
+    ),
 }
-# Those whose slope cannot be told from the result: the input is kept.
-KEEPS_INPUT = frozenset({"leaky_relu", "elu"})
-# Those whose slope is told from the result itself; the others can do with the result after dropout,
-# or without it, so that dropout may work in place.
-NEEDS_RESULT = frozenset({"sigmoid", "tanh"})
 # Those whose backward gives a dropped unit no gradient anyway: no mask need be kept for it.
 TELLS_DROPPED = frozenset({"relu"})
+# Those whose slope is told from the result itself; relu can do with the result after dropout, and the
+# others with the input, so that dropout may work in place.
+NEEDS_RESULT = frozenset({"sigmoid", "tanh", "maxout"})
+# Those whose slope is told from the input, which must then not be overwritten by the result.
+KEEPS_INPUT = frozenset(ACTIVATIONS) - {"linear", "sigmoid", "tanh", "relu"}
 KNOBS = {"leaky_relu": "negative_slope", "elu": "elu_alpha"}

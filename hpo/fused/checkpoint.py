@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hpo.fused.layers import LaneWeights
+from hpo.fused.layers import Floats, LaneWeights
 from hpo.fused.stopping import Progress
 from hpo.training import LaneSettings
 
@@ -46,9 +46,9 @@ def save(trainer: Trainer) -> bytes:
         about["best"] = {"number": trial.number, "lanes": [[w.repeat, w.fold] for w in lanes]}
         about["best_trial"] = _trial_to_json(trial)
         for i, lane_weights in enumerate(lanes):
-            for layer, (w, b) in enumerate(zip(lane_weights.weights, lane_weights.biases, strict=True)):
-                tensors[f"best/{i}/{layer}/weight"] = torch.from_numpy(w)
-                tensors[f"best/{i}/{layer}/bias"] = torch.from_numpy(b)
+            for what, kept in lane_weights.arrays.items():
+                for layer, one in enumerate(kept):
+                    tensors[f"best/{i}/{layer}/{what}"] = torch.from_numpy(one)
     arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
     arrays[_ABOUT] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     into = io.BytesIO()
@@ -77,6 +77,7 @@ def load(trainer: Trainer, data: bytes) -> None:
             group.skipped[rows] = tensors[f"{name}/skipped"]
             for i, state in enumerate(group.states):
                 state[rows] = tensors[f"{name}/state{i}"]
+    trainer.groups = [group for group in trainer.groups if group.lanes]
     held = trainer.trials
     trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
     for number, trial in trainer.trials.items():
@@ -85,14 +86,8 @@ def load(trainer: Trainer, data: bytes) -> None:
     if about["best"] is not None:
         trial = held[about["best"]["number"]]
         _trial_from_json(trial, about["best_trial"])
-        n_layers = len(trainer.groups[0].layout.shape.layers)
         lanes = tuple(
-            LaneWeights(
-                repeat=repeat,
-                fold=fold,
-                weights=tuple(tensors[f"best/{i}/{n}/weight"].numpy() for n in range(n_layers)),
-                biases=tuple(tensors[f"best/{i}/{n}/bias"].numpy() for n in range(n_layers)),
-            )
+            _best_lane(tensors, f"best/{i}", repeat, fold)
             for i, (repeat, fold) in enumerate(about["best"]["lanes"])
         )
         trainer.best = trial, lanes
@@ -106,6 +101,18 @@ def _changed(trainer: Trainer) -> dict[int, LaneSettings]:
 
 def _settings(stored: Mapping[str, Any]) -> LaneSettings:
     return LaneSettings(**{**stored, "hidden": tuple(stored["hidden"])})
+
+
+def _best_lane(tensors: Mapping[str, Tensor], place: str, repeat: int, fold: int) -> LaneWeights:
+    """The arrays stored as place/layer/name."""
+    found: dict[str, dict[int, Floats]] = {}
+    for path, tensor in tensors.items():
+        if path.startswith(f"{place}/"):
+            layer, name = path.removeprefix(f"{place}/").split("/")
+            found.setdefault(name, {})[int(layer)] = tensor.numpy()
+    arrays = {name: tuple(by_layer[n] for n in sorted(by_layer)) for name, by_layer in found.items()}
+    weights, biases = arrays.pop("weight"), arrays.pop("bias")
+    return LaneWeights(repeat=repeat, fold=fold, weights=weights, biases=biases, extras=arrays)
 
 
 def _trial_to_json(trial: Progress) -> dict[str, Any]:

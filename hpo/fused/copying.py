@@ -18,8 +18,11 @@ def check_copy(source: LaneSettings, new: LaneSettings) -> None:
             f"a copied lane keeps its widths {_dashed(source)}, it cannot become {_dashed(new)}",
             field="parameters.hidden_units",
         )
-    if (new.activation == "maxout") != (source.activation == "maxout"):
-        raise SpecError("a copied lane cannot become maxout, or stop being it", field="parameters.activation")
+    for kind in ("maxout", "prelu"):  # these have other parameters than the rest
+        if (new.activation == kind) != (source.activation == kind):
+            raise SpecError(
+                f"a copied lane cannot become {kind}, or stop being it", field="parameters.activation"
+            )
     alike = {source.optimizer, new.optimizer} <= _ALIKE or optimizer_of(source) is optimizer_of(new)
     if not alike:
         raise SpecError(

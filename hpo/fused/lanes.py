@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TypeVar
 
 import torch
@@ -19,8 +19,8 @@ from hpo.fused.copying import check_copy
 from hpo.fused.device import Memory
 from hpo.fused.facts import Watch, levels
 from hpo.fused.feed import Batch, Feed
-from hpo.fused.initializers import initial_weight
-from hpo.fused.layers import Layout
+from hpo.fused.initializers import begin_
+from hpo.fused.layers import LaneWeights, Layout
 from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
@@ -30,6 +30,7 @@ from hpo.fused.recording import Recorder, Repeated
 from hpo.fused.schedules import Rates
 from hpo.fused.targets import Target, balanced_weights
 from hpo.fused.update import Optimizer, SkippingOptimizer, Slice, skips
+from hpo.model import NetworkShape
 from hpo.training import LaneSettings, SharedSettings, shape_of
 
 # Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
@@ -79,8 +80,7 @@ class LaneGroup:
         self.lanes = sorted(lanes, key=_order)
         self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
         self.steps_done = 0
-        first = shape_of(recipe.shared, lanes[0].settings, data.n_features, data.n_classes)
-        self.layout = Layout(replace(first, hidden=recipe.shared.hidden, prelu=False))
+        self.layout = Layout(replace(self.shape_of(lanes[0]), hidden=recipe.shared.hidden))
         self.scale = Scale(data.n_classes, data.positive, data.target_scaling(self.fold))
         training, validation = data.folds[self.fold]
         self._class_weights = self._weigh(training)
@@ -122,16 +122,20 @@ class LaneGroup:
     def _begin(self) -> Tensor:
         r, lanes = self.recipe, _never_alone(self.lanes)
         flat = self.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
-        for layer, (n_in, n_out) in enumerate(self.layout.shape.layers):
-            names = [lane.settings.initializer for lane in lanes]
-            drawn = {
-                name: initial_weight(name, n_in, n_out, seed=r.seed, repeat=self.repeat, layer=layer)
-                for name in set(names)
-            }
-            torch.stack([drawn[name] for name in names], out=self.layout.weights(flat)[layer])
-            bias = torch.tensor([[lane.settings.bias_init] for lane in lanes], dtype=torch.float64)
-            self.layout.biases(flat)[layer].copy_(bias)
+        begin_(
+            flat, self.layout, [(lane.settings, self.shape_of(lane)) for lane in lanes], r.seed, self.repeat
+        )
         return flat.to(r.device, r.dtype)
+
+    def shape_of(self, lane: LaneTask) -> NetworkShape:
+        """The network of one lane, at its own widths."""
+        r = self.recipe
+        return shape_of(r.shared, lane.settings, r.data.n_features, r.data.n_classes)
+
+    def lane_weights(self, flat: Tensor, place: int) -> LaneWeights:
+        """The lane in this place, as a storage like `flat` has it."""
+        lane = self.lanes[place]
+        return self.layout.lane(flat[place], lane.repeat, lane.fold, self.shape_of(lane))
 
     def _build(self) -> None:
         """Make everything that depends on which lanes there are."""
@@ -230,11 +234,12 @@ class LaneGroup:
         return self.flat.new_full((len(self.flat), 1 + len(self.recipe.metrics)), math.nan), self._finite()
 
     def _finite(self) -> Tensor:
-        """Whether all weights and biases of each lane are finite numbers, [K].
+        """Whether everything a lane has is a finite number, [K].
 
         The room between layers is not looked at: with an epsilon of 0 it turns NaN, as 0 / 0.
         """
-        largest = [part.abs().flatten(1).amax(1) for part in (*self.network.weights, *self.network.biases)]
+        parts = [*self.network.weights, *self.network.biases, *chain(*self.layout.extras(self.flat).values())]
+        largest = [part.abs().flatten(1).amax(1) for part in parts]
         return torch.stack(largest).isfinite().all(0)
 
     def validate(self) -> Tally:
@@ -321,8 +326,8 @@ def _order(lane: LaneTask) -> tuple[tuple[str, bool, bool], str]:
 
 
 def kind_of(settings: LaneSettings) -> str:
-    """Lanes of one kind have layers of one shape: maxout has more linear units than it has outputs."""
-    return "maxout" if settings.activation == "maxout" else "plain"
+    """Lanes of one kind have the same parameters: maxout has more linear units than outputs, prelu has slopes."""
+    return settings.activation if settings.activation in ("maxout", "prelu") else "plain"
 
 
 def _never_alone(items: Sequence[T]) -> list[T]:

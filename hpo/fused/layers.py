@@ -1,7 +1,8 @@
-"""Where a lane's weights and biases stand in its row of one flat storage."""
+"""Where a lane's weights, biases and the rest stand in its row of one flat storage."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,20 +18,35 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneWeights:
-    """The weights of one lane. weights: [out, in] of each layer, input side first; biases: [out]."""
+    """The weights of one lane, at its own widths.
+
+    weights: [out, in] of each layer, input side first; biases: [out]
+    extras: by name, an array for each hidden layer: gamma, beta (batch norm's scale and shift), mean and
+        variance (its running ones) are [out], slope (prelu's) is [1]
+    """
 
     repeat: int
     fold: int
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
+    extras: Mapping[str, tuple[Floats, ...]] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> dict[str, tuple[Floats, ...]]:
+        """All of them by name: weight, bias and the extras."""
+        return {"weight": self.weights, "bias": self.biases, **self.extras}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Offsets into a row [P] that holds every weight and bias of one lane.
+    """Offsets into a row [P] that holds everything of one lane.
 
-    Each layer's weights begin at a multiple of ALIGN, then all biases follow, then padding: so every
-    lane is aligned alike, an optimizer moves a lane as one vector, and L2 can leave biases out.
+    Each layer's weights begin at a multiple of ALIGN, then all biases follow, then the extras of
+    `LaneWeights`, those that are trained first: so every lane is aligned alike, an optimizer moves a lane
+    as one vector, and L2 can leave out all but weights. Running means and variances have a gradient of 0.
+
+    shape: with the widths that tensors have
+    extra_at: by name, where each hidden layer's begins
 
     >>> Layout(NetworkShape(3, (5,), 2)).weight_at
     (0, 64)
@@ -39,21 +55,26 @@ class Layout:
     shape: NetworkShape
     weight_at: tuple[int, ...] = field(init=False)
     bias_at: tuple[int, ...] = field(init=False)
+    extra_at: Mapping[str, tuple[int, ...]] = field(init=False, hash=False)
     weights_end: int = field(init=False)
     width: int = field(init=False)
 
     def __post_init__(self) -> None:
-        weight_at, at = [], 0
-        for n_in, n_out in self.shape.layers:
-            weight_at.append(at)
-            at += round_up(n_in * n_out, ALIGN)
-        weights_end, bias_at = at, []
-        for _, n_out in self.shape.layers:
-            bias_at.append(at)
-            at += round_up(n_out, ALIGN)
+        layers, at = self.shape.layers, 0
+
+        def places(widths: list[int]) -> tuple[int, ...]:
+            nonlocal at
+            found = []
+            for width in widths:
+                found.append(at)
+                at += round_up(width, ALIGN)
+            return tuple(found)
+
+        weight_at, weights_end = places([n_in * n_out for n_in, n_out in layers]), at
         for name, value in (
-            ("weight_at", tuple(weight_at)),
-            ("bias_at", tuple(bias_at)),
+            ("weight_at", weight_at),
+            ("bias_at", places([n_out for _, n_out in layers])),
+            ("extra_at", {name: places(widths) for name, widths in extra_widths(self.shape).items()}),
             ("weights_end", weights_end),
             ("width", at),
         ):
@@ -76,12 +97,73 @@ class Layout:
             flat[:, at : at + n_out] for at, (_, n_out) in zip(self.bias_at, self.shape.layers, strict=True)
         ]
 
-    def lane(self, row: Tensor, repeat: int, fold: int) -> LaneWeights:
-        """One lane's row [P] as arrays of its own."""
+    def extras(self, flat: Tensor) -> dict[str, list[Tensor]]:
+        """Views [K, width] of what hidden layers have besides, by name; see `LaneWeights`."""
+        return {
+            name: [flat[:, at : at + width] for at, width in zip(self.extra_at[name], widths, strict=True)]
+            for name, widths in extra_widths(self.shape).items()
+        }
+
+    def lane(self, row: Tensor, repeat: int, fold: int, own: NetworkShape) -> LaneWeights:
+        """One lane's row [P] as arrays of its own, cut to the widths it has of its own."""
         one = row.detach().cpu().unsqueeze(0)
+        everything = self.own(one, own)
         return LaneWeights(
             repeat=repeat,
             fold=fold,
-            weights=tuple(w[0].numpy().copy() for w in self.weights(one)),
-            biases=tuple(b[0].numpy().copy() for b in self.biases(one)),
+            weights=tuple(_array(w, 2) for w in everything.pop("weight")),
+            biases=tuple(_array(b, 1) for b in everything.pop("bias")),
+            extras={name: tuple(_array(e, 1) for e in views) for name, views in everything.items()},
         )
+
+    def put(self, row: Tensor, lane: LaneWeights, own: NetworkShape) -> None:
+        """Write what `lane` gave into a row of zeros."""
+        for name, views in self.own(row.unsqueeze(0), own).items():
+            for view, array in zip(views, lane.arrays[name], strict=True):
+                view.copy_(torch.from_numpy(array).view(view.shape))
+
+    def own(self, flat: Tensor, own: NetworkShape) -> dict[str, list[Tensor]]:
+        """Views of what is not padding in rows of lanes of one shape, by name: weight, bias and the extras.
+
+        Weights are [K, pieces, out, in], the rest [K, pieces, out] ([K, 1, 1] for slopes): a lane of
+        smaller widths stands in the corner of each of maxout's pieces.
+        """
+        n_hidden, wanted = len(own.hidden), extra_widths(own)
+        pieces = [own.pieces] * n_hidden + [1]
+        outputs, inputs = (*own.hidden, own.n_outputs), (own.n_inputs, *own.hidden)
+        views = {
+            "weight": [
+                w.view(len(w), p, -1, w.shape[2])[:, :, :n_out, :n_in]
+                for w, p, n_out, n_in in zip(self.weights(flat), pieces, outputs, inputs, strict=True)
+            ],
+            "bias": [
+                b.view(len(b), p, -1)[:, :, :n_out]
+                for b, p, n_out in zip(self.biases(flat), pieces, outputs, strict=True)
+            ],
+        }
+        for name, parts in self.extras(flat).items():
+            if name in wanted:
+                p = 1 if name == "slope" else own.pieces
+                views[name] = [
+                    part.view(len(part), p, -1)[:, :, : width // p]
+                    for part, width in zip(parts, wanted[name], strict=True)
+                ]
+        return views
+
+
+def extra_widths(shape: NetworkShape) -> dict[str, list[int]]:
+    """What the hidden layers of a network have besides weights and biases: how much of it, by name."""
+    units = [width * shape.pieces for width in shape.hidden]
+    norm, slope = (units if shape.batch_norm else None), ([1] * len(units) if shape.prelu else None)
+    widths = {"gamma": norm, "beta": norm, "slope": slope, "mean": norm, "variance": norm}
+    return {name: each for name, each in widths.items() if each}
+
+
+# Where training begins: what `extra_widths` names.
+FIRST_EXTRAS = {"gamma": 1.0, "beta": 0.0, "slope": 0.25, "mean": 0.0, "variance": 1.0}
+
+
+def _array(view: Tensor, n_axes: int) -> Floats:
+    """A view [1, pieces, out, ...] as an array [pieces * out, ...] of its own."""
+    array: Floats = view[0].flatten(0, 1).numpy().copy() if n_axes == 2 else view.flatten().numpy().copy()
+    return array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from hpo.fused.activations import (
 )
 from hpo.fused.device import Memory, column
 from hpo.fused.layers import Layout
+from hpo.fused.normalisation import BatchNorm
 from hpo.fused.penalties import Penalties
 from hpo.training import LaneSettings
 
@@ -30,25 +31,30 @@ class Pass:
     """Everything one pass over B rows needs, as views made once for this B.
 
     inputs: what each dense layer reads, [K, B, in]; the first is set by `forward`
-    act, grad: of each hidden layer, [K, B, H]; out, out_grad: logits and their gradient, [K, B, C]
+    z, z_grad: what each hidden layer's units give, [K, B, pieces * H]; act, grad: what the layer makes of
+        it, [K, B, H]; out, out_grad: logits and their gradient, [K, B, C]
+    norms: of z, before the activation, for each hidden layer; empty without batch norm
     masks: float dropout masks by layer, 0 for the inputs, [K, B, width]; None where no lane drops
     """
 
     rows: int
     inputs: list[Tensor]
+    z: list[Tensor]
     act: list[Tensor]
     grad: list[Tensor]
+    z_grad: list[Tensor]
     out: Tensor
     out_grad: Tensor
     masks: list[Tensor | None]
     dropped: list[Tensor | None]
+    norms: list[BatchNorm]
     steps: list[list[tuple[Step, Step]]]
 
 
 class Network:
     """K lanes of one shape.
 
-    flat: [K, P] weights and biases as `layout` lays them out; grads: the same for the gradient
+    flat: [K, P] weights, biases and the rest as `layout` lays them out; grads: the same for the gradient
     settings: of each lane; lanes of one activation in one stretch are computed together
     batch: rows of the largest training batch; max_rows: of the largest pass of any kind
     """
@@ -72,6 +78,7 @@ class Network:
         self._weights_t = [w.transpose(1, 2) for w in self.weights]
         self._bias_rows = [b.unsqueeze(1) for b in self.biases]
         self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
+        self._extras, self._extra_grads = layout.extras(flat), layout.extras(self.grads)
         # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
         raw = memory.flat("raw", max(w.numel() for w in self.weights))
         self._raw = [raw[: w.numel()].view_as(w) for w in self.weights]
@@ -85,7 +92,9 @@ class Network:
     @property
     def parameter_grads(self) -> list[Tensor]:
         """The gradient of every parameter, [K, ...], in the order of torch's `parameters()`."""
-        return [g for pair in zip(self.weight_grads, self.bias_grads, strict=True) for g in pair]
+        learned = [self._extra_grads.get(name, []) for name in ("gamma", "beta", "slope")]
+        layers = zip_longest(self.weight_grads, self.bias_grads, *learned)  # the last layer has no extras
+        return [g for layer in layers for g in layer if g is not None]
 
     def _rates(self) -> tuple[list[float], list[float]]:
         return [s.input_dropout for s in self.settings], [s.dropout for s in self.settings]
@@ -98,15 +107,20 @@ class Network:
 
     def _make_buffers(self, memory: Memory) -> None:
         shape, hidden = self.layout.shape, self.layout.shape.hidden
+        self._memory = memory
 
         def flat(name: str, width: int, rows: int) -> Tensor:
             return memory.flat(name, self.n_lanes * rows * width)
 
         widest, batch, rows = max(hidden, default=0), self.batch, self.max_rows
-        keeps = any(s.activation in KEEPS_INPUT for s in self.settings)
         self._act = [flat(f"act{i}", h, rows) for i, h in enumerate(hidden)]
-        self._kept = [flat(f"kept{i}", h if keeps else 0, rows) for i, h in enumerate(hidden)]
+        # What is activated is overwritten by the result, unless backward needs it.
+        keeps = any(s.activation in KEEPS_INPUT for s in self.settings)
+        kept = [flat(f"z{i}", h * shape.pieces, rows) for i, h in enumerate(hidden)] if keeps else self._act
+        self._z = kept
         self._grad = [flat(f"grad{i}", widest, batch) for i in range(2)]
+        several = shape.pieces > 1
+        self._z_grad = [flat("z_grad", widest * shape.pieces, batch)] * 2 if several else self._grad
         self._scratch = flat("scratch", widest, rows)
         self._out, self._out_grad = (flat(n, shape.n_outputs, rows) for n in ("out", "out_grad"))
         widths = (shape.n_inputs, *hidden)
@@ -143,40 +157,84 @@ class Network:
             return [view(f, w) if training and f is not None else None for f, w in found]
 
         act = [view(f, h) for f, h in zip(self._act, shape.hidden, strict=True)]
-        # A pass that only looks has no gradient: act and out stand in for it, unread.
-        grads = [self._grad[i % 2] if training else act for i, act in enumerate(self._act)]
-        out_grad = self._out_grad if training else self._out
+        # A pass that only looks has no gradient: act, z and out stand in for it, unread.
+        grads = [self._grad[i % 2] if training else f for i, f in enumerate(self._act)]
+        z_grads = [self._z_grad[i % 2] if training else f for i, f in enumerate(self._z)]
+        units = [h * shape.pieces for h in shape.hidden]
         return Pass(
             rows=rows,
             inputs=[self.flat] * len(shape.layers),
+            z=[view(f, n) for f, n in zip(self._z, units, strict=True)],
             act=act,
             grad=[view(f, h) for f, h in zip(grads, shape.hidden, strict=True)],
+            z_grad=[view(f, n) for f, n in zip(z_grads, units, strict=True)],
             out=view(self._out, shape.n_outputs),
-            out_grad=view(out_grad, shape.n_outputs),
+            out_grad=view(self._out_grad if training else self._out, shape.n_outputs),
             masks=views(self._mask),
             dropped=views(self._dropped),
-            steps=[self._runs(i, grads[i], rows * h) for i, h in enumerate(shape.hidden)],
+            norms=self._norms(rows, training) if shape.batch_norm else [],
+            steps=[self._runs(i, rows, grads[i], z_grads[i]) for i in range(len(shape.hidden))],
         )
 
-    def _runs(self, layer: int, grad: Tensor, lane: int) -> list[tuple[Step, Step]]:
-        steps, at, dropped = [], 0, self._dropped[layer + 1]
+    def _norms(self, rows: int, training: bool) -> list[BatchNorm]:
+        return [
+            BatchNorm(
+                {name: parts[layer] for name, parts in self._extras.items()},
+                {name: parts[layer] for name, parts in self._extra_grads.items()},
+                self._memory,
+                layer=layer,
+                rows=rows,
+                training=training,
+            )
+            for layer in range(len(self.layout.shape.hidden))
+        ]
+
+    def _runs(self, layer: int, rows: int, grad: Tensor, z_grad: Tensor) -> list[tuple[Step, Step]]:
+        steps, at, dropped, shape = [], 0, self._dropped[layer + 1], self.layout.shape
+        lane = rows * shape.hidden[layer]
         for name, members in groupby(self.settings, key=lambda s: s.activation):
             group = list(members)
-            knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
+            part = slice(at, at + len(group))
+            knob, knob_grad = self._knob(name, layer, part)
             run = Run(
+                z=self._z[layer],
                 act=self._act[layer],
                 read=self._act[layer] if dropped is None else dropped,
                 grad=grad,
-                kept=self._kept[layer],
+                z_grad=z_grad,
                 scratch=self._scratch,
-                begin=at * lane,
-                end=(at + len(group)) * lane,
+                begin=part.start * lane,
+                end=part.stop * lane,
                 lane=lane,
-                knob=column(knobs, self.device, self.dtype),
+                width=shape.hidden[layer],
+                pieces=shape.pieces,
+                knob=knob,
+                knob_grad=knob_grad,
+                mask=self._units(group, layer),
             )
             steps.append(lookup(ACTIVATIONS, name, "activation")(run))
-            at += len(group)
+            at = part.stop
         return steps
+
+    def _knob(self, name: str, layer: int, part: slice) -> tuple[Tensor, Tensor]:
+        """An activation's number for each lane of a run, [k, 1], and where its gradient goes if it is learned."""
+        if name == "prelu":
+            return self._extras["slope"][layer][part], self._extra_grads["slope"][layer][part]
+        group = self.settings[part]
+        knobs = [getattr(s, KNOBS[name]) if name in KNOBS else 0.0 for s in group]
+        found = column(knobs, self.device, self.dtype)
+        return found, found
+
+    def _units(self, group: Sequence[LaneSettings], layer: int) -> Tensor | None:
+        """1 for a lane's own units, 0 for padding, [k, 1, H]; None where no lane is padded."""
+        width = self.layout.shape.hidden[layer]
+        own = [s.hidden[layer] for s in group]
+        if min(own) == width:
+            return None
+        unit = torch.arange(width, device=self.device, dtype=self.dtype)
+        return torch.lt(unit, column([float(n) for n in own], self.device, self.dtype).unsqueeze(2)).to(
+            self.dtype
+        )
 
     def forward(self, x: Tensor, noise: Sequence[Tensor | None] | None = None) -> Pass:
         """The logits of rows x [B, in], in `out` of the pass returned.
@@ -189,12 +247,13 @@ class Network:
         last = len(p.inputs) - 1
         for i, (w, b) in enumerate(zip(self._weights_t, self._bias_rows, strict=True)):
             p.inputs[i] = h
-            z = p.out if i == last else p.act[i]
-            torch.baddbmm(b, h, w, out=z)
+            torch.baddbmm(b, h, w, out=p.out if i == last else p.z[i])
             if i < last:
+                if p.norms:
+                    p.norms[i].forward(p.z[i])
                 for activate, _ in p.steps[i]:
                     activate()
-                h = self._drop(p, i + 1, z, noise)
+                h = self._drop(p, i + 1, p.act[i], noise)
         return p
 
     def _drop(self, p: Pass, layer: int, h: Tensor, noise: Sequence[Tensor | None] | None) -> Tensor:
@@ -222,4 +281,6 @@ class Network:
                     below.mul_(mask if self._keeps_masks else self.scale[1])
                 for _, differentiate in p.steps[i - 1]:
                     differentiate()
-                g = below
+                g = p.z_grad[i - 1]
+                if p.norms:
+                    p.norms[i - 1].backward(g)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from hpo.errors import lookup
 from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.initializers import initial_weight
-from hpo.fused.layers import LaneWeights
+from hpo.fused.layers import Floats, LaneWeights
 from hpo.fused.reference_update import ReferenceSchedule, ReferenceUpdate
 from hpo.model import NetworkShape
 from hpo.training import LaneSettings, SharedSettings
@@ -28,7 +28,14 @@ ACTIVATIONS: dict[str, Callable[[LaneSettings], nn.Module]] = {
     "tanh": lambda s: nn.Tanh(),
     "relu": lambda s: nn.ReLU(),
     "leaky_relu": lambda s: nn.LeakyReLU(s.negative_slope),
+    "prelu": lambda s: nn.PReLU(1),
     "elu": lambda s: nn.ELU(s.elu_alpha),
+    "maxout": lambda s: Maxout(),
+    "gelu": lambda s: nn.GELU(),
+    "silu": lambda s: nn.SiLU(),
+    "selu": lambda s: nn.SELU(),
+    "softplus": lambda s: nn.Softplus(),
+    "mish": lambda s: nn.Mish(),
 }
 OPTIMIZERS: dict[str, Callable[[LaneSettings, Params], torch.optim.Optimizer]] = {
     "sgd": lambda s, p: torch.optim.SGD(p, lr=s.learning_rate),
@@ -76,6 +83,16 @@ def _adam(s: LaneSettings) -> dict[str, Any]:
     return {"lr": s.learning_rate, "betas": (s.beta1, s.beta2), "eps": s.epsilon}
 
 
+class Maxout(nn.Module):
+    """The largest of a unit's linear pieces, which stand one after another: [n, pieces * width]."""
+
+    width = 0  # set once it is known
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[n, width]."""
+        return z.view(len(z), -1, self.width).max(1).values
+
+
 class GivenDropout(nn.Module):
     """Inverted dropout whose noise comes from outside: `noise` is set before each batch."""
 
@@ -110,15 +127,24 @@ class ReferenceLane:
         self.dropouts = [GivenDropout(settings.input_dropout)]
         self.linears = [nn.Linear(n_in, n_out).to(dtype) for n_in, n_out in shape.layers]
         modules: list[nn.Module] = [self.dropouts[0]]
-        for linear in self.linears[:-1]:
+        self.norms: list[nn.BatchNorm1d] = []
+        self.activations: list[nn.Module] = []
+        for width, linear in zip(shape.hidden, self.linears, strict=False):
             self.dropouts.append(GivenDropout(settings.dropout))
-            modules += [linear, lookup(ACTIVATIONS, settings.activation, "activation")(settings)]
-            modules.append(self.dropouts[-1])
+            activation = lookup(ACTIVATIONS, settings.activation, "activation")(settings).to(dtype)
+            if isinstance(activation, Maxout):
+                activation.width = width
+            self.activations.append(activation)
+            if shared.batch_norm:
+                self.norms.append(nn.BatchNorm1d(linear.out_features, eps=1e-3, momentum=0.01, dtype=dtype))
+            modules += [linear, *self.norms[-1:], activation, self.dropouts[-1]]
         self.net = nn.Sequential(*modules, self.linears[-1])
         weights = None if class_weights is None else class_weights.to(dtype)
         self.loss = lookup(LOSSES, shared.loss, "loss")(settings, weights)
         self.update = ReferenceUpdate(self.net, [linear.weight for linear in self.linears], settings)
-        groups: Params = [self.update.group, {"params": [linear.bias for linear in self.linears]}]
+        others = [linear.bias for linear in self.linears]
+        others += [p for module in (*self.norms, *self.activations) for p in module.parameters()]
+        groups: Params = [self.update.group, {"params": others}]
         self.optimizer = lookup(OPTIMIZERS, settings.optimizer, "optimizer")(settings, groups)
         self.schedule: ReferenceSchedule | None = None
         self._begin()
@@ -128,15 +154,16 @@ class ReferenceLane:
         for layer, linear in enumerate(self.linears):
             n_in, n_out = linear.in_features, linear.out_features
             first = initial_weight(
-                self.settings.initializer, n_in, n_out, seed=self.seed, repeat=self.repeat, layer=layer
+                self.settings, n_in, n_out, seed=self.seed, repeat=self.repeat, layer=layer
             )
             linear.weight.copy_(first)
             linear.bias.fill_(self.settings.bias_init)
 
     def step(self, x: Tensor, y: Tensor, noise: Sequence[Tensor | None] = ()) -> float:
         """One batch: forward, backward, update. Returns the loss without penalties."""
-        for dropout, u in zip(self.dropouts, noise, strict=False):
-            dropout.noise = u
+        own = (self.shape.n_inputs, *self.shape.hidden)
+        for dropout, u, width in zip(self.dropouts, noise, own, strict=False):
+            dropout.noise = None if u is None else u[:, :width]
         self.optimizer.zero_grad()
         out = self.net(x)
         target = y.long() if self.shared.loss == "cross_entropy" else y.to(self.dtype).unsqueeze(1)
@@ -149,7 +176,7 @@ class ReferenceLane:
     def train_epoch(self, x: Tensor, y: Tensor, epoch: int) -> float:
         """One epoch (from 1) over all rows; the mean loss over rows as trained."""
         order = row_order(len(x), seed=self.seed, repeat=self.repeat, epoch=epoch)
-        widths = (self.shape.n_inputs, *self.shape.hidden)
+        widths = (self.shape.n_inputs, *self.shared.hidden)  # a padded lane uses the first of each
         wanted = [d.rate > 0 for d in self.dropouts]
         noise = DropoutNoise(widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch).take(len(x))
         total = 0.0
@@ -179,4 +206,22 @@ class ReferenceLane:
             fold=fold,
             weights=tuple(linear.weight.detach().numpy().copy() for linear in self.linears),
             biases=tuple(linear.bias.detach().numpy().copy() for linear in self.linears),
+            extras=self._extras(),
         )
+
+    def extra_tensors(self) -> dict[str, list[Tensor]]:
+        """What hidden layers have besides weights and biases, by the names of `LaneWeights`."""
+        return {
+            "gamma": [norm.weight for norm in self.norms],
+            "beta": [norm.bias for norm in self.norms],
+            "mean": [norm.get_buffer("running_mean") for norm in self.norms],
+            "variance": [norm.get_buffer("running_var") for norm in self.norms],
+            "slope": [p for module in self.activations for p in module.parameters()],
+        }
+
+    def _extras(self) -> dict[str, tuple[Floats, ...]]:
+        return {
+            name: tuple(t.detach().numpy().copy() for t in tensors)
+            for name, tensors in self.extra_tensors().items()
+            if tensors
+        }

@@ -16,8 +16,7 @@ from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Network
 from hpo.fused.targets import Target
-from hpo.model import NetworkShape
-from hpo.training import LaneSettings, SharedSettings, n_outputs
+from hpo.training import LaneSettings, SharedSettings, shape_of
 
 
 class DataFacts(Protocol):
@@ -49,14 +48,12 @@ def score(
     metrics: Sequence[str],
 ) -> dict[str, list[float]]:
     """Each metric of each lane on the test rows. Raises UnknownName."""
-    shape = NetworkShape(data.n_features, shared.hidden, n_outputs(shared.loss, data.n_classes))
+    # At its own widths: nothing is padded.
+    shape = shape_of(shared, settings, data.n_features, data.n_classes)
     layout, n = Layout(shape), len(lanes)
     flat = layout.empty(n, torch.device("cpu"), torch.float32)
-    for place, lane in enumerate(lanes):
-        for into, array in zip(layout.weights(flat), lane.weights, strict=True):
-            into[place] = torch.from_numpy(array)
-        for into, array in zip(layout.biases(flat), lane.biases, strict=True):
-            into[place] = torch.from_numpy(array)
+    for row, lane in zip(flat, lanes, strict=True):
+        layout.put(row, lane, shape)
     rows, memory = min(VALIDATION_ROWS, len(test.x)), Memory(flat.device, flat.dtype)
     network = Network(layout, flat, [settings] * n, memory, batch=1, max_rows=rows)
     loss = LOSSES[shared.loss]([settings] * n, rows, data.n_classes, memory, None)

@@ -104,7 +104,8 @@ class Trainer:
             check_copy(self.trials[source].settings, settings[to])
             if kind_of(self.trials[to].settings) != kind_of(settings[to]):
                 raise SpecError(
-                    "a copied lane cannot become maxout, or stop being it", field="parameters.activation"
+                    "a copied lane cannot become maxout or prelu, or stop being it",
+                    field="parameters.activation",
                 )
         for group in self.groups:
             places = {lane.number: place for place, lane in enumerate(group.lanes)}
@@ -219,7 +220,7 @@ class Trainer:
 
     def _weights_of(self, number: int) -> tuple[LaneWeights, ...]:
         return tuple(
-            group.layout.lane(group.best[place], lane.repeat, lane.fold)
+            group.lane_weights(group.best, place)
             for group in self.groups
             for place, lane in enumerate(group.lanes)
             if lane.number == number
@@ -233,6 +234,7 @@ class Trainer:
             del self.trials[number]
         for group in self.groups:
             group.keep([place for place, lane in enumerate(group.lanes) if lane.number in self.trials])
+        self.groups = [group for group in self.groups if group.lanes]
 
     def _trained(self) -> Trained:
         if self.best is None:

@@ -105,7 +105,7 @@ def train_lanes(
 def weights_of(groups: Sequence[LaneGroup]) -> dict[tuple[int, int, int], LaneWeights]:
     """The weights of every lane as they are now, by (number, repeat, fold)."""
     return {
-        (lane.number, lane.repeat, lane.fold): group.layout.lane(group.flat[place], lane.repeat, lane.fold)
+        (lane.number, lane.repeat, lane.fold): group.lane_weights(group.flat, place)
         for group in groups
         for place, lane in enumerate(group.lanes)
     }
@@ -192,4 +192,8 @@ def assert_lanes_match(
 
 
 def _arrays(lane: LaneWeights) -> list[np.ndarray]:
-    return [*lane.weights, *lane.biases]
+    return [
+        *lane.weights,
+        *lane.biases,
+        *(array for name in sorted(lane.extras) for array in lane.extras[name]),
+    ]

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -26,46 +27,46 @@ def cohort(n_classes, metric, **shared):
 )
 def test_epochs_played_from_a_recording_have_the_bits_of_epochs_done(n_classes, metric):
     task, data = cohort(n_classes, metric)
-    (done,), (played,) = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
+    groups, players = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
 
-    for epoch in range(1, 6):
+    for (done, played), epoch in product(zip(groups, players, strict=True), range(1, 6)):
         wanted, got = done.train_epoch(epoch), played.train_epoch(epoch)
 
         assert torch.equal(got.train.nan_to_num(), wanted.train.nan_to_num())
         assert torch.equal(got.validation.nan_to_num(), wanted.validation.nan_to_num())
         assert torch.equal(got.finite, wanted.finite)
-    for key, weights in weights_of([done]).items():
-        assert_same_bits(weights_of([played])[key], weights, key)
+    for key, weights in weights_of(groups).items():
+        assert_same_bits(weights_of(players)[key], weights, key)
 
 
 def test_an_epoch_in_several_pieces_is_the_same_epoch(monkeypatch):
     task, data = cohort(3, "accuracy")
-    (whole,) = Trainer(task, data).groups
+    whole = Trainer(task, data).groups
     monkeypatch.setattr(feed, "STEPS_AT_ONCE", 3)
-    (pieces,), (played,) = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
+    pieces, played = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
 
-    for epoch in range(1, 5):
-        measured = [group.train_epoch(epoch) for group in (whole, pieces, played)]
+    for same, epoch in product(zip(whole, pieces, played, strict=True), range(1, 5)):
+        measured = [group.train_epoch(epoch) for group in same]
 
         for other in measured[1:]:
             torch.testing.assert_close(other.train, measured[0].train, rtol=1e-12, atol=0, equal_nan=True)
-    for key, weights in weights_of([whole]).items():
-        assert_same_bits(weights_of([pieces])[key], weights, key)
-        assert_same_bits(weights_of([played])[key], weights, key)
+    for key, weights in weights_of(whole).items():
+        assert_same_bits(weights_of(pieces)[key], weights, key)
+        assert_same_bits(weights_of(played)[key], weights, key)
 
 
 def test_lanes_dropped_between_recordings_leave_the_others_as_they_are():
     task, data = cohort(3, "accuracy")
-    (whole,), (played,) = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
+    groups, players = Trainer(task, data).groups, Trainer(task, data, recorder=Tape).groups
 
-    for epoch in range(1, 7):
+    for (whole, played), epoch in product(zip(groups, players, strict=True), range(1, 7)):
         whole.train_epoch(epoch)
         played.train_epoch(epoch)
         if epoch == 3:
-            played.keep([1, 4, 7])
+            played.keep(range(0, len(played.lanes), 3))
 
-    for key, weights in weights_of([played]).items():
-        assert_same_bits(weights, weights_of([whole])[key], key)
+    for key, weights in weights_of(players).items():
+        assert_same_bits(weights, weights_of(groups)[key], key)
 
 
 def test_work_that_waits_for_the_device_cannot_be_recorded():

@@ -12,7 +12,6 @@ from sklearn.metrics import f1_score
 
 from hpo.dataset import Rows, TargetScaling
 from hpo.fused import facts
-from hpo.fused.activations import ACTIVATIONS
 from hpo.fused.optimizers import OPTIMIZERS
 from hpo.fused.scoring import score
 from hpo.fused.trainer import Trainer
@@ -33,12 +32,14 @@ def ended(reports):
     return {result.number: result for report in reports for result in report.ended}
 
 
-def mixed_task(data, **changes):
-    """One trial for each optimizer with its own activation, epochs and patience; number 0 diverges."""
+def mixed_task(data, batch_norm=False, **changes):
+    """Trials of all three kinds of network, each with its own epochs and patience; number 0 diverges."""
+    activations = ("linear", "sigmoid", "prelu", "maxout", "gelu", "relu")
     trials = [
         SMALL | {"optimizer": o, "activation": a, "epochs": 3 + place, "patience": 3, "dropout": 0.2}
-        for place, (o, a) in enumerate(zip(OPTIMIZERS, ACTIVATIONS, strict=False))
+        for place, (o, a) in enumerate(zip(OPTIMIZERS, activations, strict=False))
     ]
+    trials = [trial | {"batch_norm": batch_norm} for trial in trials]
     trials[0] |= {"learning_rate": 1e30}
     return replace(make_task(data, trials, repeats=2), **changes)
 
@@ -207,7 +208,7 @@ def test_what_report_raises_goes_through():
 @pytest.mark.parametrize("judged", [False, True])
 def test_stopping_anywhere_and_resuming_changes_nothing(n_classes, judged):
     data = make_data(50, 5, n_classes, folds=2)
-    task = mixed_task(data, judged=judged)
+    task = mixed_task(data, batch_norm=judged, judged=judged)
     trainer, reports, checkpoints = Trainer(task, data), [], []
 
     def note(report):
