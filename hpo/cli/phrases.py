@@ -21,10 +21,10 @@ def split_text(n_folds: int, n_train: int, n_validation: int, n_test: int) -> st
 def with_stderr(value: float | None, stderr: float | None) -> str:
     """A mean over repeats and folds with its standard error.
 
-    >>> with_stderr(0.95, 0.0123456), with_stderr(0.95, None)
-    ('0.95 ± 0.012', '0.95')
+    >>> with_stderr(0.95, 0.0123456), with_stderr(63824.0, 417.8), with_stderr(0.95, None)
+    ('0.95 ± 0.012', '63824 ± 420', '0.95')
     """
-    return cell(value) if stderr is None else f"{cell(value)} ± {stderr:.2g}"
+    return cell(value) if stderr is None else f"{cell(value)} ± {cell(float(f'{stderr:.2g}'))}"
 
 
 def test_scores(test: dict[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from hpo.space import Choice
 from hpo.states import StudyState
 from hpo.storage.open import open_storage
 from hpo.study import DataSpec, Direction, EarlyStopping, SplitSpec
-from hpo.testing.small_jobs import LEARNING_RATE, create, space_of, spec_of
+from hpo.testing.small_jobs import LEARNING_RATE, create, data_of, space_of, spec_of
 from hpo.workers.local_pool import LocalPool
 
 SPEC = replace(
@@ -129,6 +129,27 @@ def test_the_model_is_a_network_for_each_repeat_trained_on_all_other_rows(pools,
     per_lane = [(predict(replace(model, lanes=(lane,)), [test.x]) == test.y).mean() for lane in model.lanes]
     assert study.test["accuracy"] == pytest.approx(np.mean(per_lane), rel=1e-12)
     assert study.test["stderr"]["accuracy"] == pytest.approx(np.std(per_lane, ddof=1) / np.sqrt(3), rel=1e-9)
+
+
+def test_a_refit_that_diverges_leaves_a_reason_and_no_score(pools):
+    """Rows too large to train on were validation rows; their outputs are wrong, but of some class."""
+    spec = replace(
+        spec_of(trials=2, epochs=2, space=space_of(batch_size=6, optimizer="sgd"), metric="accuracy"),
+        refit=True,
+    )
+    made = data_of()
+    known = made.refit["standardize"]
+    ((rows, nothing),) = known.training.folds
+    huge = replace(rows, x=rows.x * np.float32(1e30))
+    refit = replace(known, training=replace(known.training, folds=((huge, nothing),)))
+
+    storage, study = run(pools[1], replace(made, refit={"standardize": refit}), spec)
+
+    assert (study.state, study.test) == (StudyState.COMPLETED, None)
+    assert study.reason == (
+        "the best trial's model could not be trained anew on all 24 rows but the test rows: it ended diverged@1"
+    )
+    assert storage.model("small") is None
 
 
 def test_repeats_without_folds_are_scored_by_the_weights_that_were_kept(pools):
