@@ -63,6 +63,7 @@ class Recipe:
     device: torch.device
     dtype: torch.dtype
     recorder: Callable[[], Recorder] | None  # how an epoch is recorded, None not at all
+    fast: bool = False  # whether products may be made in any way that is near
 
 
 class LaneGroup:
@@ -142,7 +143,9 @@ class LaneGroup:
         r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
         batch = self._feed.largest_batch
         largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest)
+        self.network = Network(
+            self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest, fast=r.fast
+        )
         self.loss = LOSSES[r.shared.loss](
             settings, largest, self.scale.n_classes, self._memory, self._class_weights
         )

@@ -23,6 +23,7 @@ from hpo.fused.device import Memory, column
 from hpo.fused.layers import Layout
 from hpo.fused.normalisation import BatchNorm
 from hpo.fused.penalties import Penalties
+from hpo.fused.products import FastProducts, Products
 from hpo.training import LaneSettings
 
 
@@ -57,6 +58,7 @@ class Network:
     flat: [K, P] weights, biases and the rest as `layout` lays them out; grads: the same for the gradient
     settings: of each lane; lanes of one activation in one stretch are computed together
     batch: rows of the largest training batch; max_rows: of the largest pass of any kind
+    fast: make products in the way that is quickest where `device.products` is not exact
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Network:
         *,
         batch: int,
         max_rows: int,
+        fast: bool = False,
     ) -> None:
         self.layout, self.flat, self.settings = layout, flat, settings
         self.n_lanes, self.batch, self.max_rows = len(flat), batch, max_rows
@@ -75,11 +78,10 @@ class Network:
         self.grads = memory.flat("grads", flat.numel())[: flat.numel()].view_as(flat)
         self.grads.zero_()  # the room between layers is never written to
         self.weights, self.biases = layout.weights(flat), layout.biases(flat)
-        self._weights_t = [w.transpose(1, 2) for w in self.weights]
+        self._products = FastProducts(self.weights, memory, max_rows) if fast else Products(self.weights)
         self._bias_rows = [b.unsqueeze(1) for b in self.biases]
         self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
         self._extras, self._extra_grads = layout.extras(flat), layout.extras(self.grads)
-        # A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
         raw = memory.flat("raw", max(w.numel() for w in self.weights))
         self._raw = [raw[: w.numel()].view_as(w) for w in self.weights]
         self._make_buffers(memory)
@@ -245,9 +247,9 @@ class Network:
         p = self._pass_of(len(x), noise is not None)
         h = self._drop(p, 0, x.unsqueeze(0).expand(self.n_lanes, -1, -1), noise)
         last = len(p.inputs) - 1
-        for i, (w, b) in enumerate(zip(self._weights_t, self._bias_rows, strict=True)):
+        for i, b in enumerate(self._bias_rows):
             p.inputs[i] = h
-            torch.baddbmm(b, h, w, out=p.out if i == last else p.z[i])
+            self._products.forward(i, b, h, p.out if i == last else p.z[i])
             if i < last:
                 if p.norms:
                     p.norms[i].forward(p.z[i])
@@ -270,12 +272,12 @@ class Network:
         g = p.out_grad
         for i in range(len(p.inputs) - 1, -1, -1):
             h = p.inputs[i]
-            torch.bmm(g.transpose(1, 2), h, out=self._raw[i])
+            self._products.weight_gradient(i, g, h, self._raw[i])
             penalties.write(self._raw[i], self.weights[i], self.weight_grads[i])
             torch.sum(g, 1, out=self.bias_grads[i])
             if i:
                 below = p.grad[i - 1]
-                torch.bmm(g, self.weights[i], out=below)
+                self._products.input_gradient(i, g, below)
                 mask = p.masks[i]
                 if mask is not None:
                     below.mul_(mask if self._keeps_masks else self.scale[1])

@@ -18,6 +18,7 @@ from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import curve_columns, curve_metrics
 from hpo.fused.recording import Recorder, recorder_of
 from hpo.fused.stopping import Progress
+from hpo.settings import FAST
 from hpo.states import TrialState
 from hpo.training import LaneSettings
 from hpo.trial import TrialResult
@@ -67,6 +68,7 @@ class Trainer:
             device=torch.device(device),
             dtype=dtype,
             recorder=recorder or recorder_of(torch.device(device)),
+            fast=task.precision == FAST and torch.device(device).type == "cpu",
         )
         columns = curve_columns(task.metric, data.n_classes)
         settings = {lane.number: lane.settings for lane in reversed(task.lanes)}

@@ -1,0 +1,82 @@
+"""The products of dense layers, all lanes in one call: one way that keeps a lane's bits, one that is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from hpo.fused.device import Memory
+
+# A layer that reads the same rows in all lanes is one large product from so many weights on; below, its
+# result is moved about for longer than the larger product saves.
+LARGE_LAYER = 2**14
+
+
+class Products:
+    """Products with the weights where they lie, [K, out, in] each: the bits of a lane are those it has alone.
+
+    A product may only be written to contiguous memory: MKL's batched call is lost otherwise.
+    """
+
+    def __init__(self, weights: Sequence[Tensor]) -> None:
+        self._weights = weights
+        self._weights_t = [w.transpose(1, 2) for w in weights]
+
+    def forward(self, layer: int, bias: Tensor, h: Tensor, out: Tensor) -> None:
+        """Write bias + h @ weightsᵀ. bias: [K, 1, out]; h: [K, B, in]; out: [K, B, out]."""
+        torch.baddbmm(bias, h, self._weights_t[layer], out=out)
+
+    def weight_gradient(self, layer: int, g: Tensor, h: Tensor, out: Tensor) -> None:
+        """Write gᵀ @ h, [K, out, in]."""
+        torch.bmm(g.transpose(1, 2), h, out=out)
+
+    def input_gradient(self, layer: int, g: Tensor, out: Tensor) -> None:
+        """Write g @ weights, [K, B, in]."""
+        torch.bmm(g, self._weights[layer], out=out)
+
+
+class FastProducts(Products):
+    """For oneDNN, which is slow with weights that do not adjoin: they are copied together first.
+
+    A first layer whose inputs are one for all lanes is a single product: [B, in] with [in, K * out].
+    """
+
+    def __init__(self, weights: Sequence[Tensor], memory: Memory, rows: int) -> None:
+        super().__init__(weights)
+        self._copies = [
+            memory.flat(f"copy{i}", w.numel())[: w.numel()].view(w.shape) for i, w in enumerate(weights)
+        ]
+        self._copies_t = [copy.transpose(1, 2) for copy in self._copies]
+        n_lanes, n_out, n_in = weights[0].shape
+        self._one_product = n_out * n_in >= LARGE_LAYER
+        self._wide = memory.flat("wide", n_lanes * n_out * rows if self._one_product else 0)
+
+    def _is_shared(self, layer: int, h: Tensor) -> bool:
+        return layer == 0 and self._one_product and h.stride(0) == 0
+
+    def forward(self, layer: int, bias: Tensor, h: Tensor, out: Tensor) -> None:
+        """Write bias + h @ weightsᵀ, and keep the copied weights for `input_gradient`."""
+        copy = self._copies[layer].copy_(self._weights[layer])
+        if not self._is_shared(layer, h):
+            torch.baddbmm(bias, h, self._copies_t[layer], out=out)
+            return
+        n_lanes, rows, n_out = out.shape
+        wide = self._wide[: out.numel()].view(rows, n_lanes * n_out)
+        torch.mm(h[0], copy.flatten(0, 1).t(), out=wide)
+        torch.add(wide.view(rows, n_lanes, n_out).transpose(0, 1), bias, out=out)
+
+    def weight_gradient(self, layer: int, g: Tensor, h: Tensor, out: Tensor) -> None:
+        """Write gᵀ @ h, [K, out, in]."""
+        if not self._is_shared(layer, h):
+            super().weight_gradient(layer, g, h, out)
+            return
+        n_lanes, rows, n_out = g.shape
+        wide = self._wide[: g.numel()].view(n_lanes, n_out, rows)
+        wide.copy_(g.transpose(1, 2))
+        torch.mm(wide.flatten(0, 1), h[0], out=out.flatten(0, 1))
+
+    def input_gradient(self, layer: int, g: Tensor, out: Tensor) -> None:
+        """Write g @ weights, [K, B, in]; the weights are those of the last `forward`."""
+        torch.bmm(g, self._copies[layer], out=out)
