@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.data.prepare import describe, prepare
 from hpo.data.registry import BUILT_IN
-from hpo.dataset import PreparedData
+from hpo.dataset import PreparedData, TrainingData
 from hpo.errors import DataError, DatasetNotFound, suggest
 from hpo.service import records
 from hpo.storage.base import Storage, StoredDataset
@@ -27,7 +27,21 @@ def prepared(
     """The data of a study, ready for training. Raises DataError, DatasetNotFound, SpecError."""
     if spec.data is None:
         raise DataError("the study names no data; add `data: {source: …}`", field="data")
-    return prepare(spec.data, scalings=scalings, folder=folder, seed=spec.seed, stored=_reader(storage))
+    found = prepare(spec.data, scalings=scalings, folder=folder, seed=spec.seed, stored=_reader(storage))
+    if spec.objective is not None and spec.objective.metric == "auc":
+        _check_ranked(next(iter(found.scaled.values())).training)
+    return found
+
+
+def _check_ranked(data: TrainingData) -> None:
+    """Raises DataError when auc has no value: no trial could be compared with another."""
+    for _, validation in data.folds:
+        if data.n_classes and (validation.y == validation.y[0]).all():
+            raise DataError(
+                "auc needs validation rows of two classes, and all are of one; divide the rows otherwise, or choose "
+                "another objective",
+                field="data.split",
+            )
 
 
 def _reader(storage: OpenStorage) -> Callable[[str], bytes]:

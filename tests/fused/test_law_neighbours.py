@@ -10,6 +10,7 @@ import torch
 from hpo.fused import activations, initializers, optimizers
 from hpo.fused.trainer import Trainer
 from hpo.hyperparams import CYCLIC_MODES, SCHEDULES
+from hpo.study import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from hpo.testing.lanes import assert_same_bits, make_data, make_task, train_lanes, weights_of
 
 ACTIVATIONS, OPTIMIZERS = tuple(activations.ACTIVATIONS), tuple(optimizers.OPTIMIZERS)
@@ -37,6 +38,16 @@ def any_trial(rnd: random.Random) -> dict:
         "cyclic_mode": rnd.choice(CYCLIC_MODES),
         "step_epochs": 1,
         "warmup_epochs": rnd.choice((0, 0, 1)),
+        "label_smoothing": rnd.choice((0.0, 0.0, 0.2)),
+        "huber_delta": rnd.choice((0.1, 1.0)),
+    }
+
+
+def any_loss(rnd: random.Random, n_classes: int) -> dict:
+    losses = {0: ("mse", "mae", "huber"), 2: ("binary_cross_entropy", "cross_entropy")}
+    return {
+        "loss": rnd.choice(losses.get(n_classes, ("cross_entropy",))),
+        "class_weight": rnd.choice(("none", "balanced")),
     }
 
 
@@ -44,11 +55,10 @@ def any_cohort(rnd: random.Random, n_trials: int):
     """A cohort of a random shape, with its data: odd widths, small batches, a last batch of one row or more."""
     batch = rnd.choice((1, 3, 10, 33))
     rows = batch * rnd.choice((1, 2)) + rnd.choice((0, 1, 1, 2))
-    data = make_data(
-        rows, rnd.choice(WIDTHS), rnd.choice((0, 2, 3, 10, 17)), n_validation=rnd.choice((1, 7, 20))
-    )
+    n_classes = rnd.choice((0, 2, 3, 10, 17))
+    data = make_data(rows, rnd.choice(WIDTHS), n_classes, n_validation=rnd.choice((1, 7, 20)))
     widths = [rnd.choice(WIDTHS) for _ in range(rnd.choice((0, 1, 2, 3)))]
-    shape = {"batch_size": batch, "hidden_layers": len(widths)}
+    shape = {"batch_size": batch, "hidden_layers": len(widths)} | any_loss(rnd, n_classes)
     if len(widths) == 1:
         shape["hidden_units"] = widths[0]
     elif widths:
@@ -95,8 +105,10 @@ def test_a_lane_has_the_same_bits_in_any_cohort_at_any_place(seed):
 
 def test_what_is_measured_of_a_lane_depends_on_nobody_either():
     rnd = random.Random(7)
-    for _ in range(30):
+    for _ in range(40):
         task, data = any_cohort(rnd, 9)
+        metrics = CLASSIFICATION_METRICS if data.n_classes else REGRESSION_METRICS
+        task = replace(task, metric=rnd.choice(metrics))
         few = rnd.sample(range(9), rnd.choice((1, 4)))
 
         wide, narrow = (measured_of(Trainer(t, data)) for t in (task, only(task, few)))
@@ -143,7 +155,7 @@ def test_how_a_wild_trial_ends_depends_on_nobody():
     for _ in range(60):
         task, data = any_cohort(rnd, 6)
         wild = {number: 10.0 ** rnd.uniform(1, 31) for number in range(3)}
-        task = replace(task, metric=rnd.choice(("accuracy", "log_loss")) if data.n_classes else "rmse")
+        task = replace(task, metric=rnd.choice(("accuracy", "f1", "log_loss")) if data.n_classes else "rmse")
         task = replace(
             task,
             lanes=tuple(

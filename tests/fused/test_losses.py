@@ -27,10 +27,7 @@ ALL_LOSSES = [
     (0, {"loss": "mse"}),
     (0, {"loss": "mae"}),
     (0, {"loss": "huber"}),
-    *product(
-        (2, 3, 17),
-        ({"loss": "cross_entropy"}, {"loss": "cross_entropy", "class_weight": "balanced"}),
-    ),
+    *[(n, {"loss": "cross_entropy", "class_weight": w}) for n in (2, 3, 17) for w in ("none", "balanced")],
     (2, {"loss": "binary_cross_entropy"}),
     (2, {"loss": "binary_cross_entropy", "class_weight": "balanced"}),
 ]
@@ -92,7 +89,7 @@ def test_the_losses_of_the_curve_are_trained_ones_and_log_loss_is_plain(n_classe
             whole = plain.loss(out, y.long() if common["loss"] == "cross_entropy" else y.unsqueeze(1))
             assert columns[place, 0].item() == pytest.approx(float(whole), rel=1e-5)
             if n_classes:
-                log_loss = columns[place, 1 + ("log_loss", "accuracy").index("log_loss")].item()
+                log_loss = columns[place, 1].item()
                 logits = out if out.shape[1] > 1 else torch.cat([torch.zeros_like(out), out], 1)
                 assert log_loss == pytest.approx(float(nn.CrossEntropyLoss()(logits, y.long())), rel=1e-5)
 

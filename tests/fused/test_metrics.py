@@ -193,7 +193,9 @@ REGRESSION = {
 }
 
 
-@pytest.mark.parametrize(("name", "scaling", "loss"), product(REGRESSION, SCALINGS, ("mse", "mae", "huber")))
+@pytest.mark.parametrize(
+    ("name", "scaling", "loss"), list(product(REGRESSION, SCALINGS, ("mse", "mae", "huber")))
+)
 def test_regression_metrics_are_in_the_target_s_own_unit(name, scaling, loss):
     rng = np.random.default_rng(1)
     y = rng.normal(size=N).astype(np.float32)

@@ -54,6 +54,27 @@ def test_a_study_reads_a_kept_data_set_as_it_reads_the_file(storage, csv_file, t
     assert (train.x == stored_train.x).all()
 
 
+@pytest.mark.parametrize(("metric", "refused"), [("auc", True), ("f1", False)])
+def test_auc_wants_validation_rows_of_two_classes(storage, tmp_path, metric, refused):
+    parts = ["train"] * 6 + ["validation"] * 3
+    rows = [f"{i},{part},{'yes' if part == 'validation' or i % 2 else 'no'}" for i, part in enumerate(parts)]
+    (tmp_path / "parts.csv").write_text("a,part,y\n" + "\n".join(rows) + "\n")
+    spec = specfile.parse(
+        "data: {source: parts.csv, target: y, split: {column: part}}\n"
+        f"parameters: {{learning_rate: 0.1}}\nobjective: {metric}"
+    )
+
+    def look():
+        return datasets.prepared(spec, scalings=(None,), folder=tmp_path, storage=lambda: storage)
+
+    if not refused:
+        assert look().info.n_validation == 3
+        return
+    with pytest.raises(DataError, match="two classes") as caught:
+        look()
+    assert caught.value.field == "data.split"
+
+
 def test_the_database_is_not_opened_for_a_file(csv_file, tmp_path):
     def never():
         raise RuntimeError("opened")
