@@ -1,7 +1,8 @@
 """Metrics equal scikit-learn's, whatever the batches and the loss."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from hpo.fused.device import Memory
 from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
 from hpo.fused.network import Pass
+from hpo.fused.scoring import score
 from hpo.fused.targets import Target
+from hpo.fused.trainer import Trainer
 from hpo.study import CLASSIFICATION_METRICS
 from hpo.study import METRICS as DIRECTIONS
+from hpo.testing.lanes import make_data, make_task, reference_lane
 from hpo.training import settings_of
 
 CPU = torch.device("cpu")
@@ -178,6 +182,33 @@ def test_without_any_hit_or_any_prediction_precision_recall_and_f1_are_zero(posi
     )
 
     assert [METRICS[name](tally).tolist() for name in names] == [[0.0, 0.0]] * 3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_curve_and_the_score_of_a_kept_model_are_its_outputs_metrics(n_classes):
+    data = make_data(50, 5, n_classes, n_validation=300)
+    task = make_task(data, [{"epochs": 1, "hidden_units": 13, "batch_size": 16, "learning_rate": 1e-30}])
+    facts = SimpleNamespace(
+        n_features=5, n_classes=n_classes, positive=None, target_scaling=data.target_scaling(0)
+    )
+    lane = task.lanes[0]
+    validation = data.folds[0][1]
+    out = [reference_lane(task, lane, data).outputs(torch.from_numpy(rows.x)) for rows in data.folds[0]]
+    if n_classes == 2:
+        out = [torch.cat([torch.zeros_like(one), one], 1) for one in out]
+
+    for name in CLASSIFICATION_METRICS:
+        trainer, reports = Trainer(replace(task, metric=name), data), []
+        trained = trainer.run(reports.append)
+
+        wanted = [
+            oracle(name, rows.y, logits.numpy(), None) for rows, logits in zip(data.folds[0], out, strict=True)
+        ]
+        curve = reports[0].ended[0].curve
+        got = [curve.column(f"{part}_{name}")[0] for part in ("train", "validation")]
+        assert got == pytest.approx(wanted, rel=1e-5), name
+        scores = score(task.shared, lane.settings, trained.best_lanes, facts, validation, [name])
+        assert scores[name] == pytest.approx([wanted[1]], rel=1e-5), name
 
 
 SCALINGS = [
