@@ -90,7 +90,7 @@ class CrossEntropy:
 
     def divisor(self, target: Target) -> Tensor | int:
         """How many rows, or the sum of their weights."""
-        return len(target.labels) if target.weight is None else target.weight.sum()
+        return len(target.labels) if target.weight is None else target.weight.sum().double()
 
     def backward(self, p: Pass, target: Target) -> None:
         """Write the gradient of the mean over rows: that of -logp, then log_softmax's own."""

@@ -202,7 +202,8 @@ def test_the_curve_and_the_score_of_a_kept_model_are_its_outputs_metrics(n_class
         trained = trainer.run(reports.append)
 
         wanted = [
-            oracle(name, rows.y, logits.numpy(), None) for rows, logits in zip(data.folds[0], out, strict=True)
+            oracle(name, rows.y, logits.numpy(), None)
+            for rows, logits in zip(data.folds[0], out, strict=True)
         ]
         curve = reports[0].ended[0].curve
         got = [curve.column(f"{part}_{name}")[0] for part in ("train", "validation")]
