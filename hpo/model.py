@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Keras's: what keeps batch norm's denominator from zero.
+BATCH_NORM_EPSILON = 1e-3
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
@@ -34,6 +37,21 @@ class NetworkShape:
         inputs = (self.n_inputs, *self.hidden)
         outputs = (*(width * self.pieces for width in self.hidden), self.n_outputs)
         return tuple(zip(inputs, outputs, strict=True))
+
+    @property
+    def extras(self) -> dict[str, tuple[int, ...]]:
+        """What hidden layers have besides weights and biases, by name: how many numbers each layer.
+
+        gamma, beta: batch norm's scale and shift; slope: prelu's; mean, variance: batch norm's running ones,
+        which are not trained
+
+        >>> NetworkShape(64, (32, 16), 10, prelu=True).extras
+        {'slope': (1, 1)}
+        """
+        units = tuple(width * self.pieces for width in self.hidden)
+        normed, sloped = (units if self.batch_norm else ()), ((1,) * len(units) if self.prelu else ())
+        found = {"gamma": normed, "beta": normed, "slope": sloped, "mean": normed, "variance": normed}
+        return {name: widths for name, widths in found.items() if widths}
 
     @property
     def n_parameters(self) -> int:

@@ -157,5 +157,5 @@ class Adamax(Adam):
         """Move p along g by torch.optim's formula."""
         s, (m, largest, *_) = self.lanes, self.lanes.states
         m.lerp_(s.g, self.rest1)
-        torch.maximum(largest.mul_(self.memory), s.g.abs_().add_(self.eps), out=largest)
+        torch.maximum(largest.mul_(self.memory), torch.abs(s.g, out=s.t).add_(self.eps), out=largest)
         s.p.addcdiv_(torch.mul(m, coefficients[0], out=s.t), largest)

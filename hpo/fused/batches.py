@@ -56,13 +56,20 @@ class DropoutNoise:
                 buffer.copy_(torch.rand(buffer.shape, generator=generator))
 
 
-def batch_ends(n_rows: int, batch_size: int) -> list[tuple[int, int]]:
+def batch_ends(n_rows: int, batch_size: int, *, joined: bool = False) -> list[tuple[int, int]]:
     """(begin, end) of every batch; the last may be small.
+
+    joined: a last batch of one row joins the one before, since one row alone has no variance
 
     >>> batch_ends(7, 3)
     [(0, 3), (3, 6), (6, 7)]
+    >>> batch_ends(7, 3, joined=True)
+    [(0, 3), (3, 7)]
     """
-    return [(begin, min(begin + batch_size, n_rows)) for begin in range(0, n_rows, batch_size)]
+    ends = [(begin, min(begin + batch_size, n_rows)) for begin in range(0, n_rows, batch_size)]
+    if joined and len(ends) > 1 and n_rows - ends[-1][0] == 1:
+        ends[-2:] = [(ends[-2][0], n_rows)]
+    return ends
 
 
 def last_full(ends: Sequence[tuple[int, int]], batch_size: int) -> int:

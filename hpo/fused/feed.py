@@ -28,16 +28,25 @@ class Feed:
     """Gives out epochs in pieces: all of it at once unless its noise would not fit into memory.
 
     x: [n, in], target: the training rows; widths: of the inputs and of each hidden layer
+    joined: see `batch_ends`
     A piece is a list of batches, which are the same views of the same memory in every epoch; they are
     overwritten by the next piece.
     """
 
     def __init__(
-        self, x: Tensor, target: Target, widths: Sequence[int], *, batch_size: int, seed: int, repeat: int
+        self,
+        x: Tensor,
+        target: Target,
+        widths: Sequence[int],
+        *,
+        batch_size: int,
+        joined: bool,
+        seed: int,
+        repeat: int,
     ) -> None:
         self._x, self._target, self._widths = x, target, tuple(widths)
         self._seed, self._repeat = seed, repeat
-        ends = batch_ends(len(x), batch_size)
+        ends = batch_ends(len(x), batch_size, joined=joined)
         self.n_steps = len(ends)
         self.last_full = last_full(ends, batch_size)
         self.largest_batch = max(end - begin for begin, end in ends)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
+from hpo.errors import DataError
 from hpo.fused.clipping import Clipping
 from hpo.fused.copying import check_copy
 from hpo.fused.device import Memory
@@ -98,10 +99,16 @@ class LaneGroup:
 
     def _make_feed(self, training: Rows) -> Feed:
         shape, r = self.layout.shape, self.recipe
+        if shape.batch_norm and min(len(training.x), r.shared.batch_size) < 2:
+            raise DataError(
+                f"batch_norm needs batches of two rows at least; there are {len(training.x)} training rows "
+                f"in batches of {r.shared.batch_size}"
+            )
         return Feed(
             *self._rows(training),
             (shape.n_inputs, *shape.hidden),
             batch_size=r.shared.batch_size,
+            joined=shape.batch_norm,
             seed=r.seed,
             repeat=self.repeat,
         )

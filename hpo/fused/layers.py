@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,8 +21,7 @@ class LaneWeights:
     """The weights of one lane, at its own widths.
 
     weights: [out, in] of each layer, input side first; biases: [out]
-    extras: by name, an array for each hidden layer: gamma, beta (batch norm's scale and shift), mean and
-        variance (its running ones) are [out], slope (prelu's) is [1]
+    extras: an array for each hidden layer, by the names of `NetworkShape.extras`
     """
 
     repeat: int
@@ -62,7 +61,7 @@ class Layout:
     def __post_init__(self) -> None:
         layers, at = self.shape.layers, 0
 
-        def places(widths: list[int]) -> tuple[int, ...]:
+        def places(widths: Sequence[int]) -> tuple[int, ...]:
             nonlocal at
             found = []
             for width in widths:
@@ -74,7 +73,7 @@ class Layout:
         for name, value in (
             ("weight_at", weight_at),
             ("bias_at", places([n_out for _, n_out in layers])),
-            ("extra_at", {name: places(widths) for name, widths in extra_widths(self.shape).items()}),
+            ("extra_at", {name: places(widths) for name, widths in self.shape.extras.items()}),
             ("weights_end", weights_end),
             ("width", at),
         ):
@@ -101,7 +100,7 @@ class Layout:
         """Views [K, width] of what hidden layers have besides, by name; see `LaneWeights`."""
         return {
             name: [flat[:, at : at + width] for at, width in zip(self.extra_at[name], widths, strict=True)]
-            for name, widths in extra_widths(self.shape).items()
+            for name, widths in self.shape.extras.items()
         }
 
     def lane(self, row: Tensor, repeat: int, fold: int, own: NetworkShape) -> LaneWeights:
@@ -128,7 +127,7 @@ class Layout:
         Weights are [K, pieces, out, in], the rest [K, pieces, out] ([K, 1, 1] for slopes): a lane of
         smaller widths stands in the corner of each of maxout's pieces.
         """
-        n_hidden, wanted = len(own.hidden), extra_widths(own)
+        n_hidden, wanted = len(own.hidden), own.extras
         pieces = [own.pieces] * n_hidden + [1]
         outputs, inputs = (*own.hidden, own.n_outputs), (own.n_inputs, *own.hidden)
         views = {
@@ -151,15 +150,7 @@ class Layout:
         return views
 
 
-def extra_widths(shape: NetworkShape) -> dict[str, list[int]]:
-    """What the hidden layers of a network have besides weights and biases: how much of it, by name."""
-    units = [width * shape.pieces for width in shape.hidden]
-    norm, slope = (units if shape.batch_norm else None), ([1] * len(units) if shape.prelu else None)
-    widths = {"gamma": norm, "beta": norm, "slope": slope, "mean": norm, "variance": norm}
-    return {name: each for name, each in widths.items() if each}
-
-
-# Where training begins: what `extra_widths` names.
+# Where training begins, by the names of `NetworkShape.extras`.
 FIRST_EXTRAS = {"gamma": 1.0, "beta": 0.0, "slope": 0.25, "mean": 0.0, "variance": 1.0}
 
 

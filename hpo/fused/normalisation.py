@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from hpo.fused.device import BLOCK, Memory, round_up
+from hpo.model import BATCH_NORM_EPSILON
 
 aten: Any = torch.ops.aten
 
-# Epsilon is Keras's, the share of a batch in the running statistics torch's way of saying Keras's 0.99.
-EPSILON, MOMENTUM = 1e-3, 0.01
+# The share of a batch in the running statistics: torch's way of saying Keras's 0.99.
+MOMENTUM = 0.01
 
 KNOBS = ("gamma", "beta", "mean", "variance")
 
@@ -60,7 +61,7 @@ class BatchNorm:
         gamma, beta, mean, variance = self._read()
         self._x_lanes.copy_(z)
         aten.native_batch_norm.out(
-            self._x, gamma, beta, mean, variance, self._training, MOMENTUM, EPSILON,
+            self._x, gamma, beta, mean, variance, self._training, MOMENTUM, BATCH_NORM_EPSILON,
             out=self._y, save_mean=self._saved[0], save_invstd=self._saved[1],
         )  # fmt: skip
         z.copy_(self._y_lanes)
@@ -73,7 +74,15 @@ class BatchNorm:
         gamma, _, mean, variance = self._read()
         self._y_lanes.copy_(grad)
         dx, *knob_grads = aten.native_batch_norm_backward(
-            self._y, self._x, gamma, mean, variance, *self._saved, True, EPSILON, [True, True, True]
+            self._y,
+            self._x,
+            gamma,
+            mean,
+            variance,
+            *self._saved,
+            True,
+            BATCH_NORM_EPSILON,
+            [True, True, True],
         )
         n_lanes, width = self._knobs["gamma"].shape
         grad.copy_(dx[:, : n_lanes * width].view(len(dx), n_lanes, width).transpose(0, 1))

@@ -16,8 +16,9 @@ from hpo.errors import lookup
 from hpo.fused.batches import DropoutNoise, batch_ends, row_order
 from hpo.fused.initializers import initial_weight
 from hpo.fused.layers import Floats, LaneWeights
+from hpo.fused.normalisation import MOMENTUM
 from hpo.fused.reference_update import ReferenceSchedule, ReferenceUpdate
-from hpo.model import NetworkShape
+from hpo.model import BATCH_NORM_EPSILON, NetworkShape
 from hpo.training import LaneSettings, SharedSettings
 
 Params = list[dict[str, object]]
@@ -136,7 +137,11 @@ class ReferenceLane:
                 activation.width = width
             self.activations.append(activation)
             if shared.batch_norm:
-                self.norms.append(nn.BatchNorm1d(linear.out_features, eps=1e-3, momentum=0.01, dtype=dtype))
+                self.norms.append(
+                    nn.BatchNorm1d(
+                        linear.out_features, eps=BATCH_NORM_EPSILON, momentum=MOMENTUM, dtype=dtype
+                    )
+                )
             modules += [linear, *self.norms[-1:], activation, self.dropouts[-1]]
         self.net = nn.Sequential(*modules, self.linears[-1])
         weights = None if class_weights is None else class_weights.to(dtype)
@@ -181,7 +186,7 @@ class ReferenceLane:
         noise = DropoutNoise(widths, wanted, seed=self.seed, repeat=self.repeat, epoch=epoch).take(len(x))
         total = 0.0
         self.net.train()
-        ends = batch_ends(len(x), self.shared.batch_size)
+        ends = batch_ends(len(x), self.shared.batch_size, joined=self.shared.batch_norm)
         if self.schedule is None:
             self.schedule = ReferenceSchedule(self.optimizer, self.settings, len(ends))
         for begin, end in ends:

@@ -23,7 +23,8 @@ class Slice:
 
     decayed: the part of p that weight decay shrinks, [k, W]
     states: at least as many as the optimizer has
-    What an optimizer leaves in g, t and d is of no use to anybody.
+    What an optimizer leaves in g, t and d is of no use to anybody, but g must stay 0 where it is always 0:
+    between the layers, and at running means and variances.
     """
 
     p: Tensor

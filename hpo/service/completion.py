@@ -39,6 +39,7 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
     if spec.data is None:
         raise SpecError("is needed; write data: {source: digits}", field="data")
     _check_losses(spec, info)
+    _check_batches(spec)
     completed = replace(
         spec,
         data=_data(spec.data, spec.seed, info),
@@ -94,6 +95,16 @@ def _trials(spec: StudySpec) -> int:
             field="trials",
         )
     return size if spec.trials is None else spec.trials
+
+
+def _check_batches(spec: StudySpec) -> None:
+    """Raises SpecError when a trial may have to normalise batches of one row."""
+    size = spec.parameters.parameters.get("batch_size")
+    one = size.low <= 1 if isinstance(size, Range) else 1 in values_of(size)
+    if one and True in values_of(spec.parameters.parameters.get("batch_norm")):
+        raise SpecError(
+            "must be at least 2 with batch_norm: one row has no variance", field="parameters.batch_size"
+        )
 
 
 def _check_losses(spec: StudySpec, info: DatasetInfo) -> None:

@@ -60,13 +60,19 @@ def make_task(
     metric: str | None = None,
     repeats: int = 1,
     seed: int = 0,
+    rungs: bool = False,
 ) -> CohortTask:
-    """A cohort of these trials, by number; what a trial leaves out is ORDINARY, then the defaults."""
+    """A cohort of these trials, by number; what a trial leaves out is ORDINARY, then the defaults.
+
+    rungs: trials may have widths of their own, if they are padded alike
+    """
     metric = metric or ("log_loss" if data.n_classes else "rmse")
     shared: set[SharedSettings] = set()
     lanes = []
     for number, params in enumerate(trials):
-        common, settings = settings_of(ORDINARY | dict(params), task=data.task, n_classes=data.n_classes)
+        common, settings = settings_of(
+            ORDINARY | dict(params), task=data.task, n_classes=data.n_classes, rungs=rungs
+        )
         shared.add(common)
         lanes += [
             LaneTask(number=number, repeat=repeat, fold=fold, settings=settings)

@@ -10,6 +10,7 @@ import torch
 from hpo.fused import activations, initializers, optimizers
 from hpo.fused.trainer import Trainer
 from hpo.hyperparams import CYCLIC_MODES, SCHEDULES
+from hpo.model import rung_of
 from hpo.study import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from hpo.testing.lanes import assert_same_bits, make_data, make_task, train_lanes, weights_of
 
@@ -58,12 +59,28 @@ def any_cohort(rnd: random.Random, n_trials: int):
     n_classes = rnd.choice((0, 2, 3, 10, 17))
     data = make_data(rows, rnd.choice(WIDTHS), n_classes, n_validation=rnd.choice((1, 7, 20)))
     widths = [rnd.choice(WIDTHS) for _ in range(rnd.choice((0, 1, 2, 3)))]
-    shape = {"batch_size": batch, "hidden_layers": len(widths)} | any_loss(rnd, n_classes)
-    if len(widths) == 1:
-        shape["hidden_units"] = widths[0]
-    elif widths:
-        shape["hidden_units"] = "-".join(map(str, widths))
-    return make_task(data, [any_trial(rnd) | shape for _ in range(n_trials)]), data
+    shape = {
+        "batch_size": batch,
+        "hidden_layers": len(widths),
+        "batch_norm": batch > 1 and rows > 1 and rnd.random() < 0.3,
+        "maxout_pieces": rnd.choice((2, 3)),
+    } | any_loss(rnd, n_classes)
+    rungs = rnd.random() < 0.4
+    trials = []
+    for _ in range(n_trials):
+        own = [rnd.randint(lowest_of(width), width) if rungs else width for width in widths]
+        trials.append(any_trial(rnd) | shape | ({"hidden_units": as_units(own)} if own else {}))
+    return make_task(data, trials, rungs=rungs), data
+
+
+def lowest_of(width):
+    """The least width that is padded as this one is."""
+    return min(own for own in range(1, width + 1) if rung_of(own) == rung_of(width))
+
+
+def as_units(widths):
+    """Widths as a study writes them."""
+    return widths[0] if len(widths) == 1 else "-".join(map(str, widths))
 
 
 def only(task, numbers):
