@@ -14,9 +14,10 @@ from safetensors.numpy import load, save
 from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError
 from hpo.models.model import Lane, Model
-from hpo.training import LaneSettings, SharedSettings
+from hpo.training import LaneSettings, SharedSettings, shape_of
 
-FORMAT = 1  # goes up when an older hpo could not read what this one writes
+# Goes up when an older hpo could not read what this one writes. In 1 every lane had the widths all share.
+FORMAT = 2
 _PLAIN = ("number", "n_features", "n_classes", "positive")
 
 
@@ -33,9 +34,9 @@ def to_bytes(model: Model) -> bytes:
     } | {name: getattr(model, name) for name in _PLAIN}
     arrays = {}
     for place, lane in enumerate(model.lanes):
-        for layer, (weights, biases) in enumerate(zip(lane.weights, lane.biases, strict=True)):
-            arrays[_name(place, layer, "weight")] = np.ascontiguousarray(weights, dtype=np.float32)
-            arrays[_name(place, layer, "bias")] = np.ascontiguousarray(biases, dtype=np.float32)
+        for what, of_layers in {"weight": lane.weights, "bias": lane.biases, **lane.extras}.items():
+            for layer, array in enumerate(of_layers):
+                arrays[_name(place, layer, what)] = np.ascontiguousarray(array, dtype=np.float32)
     data: bytes = save(arrays, metadata={"hpo": json.dumps(about, sort_keys=True)})
     return data
 
@@ -62,21 +63,30 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 
 def _model(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Model:
-    shared = dict(about["shared"])
-    layers = range(len(shared["hidden"]) + 1)
+    shared: dict[str, Any] = dict(about["shared"])
+    settings: dict[str, Any] = dict(about["settings"])
+    hidden = settings.get("hidden", shared["hidden"])
+    shared_settings = SharedSettings(**shared | {"hidden": tuple(shared["hidden"])})
+    lane_settings = LaneSettings(**settings | {"hidden": tuple(hidden)})
+    shape = shape_of(shared_settings, lane_settings, about["n_features"], about["n_classes"])
+
+    def of_layers(place: int, what: str, n: int) -> tuple[Any, ...]:
+        return tuple(arrays[_name(place, layer, what)] for layer in range(n))
+
     lanes = tuple(
         Lane(
             repeat=repeat,
             fold=fold,
-            weights=tuple(arrays[_name(place, layer, "weight")] for layer in layers),
-            biases=tuple(arrays[_name(place, layer, "bias")] for layer in layers),
+            weights=of_layers(place, "weight", len(shape.layers)),
+            biases=of_layers(place, "bias", len(shape.layers)),
+            extras={name: of_layers(place, name, len(widths)) for name, widths in shape.extras.items()},
         )
         for place, (repeat, fold) in enumerate(about["lanes"])
     )
     return Model(
         task=Task(about["task"]),
-        shared=SharedSettings(**shared | {"hidden": tuple(shared["hidden"])}),
-        settings=LaneSettings(**about["settings"]),
+        shared=shared_settings,
+        settings=lane_settings,
         target_scaling=TargetScaling(**about["target_scaling"]),
         preprocessing=tuple(about["preprocessing"]),
         lanes=lanes,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError
 from hpo.model import NetworkShape
-from hpo.training import LaneSettings, SharedSettings, n_outputs
+from hpo.training import LaneSettings, SharedSettings, shape_of
 
 Floats = NDArray[np.float32]
 
@@ -22,12 +22,14 @@ class Lane:
     """The weights of one lane.
 
     weights: [out, in] float32 of each layer, input side first; biases: [out] float32 of each
+    extras: of each hidden layer, by the names of `NetworkShape.extras`
     """
 
     repeat: int
     fold: int
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
+    extras: Mapping[str, tuple[Floats, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +56,24 @@ class Model:
     def __post_init__(self) -> None:
         if not self.lanes:
             raise DataError("a model has no weights")
-        layers = self.shape.layers
+        layers, extras = self.shape.layers, self.shape.extras
         for lane in self.lanes:
             found = tuple((w.shape[-1], *w.shape[:-1], *b.shape) for w, b in _pairs(lane))
             wanted = tuple((n_in, n_out, n_out) for n_in, n_out in layers)
-            if found != wanted:
+            besides = {name: tuple(map(len, arrays)) for name, arrays in lane.extras.items()}
+            if found != wanted or besides != extras:
                 raise DataError(f"a model's weights do not fit its network {'-'.join(map(str, self.widths))}")
 
     @property
     def shape(self) -> NetworkShape:
         """The network of every lane."""
-        return NetworkShape(self.n_features, self.shared.hidden, n_outputs(self.shared.loss, self.n_classes))
+        return shape_of(self.shared, self.settings, self.n_features, self.n_classes)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Units from inputs to outputs."""
-        return (self.n_features, *self.shared.hidden, n_outputs(self.shared.loss, self.n_classes))
+        shape = self.shape
+        return (shape.n_inputs, *shape.hidden, shape.n_outputs)
 
     @property
     def n_folds(self) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError, lookup
+from hpo.model import BATCH_NORM_EPSILON
 from hpo.models.model import Floats, Lane, Model
 from hpo.training import LaneSettings
 
@@ -25,21 +27,55 @@ def _softmax(x: Floats) -> Floats:
     return exp / total
 
 
-def _elu(x: Floats, settings: LaneSettings) -> Floats:
-    return np.where(x > 0, x, np.float32(settings.elu_alpha) * np.expm1(np.minimum(x, 0)))
+def _erf(x: Floats) -> Floats:
+    """The error function to 1.5e-7: Abramowitz and Stegun, 7.1.26, in doubles."""
+    t = 1 / (1 + 0.3275911 * np.abs(x.astype(np.float64)))
+    poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
+    found: Floats = (np.sign(x) * (1 - poly * np.exp(-np.square(x, dtype=np.float64)))).astype(np.float32)
+    return found
 
 
-def _leaky_relu(x: Floats, settings: LaneSettings) -> Floats:
-    return np.where(x > 0, x, np.float32(settings.negative_slope) * x)
+def _gelu(x: Floats) -> Floats:
+    return (x * (1 + _erf(x / np.sqrt(np.float32(2)))) / 2).astype(np.float32)
 
 
-ACTIVATIONS: dict[str, Callable[[Floats, LaneSettings], Floats]] = {
-    "linear": lambda x, settings: x,
-    "sigmoid": lambda x, settings: _sigmoid(x),
-    "tanh": lambda x, settings: np.tanh(x),
-    "relu": lambda x, settings: np.maximum(x, 0),
-    "leaky_relu": _leaky_relu,
-    "elu": _elu,
+def _softplus(x: Floats) -> Floats:
+    found: Floats = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return found
+
+
+def _elu(x: Floats, alpha: float, scale: float = 1.0) -> Floats:
+    found: Floats = np.float32(scale) * np.where(x > 0, x, np.float32(alpha) * np.expm1(np.minimum(x, 0)))
+    return found
+
+
+def _leaky_relu(x: Floats, slope: float) -> Floats:
+    return np.where(x > 0, x, np.float32(slope) * x)
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """What an activation reads besides its input: settings, prelu's slope in this layer, maxout's pieces."""
+
+    settings: LaneSettings
+    slope: float
+    pieces: int
+
+
+ACTIVATIONS: dict[str, Callable[[Floats, Knobs], Floats]] = {
+    "linear": lambda x, knobs: x,
+    "sigmoid": lambda x, knobs: _sigmoid(x),
+    "tanh": lambda x, knobs: np.tanh(x),
+    "relu": lambda x, knobs: np.maximum(x, 0),
+    "leaky_relu": lambda x, knobs: _leaky_relu(x, knobs.settings.negative_slope),
+    "prelu": lambda x, knobs: _leaky_relu(x, knobs.slope),
+    "elu": lambda x, knobs: _elu(x, knobs.settings.elu_alpha),
+    "maxout": lambda x, knobs: x.reshape(len(x), knobs.pieces, -1).max(axis=1),
+    "gelu": lambda x, knobs: _gelu(x),
+    "silu": lambda x, knobs: x * _sigmoid(x),
+    "selu": lambda x, knobs: _elu(x, 1.6732632423543772, 1.0507009873554805),
+    "softplus": lambda x, knobs: _softplus(x),
+    "mish": lambda x, knobs: x * np.tanh(_softplus(x)),
 }
 
 
@@ -52,9 +88,20 @@ def outputs(model: Model, lane: Lane, x: Floats) -> Floats:
         raise DataError(f"the model takes rows of {model.n_features} numbers, got an array {x.shape}")
     activate = lookup(ACTIVATIONS, model.settings.activation, "activation")
     x = np.asarray(x, dtype=np.float32)
-    for weights, biases in zip(lane.weights[:-1], lane.biases[:-1], strict=True):
-        x = activate(x @ weights.T + biases, model.settings)
+    for layer, (weights, biases) in enumerate(zip(lane.weights[:-1], lane.biases[:-1], strict=True)):
+        of_layer = {name: arrays[layer] for name, arrays in lane.extras.items()}
+        knobs = Knobs(model.settings, float(of_layer.get("slope", [0.0])[0]), model.shape.pieces)
+        x = activate(_normalised(x @ weights.T + biases, of_layer), knobs)
     return x @ lane.weights[-1].T + lane.biases[-1]
+
+
+def _normalised(z: Floats, of_layer: Mapping[str, Floats]) -> Floats:
+    """What batch norm makes of a layer's linear units, by its running statistics; z itself without any."""
+    if "gamma" not in of_layer:
+        return z
+    scale = of_layer["gamma"] / np.sqrt(of_layer["variance"] + np.float32(BATCH_NORM_EPSILON))
+    found: Floats = (z - of_layer["mean"]) * scale + of_layer["beta"]
+    return found
 
 
 def probabilities(model: Model, x: Sequence[Floats]) -> Floats:

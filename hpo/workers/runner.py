@@ -95,7 +95,9 @@ def score_model(task: ScoreTask) -> ScoreDone:
     """Score a kept model on the test rows, mean over its lanes. Raises DataError, UnknownName."""
     model = from_bytes(task.model)
     lanes = [
-        LaneWeights(repeat=lane.repeat, fold=lane.fold, weights=lane.weights, biases=lane.biases)
+        LaneWeights(
+            repeat=lane.repeat, fold=lane.fold, weights=lane.weights, biases=lane.biases, extras=lane.extras
+        )
         for lane in model.lanes
     ]
     scores = score(model.shared, model.settings, lanes, model, task.test, task.metrics)
@@ -121,7 +123,13 @@ def _model_bytes(task: CohortTask, data: TrainingData, trained: Trained) -> byte
         target_scaling=data.target_scaling(0),
         positive=data.positive,
         lanes=tuple(
-            Lane(repeat=lane.repeat, fold=lane.fold, weights=lane.weights, biases=lane.biases)
+            Lane(
+                repeat=lane.repeat,
+                fold=lane.fold,
+                weights=lane.weights,
+                biases=lane.biases,
+                extras=lane.extras,
+            )
             for lane in trained.best_lanes
         ),
     )

@@ -13,40 +13,79 @@ from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError
 from hpo.hyperparams import ACTIVATIONS
 from hpo.models import Lane, Model, files, from_bytes, predict, probabilities, to_bytes
+from hpo.models.predict import ACTIVATIONS as ACTIVATE
+from hpo.models.predict import Knobs
 from hpo.training import settings_of
 
+PIECES = 3
 TORCH = {
     "linear": nn.Identity,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
     "relu": nn.ReLU,
     "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "prelu": lambda: nn.PReLU(1, init=0.3),
     "elu": lambda: nn.ELU(0.7),
+    "maxout": lambda: Maxout(),
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "selu": nn.SELU,
+    "softplus": nn.Softplus,
+    "mish": nn.Mish,
 }
 
 
-def make_net(widths, activation, seed=0):
+class Maxout(nn.Module):
+    def forward(self, z):
+        return z.view(len(z), PIECES, -1).amax(1)
+
+
+def make_net(widths, activation, seed=0, batch_norm=False):
     torch.manual_seed(seed)
     modules = []
-    for n_in, n_out in pairwise(widths):
-        modules += [nn.Linear(n_in, n_out), TORCH[activation]()]
-    return nn.Sequential(*modules[:-1])
+    for n_in, n_out in pairwise(widths[:-1]):
+        units = n_out * (PIECES if activation == "maxout" else 1)
+        modules += [
+            nn.Linear(n_in, units),
+            *[nn.BatchNorm1d(units, eps=1e-3)] * batch_norm,
+            TORCH[activation](),
+        ]
+    for norm in of(nn.BatchNorm1d, modules):
+        for tensor in (norm.weight.data, norm.bias.data, norm.running_mean, norm.running_var):
+            tensor.uniform_(0.5, 1.5)
+    return nn.Sequential(*modules, nn.Linear(*widths[-2:])).eval()
+
+
+def of(kind, net):
+    return [module for module in net if isinstance(module, kind)]
+
+
+def arrays(tensors):
+    return tuple(tensor.detach().numpy() for tensor in tensors)
 
 
 def lane_of(net, repeat=0, fold=0):
-    layers = [module for module in net if isinstance(module, nn.Linear)]
+    layers, norms = of(nn.Linear, net), of(nn.BatchNorm1d, net)
+    extras = {
+        "gamma": arrays(norm.weight for norm in norms),
+        "beta": arrays(norm.bias for norm in norms),
+        "mean": arrays(norm.running_mean for norm in norms),
+        "variance": arrays(norm.running_var for norm in norms),
+        "slope": arrays(module.weight for module in of(nn.PReLU, net)),
+    }
     return Lane(
         repeat=repeat,
         fold=fold,
-        weights=tuple(layer.weight.detach().numpy() for layer in layers),
-        biases=tuple(layer.bias.detach().numpy() for layer in layers),
+        weights=arrays(layer.weight for layer in layers),
+        biases=arrays(layer.bias for layer in layers),
+        extras={name: found for name, found in extras.items() if found},
     )
 
 
-def make_model(nets, hidden="23-5", activation="relu", n_classes=3, folds=False, **rest):
+def make_model(nets, params=(), n_classes=3, folds=False, rungs=False, **rest):
     task = Task.CLASSIFICATION if n_classes else Task.REGRESSION
-    params = {"hidden_units": hidden, "activation": activation, "negative_slope": 0.2, "elu_alpha": 0.7}
-    shared, settings = settings_of(params, task=task, n_classes=n_classes)
+    knobs = {"hidden_units": "23-5", "negative_slope": 0.2, "elu_alpha": 0.7, "maxout_pieces": PIECES}
+    shared, settings = settings_of(knobs | dict(params), task=task, n_classes=n_classes, rungs=rungs)
     lanes = tuple(lane_of(net, 0, i) if folds else lane_of(net, i, 0) for i, net in enumerate(nets))
     about = {"number": 7, "task": task, "n_features": 7, "n_classes": n_classes}
     return Model(shared=shared, settings=settings, lanes=lanes, **about, **rest)
@@ -56,10 +95,11 @@ def rows(n=50, seed=1):
     return np.random.default_rng(seed).normal(scale=3, size=(n, 7)).astype(np.float32)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_class_probabilities_are_torchs(activation):
-    net, x = make_net((7, 23, 5, 3), activation), rows()
-    model = from_bytes(to_bytes(make_model([net], activation=activation)))
+def test_class_probabilities_are_torchs(activation, batch_norm):
+    net, x = make_net((7, 23, 5, 3), activation, batch_norm=batch_norm), rows()
+    model = from_bytes(to_bytes(make_model([net], {"activation": activation, "batch_norm": batch_norm})))
 
     wanted = net(torch.from_numpy(x)).softmax(1).detach().numpy()
 
@@ -67,9 +107,31 @@ def test_class_probabilities_are_torchs(activation):
     np.testing.assert_array_equal(predict(model, [x]), wanted.argmax(1))
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_hidden_activations_are_torchs_to_a_hundred_thousandth(activation):
+    x = torch.linspace(-30, 30, 6000).view(-1, PIECES * 2)
+    settings = make_model([make_net((7, 23, 5, 3), "relu")]).settings
+
+    found = ACTIVATE[activation](x.numpy(), Knobs(settings, 0.3, PIECES))
+
+    wanted = TORCH[activation]()(x).detach().numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_a_lane_of_a_padded_cohort_is_a_model_of_its_own_widths():
+    net, x = make_net((7, 23, 5, 3), "relu"), rows()
+
+    model = from_bytes(to_bytes(make_model([net], rungs=True)))
+
+    assert (model.shared.hidden, model.widths) == ((24, 8), (7, 23, 5, 3))
+    wanted = net(torch.from_numpy(x)).softmax(1).detach().numpy()
+    np.testing.assert_allclose(probabilities(model, [x]), wanted, atol=1e-5)
+
+
 def test_two_classes_come_from_one_output():
     net, x = make_net((7, 23, 5, 1), "tanh"), rows()
-    model = make_model([net], activation="tanh", n_classes=2)
+    model = make_model([net], {"activation": "tanh"}, n_classes=2)
 
     p = torch.sigmoid(net(torch.from_numpy(x))).detach().numpy()
 
@@ -79,12 +141,12 @@ def test_two_classes_come_from_one_output():
 
 def test_outputs_far_from_zero_overflow_nowhere():
     net = make_net((7, 23, 5, 1), "sigmoid")
-    model = make_model([net], activation="sigmoid", n_classes=2)
+    model = make_model([net], {"activation": "sigmoid"}, n_classes=2)
     net[0].weight.data.mul_(1e4)
     net[4].weight.data.mul_(1e3)
 
     with np.errstate(all="raise", under="ignore"):
-        found = probabilities(make_model([net], activation="sigmoid", n_classes=2), [rows()])
+        found = probabilities(make_model([net], {"activation": "sigmoid"}, n_classes=2), [rows()])
 
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
@@ -159,11 +221,38 @@ def test_bytes_that_are_no_model_are_refused(data):
         from_bytes(data)
 
 
-def test_a_model_of_a_newer_hpo_is_refused(monkeypatch):
-    with monkeypatch.context() as newer:
-        newer.setattr(files, "FORMAT", 2)
-        data = to_bytes(make_model([make_net((7, 23, 5, 3), "relu")]))
+def rewritten(data, change):
+    """A model's bytes with what is said about it changed."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    about = json.loads(header["__metadata__"]["hpo"])
+    change(about)
+    header["__metadata__"]["hpo"] = json.dumps(about)
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+def test_a_model_of_the_first_format_is_still_read():
+    def as_it_was(about):
+        about["format"] = 1
+        for name in ("batch_norm", "maxout_pieces", "class_weight"):
+            del about["shared"][name]
+        for name in ("hidden", "init_scale", "clip_norm", "schedule", "huber_delta"):
+            del about["settings"][name]
+
+    model = make_model([make_net((7, 23, 5, 3), "relu")])
+
+    back = from_bytes(rewritten(to_bytes(model), as_it_was))
+
+    assert back.widths == (7, 23, 5, 3)
+    np.testing.assert_array_equal(probabilities(back, [rows()]), probabilities(model, [rows()]))
+
+
+def test_a_model_of_a_newer_hpo_is_refused():
+    data = rewritten(
+        to_bytes(make_model([make_net((7, 23, 5, 3), "relu")])),
+        lambda about: about.update(format=files.FORMAT + 1),
+    )
 
     with pytest.raises(DataError, match="newer version"):
         from_bytes(data)
-    assert json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
