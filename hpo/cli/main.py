@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hpo import __version__
-from hpo.cli import data, looking, moving, searching
+from hpo.cli import checking, data, looking, moving, searching
 from hpo.cli.doctor import doctor
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
@@ -31,6 +31,7 @@ data_app = typer.Typer(help="Data sets: add, ls, show, rm.", no_args_is_help=Tru
 VERBS: dict[str, Callable[..., Any]] = {
     "run": searching.run,
     "validate": searching.validate,
+    "check": checking.check,
     "ls": looking.ls,
     "show": looking.show,
     "watch": searching.watch,
@@ -57,6 +58,7 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
 EXAMPLES: dict[str, str] = {
     "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
     "validate": "hpo validate study.yaml",
+    "check": "hpo check --data digits --set parameters.optimizer=sgd",
     "ls": "hpo ls --state running",
     "show": "hpo show digits",
     "watch": "hpo watch digits",
