@@ -119,9 +119,14 @@ def test_a_tiny_net_agrees_step_by_step():
                     into[place] = linear.bias
 
 
-def test_stopping_and_resuming_changes_nothing():
+def skipping():
+    """A cohort that skips about half of its updates, and its data."""
     data = make_data(70, 7, 3)
-    task = make_task(data, updates(hidden_units="13-5", batch_size=16, epochs=5))
+    return make_task(data, updates(hidden_units="13-5", batch_size=16, epochs=5, skip_norm=1.9)), data
+
+
+def test_stopping_and_resuming_changes_nothing():
+    task, data = skipping()
     trainer, reports, checkpoints = Trainer(task, data), [], []
 
     def note(report):
@@ -136,6 +141,32 @@ def test_stopping_and_resuming_changes_nothing():
         assert repr(rest) == repr(reports[done:])
         for got, wanted in zip(again.best_lanes, outcome.best_lanes, strict=True):
             assert_same_bits(got, wanted)
+
+
+def test_lanes_dropped_on_the_way_leave_the_others_as_they_are():
+    task, data = skipping()
+    (group,), (whole,) = Trainer(task, data).groups, Trainer(task, data).groups
+    for epoch in range(1, 4):
+        whole.train_epoch(epoch)
+
+    group.train_epoch(1)
+    group.train_epoch(2)
+    group.keep(range(1, len(group.lanes), 2))
+    group.train_epoch(3)
+
+    assert 0 < group.skipped.double().mean() < 3 * group.steps_per_epoch
+    for key, weights in weights_of([group]).items():
+        assert_same_bits(weights, weights_of([whole])[key], key)
+
+
+def test_batch_norm_prelu_and_maxout_are_clipped_and_moved_as_by_plain_torch():
+    data = make_data(96, 7, 3)
+    # Biases before batch norm have a true gradient of 0: a larger epsilon lets noise be noise.
+    common = {"batch_norm": True, "epsilon": 1e-3, "hidden_units": "13-5", "epochs": 3}
+    for activation in ("prelu", "maxout", "relu"):
+        trials = updates(activation=activation, **common)[::5]
+
+        assert_lanes_match(make_task(data, trials), data, epochs=3, dtype=torch.float64, tolerance=1e-9)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
