@@ -27,7 +27,7 @@ from hpo.cli.output import (
     write_record,
     write_rows,
 )
-from hpo.cli.phrases import split_text, test_scores, with_stderr
+from hpo.cli.phrases import score_texts, split_text, with_stderr
 from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
@@ -106,7 +106,7 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "objective": f"{record['direction']} {record['metric']} on validation rows",
         "best": best,
         "best trial": sentence(record["facts"] or {}),
-        "test": test_scores(record["test"] or {}) or None,
+        "test": score_texts(record["test"] or {}) or None,
         "run by": run_by,
         "data": f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}, "
         f"{data['task']} of {data['target']}",

@@ -27,7 +27,7 @@ def with_stderr(value: float | None, stderr: float | None) -> str:
     return cell(value) if stderr is None else f"{cell(value)} ± {cell(float(f'{stderr:.2g}'))}"
 
 
-def test_scores(test: dict[str, Any]) -> dict[str, str]:
+def score_texts(test: dict[str, Any]) -> dict[str, str]:
     """The scores of a study's test record, as people read them."""
     stderrs = test.get("stderr", {})
     return {

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
-from hpo.cli.phrases import split_text, test_scores, with_stderr
+from hpo.cli.phrases import score_texts, split_text, with_stderr
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
@@ -222,7 +222,7 @@ def best_report(best: dict[str, Any]) -> str:
     if best["fixed"]:
         lines += ["fixed", pairs(best["fixed"], indent=2)]
     if best["test"] is not None:
-        scores = test_scores(best["test"])
+        scores = score_texts(best["test"])
         again = f", scored {best['test']['scored']} times" if best["test"].get("scored", 1) > 1 else ""
         lines.append(f"on test rows: {cell(scores)}{again}")
     else:

@@ -210,3 +210,26 @@ def test_other_data_than_the_study_began_with_are_refused_and_nothing_moves(prog
     program("resume", "small", "--trials", "4", "--workers", "1", code=1)
 
     assert json.loads(program("show", "small", "-f", "json"))["state"] == "COMPLETED"
+
+
+def test_repeats_and_folds_are_shown_with_their_standard_errors(program):
+    out = program(
+        "run",
+        *SMALL,
+        "--trials",
+        "2",
+        "--set",
+        "repeats=2",
+        "--set",
+        "data.split.folds=3",
+        "--name",
+        "folded",
+    )
+
+    best = json.loads(program("best", "folded", "-f", "json"))
+    shown = program("show", "folded")
+    assert best["stderr"] > 0
+    assert set(best["test"]["stderr"]) == {"accuracy", "log_loss", "f1"}
+    assert "±" in out.splitlines()[0]
+    assert "3 folds of 80 train, 40 validate; 30 test" in shown
+    assert all(trial["stderr"] is not None for trial in program.trials("folded"))
