@@ -22,6 +22,8 @@ WIDTHS = (1, 5, 13, 23, 33)
 def any_trial(rnd: random.Random) -> dict:
     return {
         "activation": rnd.choice(ACTIVATIONS),
+        "elu_alpha": rnd.choice((1.0, 0.7)),
+        "negative_slope": rnd.choice((0.01, 0.3)),
         "optimizer": rnd.choice(OPTIMIZERS),
         "initializer": rnd.choice([name for name in INITIALIZERS if name != "zeros"]),
         "learning_rate": rnd.choice((1e-3, 0.03)),

@@ -31,10 +31,18 @@ EVERYTHING_ON: dict[str, Value] = {
     "l2": 1e-3,
     "dropout": 0.3,
     "input_dropout": 0.1,
-    "negative_slope": 0.07,
-    "elu_alpha": 0.8,
     "bias_init": 0.01,
 }
+
+
+def varied(place: int) -> dict[str, Value]:
+    """Knobs in which lanes of one activation or optimizer differ."""
+    return {
+        "dropout": 0.1 * (place % 5),
+        "rho": 0.9 + place % 36 / 500,
+        "elu_alpha": 0.8 + place % 3 / 10,
+        "negative_slope": 0.07 + place % 3 / 10,
+    }
 
 
 def pairs(
@@ -51,7 +59,7 @@ def pairs(
             "activation": activation,
             "learning_rate": calm * RATES[optimizer] * (1 + place % 36 / 40),
         }
-        | ({} if plain else EVERYTHING_ON | {"dropout": 0.1 * (place % 5), "rho": 0.9 + place % 36 / 500})
+        | ({} if plain else EVERYTHING_ON | varied(place))
         | params
         for place, (optimizer, activation) in enumerate(product(OPTIMIZERS, ACTIVATIONS))
         if (OPTIMIZERS.index(optimizer) + ACTIVATIONS.index(activation)) % every == 0

@@ -171,6 +171,19 @@ def test_a_regression_has_no_classes_to_smooth_or_to_weigh(name, written):
     assert caught.value.field == f"parameters.{name}"
 
 
+@pytest.mark.parametrize("size", [1, [1, 32], {"low": 1, "high": 64}])
+def test_batches_of_one_row_cannot_be_normalised(size):
+
+    def completed(**parameters):
+        return complete(parse(json.dumps({"data": "made-up", "parameters": parameters})), data_of().info)
+
+    assert completed(batch_size=size, batch_norm=False)
+    assert completed(batch_size=2, batch_norm=[False, True])
+    with pytest.raises(SpecError, match="at least 2 with batch_norm") as caught:
+        completed(batch_size=size, batch_norm=[False, True])
+    assert caught.value.field == "parameters.batch_size"
+
+
 def test_saying_that_classes_do_not_count_is_allowed_in_a_regression():
 
     info = replace(data_of().info, **REGRESSION)
