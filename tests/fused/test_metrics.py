@@ -40,12 +40,13 @@ def tally_of(out, y, n_classes, *, names, loss=None, positive=None, scaling=None
     lanes, n = out.shape[:2]
     scale = Scale(n_classes, positive, scaling or TargetScaling())
     look = LOSSES[shared.loss]([settings] * lanes, n, n_classes, Memory(CPU, torch.float32), None)
-    whole = Tally(lanes, scale, names, CPU)
+    whole, memory = Tally(lanes, scale, names, CPU), torch.empty(n, dtype=torch.int64)
     for batches in (((0, 7), (7, 8)), ((8, n),)):
         tally = Tally(lanes, scale, names, CPU)
         for begin, end in batches:
             part = torch.as_tensor(y[begin:end])
-            tally.add(look, pass_of(torch.as_tensor(out[:, begin:end])), Target(part.float(), part.long()))
+            labels = memory[: end - begin].copy_(part)  # as in training: the next batches are written over it
+            tally.add(look, pass_of(torch.as_tensor(out[:, begin:end])), Target(part.float(), labels))
         whole.absorb(tally)
     return whole
 
@@ -148,6 +149,13 @@ def test_the_area_of_two_classes_does_not_depend_on_which_is_positive():
 
     assert torch.equal(areas[0], areas[1])
     assert torch.equal(areas[1], areas[2])
+
+
+def test_both_zeros_are_tied():
+    zeros = torch.tensor([0.0, -0.0]).repeat(N // 2).view(1, N, 1)
+
+    for y in (np.arange(N) % 2, 1 - np.arange(N) % 2):
+        assert METRICS["auc"](tally_of(zeros, y, 2, names=["auc"])).tolist() == [0.5]
 
 
 def test_the_area_tells_apart_rows_whose_probabilities_are_both_one():
