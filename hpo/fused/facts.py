@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hpo.fused.clipping import norms_of
+from hpo.fused.targets import balanced_weights
 from hpo.training import LaneSettings
 
 # The facts of an epoch, as columns of a trial's curve.
@@ -75,7 +76,7 @@ class Watch:
         """The facts of the epoch, [K, 4] float64, NaN where there is none; n_rows: of the validation pass."""
         norms = self._norms.double()
         units = torch.full_like(norms, math.nan)
-        for name, part in self._runs if self._seen else ():
+        for name, part in self._runs if self._seen and n_rows else ():
             dies = name in DIES
             shares = [(seen[part] <= 0).double() if dies else seen[part] / n_rows for seen in self._seen]
             own = self._own[part]
@@ -87,21 +88,28 @@ def levels(
     loss: str, y: Tensor, settings: LaneSettings, *, n_classes: int, balanced: bool
 ) -> tuple[float, float]:
     """What outputs of zero cost on targets y [n], and what the best constant answer does."""
-    y = y.double()
     if n_classes:
-        return math.log(n_classes), _entropy(y, n_classes, settings.label_smoothing, balanced)
-    cost, best = _REGRESSION[loss]
-    return float(cost(y, settings.huber_delta)), float(
-        cost(y - best(y, settings.huber_delta), settings.huber_delta)
-    )
+        return _of_classes(loss, y.long(), n_classes, settings.label_smoothing, balanced)
+    (cost, best), y, delta = _REGRESSION[loss], y.double(), settings.huber_delta
+    return float(cost(y, delta)), float(cost(y - best(y, delta), delta))
 
 
-def _entropy(y: Tensor, n_classes: int, smoothing: float, balanced: bool) -> float:
-    """The entropy of the classes as the loss sees them: weighted, and smoothed."""
-    counts = torch.bincount(y.long(), minlength=n_classes)
-    weights = (counts > 0).double() if balanced else counts.double()
-    p = (1 - smoothing) * weights / weights.sum() + smoothing / n_classes
-    return float(-torch.xlogy(p, p).sum())
+def _of_classes(
+    loss: str, labels: Tensor, n_classes: int, smoothing: float, balanced: bool
+) -> tuple[float, float]:
+    """The same for classes, from what each class's -log p counts in the mean loss.
+
+    torch weighs the smoothed part of cross-entropy by class, and so do we; that of one logit by row.
+    """
+    shares = torch.bincount(labels, minlength=n_classes).double() / len(labels)
+    smooth = torch.ones(n_classes, dtype=torch.float64)
+    if balanced:
+        weights = balanced_weights(labels, n_classes).cpu()
+        shares = shares * weights
+        smooth = weights if loss == "cross_entropy" else smooth
+    counts = (1 - smoothing) * shares + smoothing / n_classes * smooth
+    total = float(counts.sum())
+    return total * math.log(n_classes), float(-torch.xlogy(counts, counts / total).sum())
 
 
 def _huber(off: Tensor, delta: float) -> Tensor:

@@ -31,11 +31,13 @@ def settings_of_trials(trainer):
 
 @pytest.mark.parametrize(
     "source",
-    [{"optimizer": name} for name in OPTIMIZERS] + [SKIPPING, {"optimizer": "rmsprop", "centered": True}],
+    [{"optimizer": name} for name in OPTIMIZERS]
+    + [SKIPPING, {"optimizer": "rmsprop", "centered": True}, {"batch_norm": True}],
 )
 def test_a_copied_lane_goes_on_as_the_original_does(source):
     others = [{"optimizer": "adam", "activation": "tanh"}, {"optimizer": "sgd", "learning_rate": 0.3}]
-    trainer, alone = trainer_of(source, *others), trainer_of(source, *others)
+    shared = {"batch_norm": source.get("batch_norm", False)}
+    trainer, alone = (trainer_of(*(shared | trial for trial in (source, *others))) for _ in range(2))
     train(trainer, 1, 2)
     train(alone, 1, 2, 3, 4)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from hpo.dataset import Rows
 from hpo.fused.batches import batch_ends, row_order
 from hpo.fused.facts import COLUMNS, levels
 from hpo.fused.trainer import Trainer
@@ -114,6 +115,35 @@ def test_a_network_without_hidden_layers_has_no_units_to_speak_of():
     assert (facts["dead_units"], facts["saturated_units"]) == (None, None)
     assert facts["gradient_first"] == facts["gradient_last"] > 0
     assert list(facts) == list(FACTS)
+
+
+def test_units_beyond_a_lanes_own_widths_do_not_count():
+    data = make_data(61, 6, 3, n_validation=150)
+    kinds = {"relu": -2.0, "tanh": 2.7, "sigmoid": 4.6, "elu": 0.0, "softplus": 0.0}
+    slow = SMALL | {"hidden_units": "13-5", "learning_rate": 0.01, "optimizer": "sgd"}
+    trials = [slow | {"activation": kind, "bias_init": bias} for kind, bias in kinds.items()]
+    padded, bare = make_task(data, trials, rungs=True), make_task(data, trials)
+
+    got, wanted = results_of(padded, data), results_of(bare, data)
+
+    assert padded.shared.hidden != bare.shared.hidden == (13, 5)
+    for number in wanted:
+        for name in FACTS:
+            one, other = got[number].facts[name], wanted[number].facts[name]
+            assert one == other if other is None else one == pytest.approx(other, rel=1e-4)
+    assert 0 < got[0].facts["dead_units"] < 1
+    assert 0 < got[1].facts["saturated_units"] < 1
+
+
+def test_without_validation_rows_nothing_is_said_of_units():
+    data = make_data(60, 6, 3)
+    training, validation = data.folds[0]
+    none = replace(data, folds=((training, Rows(x=validation.x[:0], y=validation.y[:0])),))
+    trainer = Trainer(make_task(none, [SMALL]), none)
+
+    facts = trainer.groups[0].train_epoch(1).facts
+
+    assert facts.isnan().tolist() == [[False, False, True, True]]
 
 
 def test_facts_of_a_lane_depend_on_no_neighbour():
@@ -229,3 +259,48 @@ def test_chance_of_classes_is_what_the_best_constant_logits_cost(n_classes, smoo
 def _settings(**changes):
     data = make_data(10, 2, 0)
     return replace(make_task(data, [{}]).lanes[0].settings, **changes)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "params"),
+    [
+        (3, {}),
+        (3, {"label_smoothing": 0.1, "class_weight": "balanced"}),
+        (2, {"label_smoothing": 0.3}),
+        (2, {"class_weight": "balanced"}),
+        (2, {"loss": "cross_entropy"}),
+        (0, {}),
+        (0, {"loss": "mae"}),
+        (0, {"loss": "huber", "huber_delta": 0.5}),
+    ],
+)
+def test_a_network_of_zeros_begins_with_the_loss_of_outputs_of_zero(n_classes, params):
+    data = make_data(64, 6, n_classes)
+    zeros = SMALL | {"initializer": "zeros", "batch_size": 64}
+
+    facts = results_of(make_task(data, [zeros | params]), data)[0].facts
+
+    assert facts["initial_loss"] == pytest.approx(facts["untrained_loss"], rel=1e-6)
+    assert facts["chance_loss"] <= facts["untrained_loss"] + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "params"),
+    [
+        (3, {"label_smoothing": 0.1, "class_weight": "balanced"}),
+        (2, {"label_smoothing": 0.3}),
+        (0, {"loss": "mae"}),
+        (0, {"loss": "huber", "huber_delta": 0.5}),
+        (0, {"loss": "mse"}),
+    ],
+)
+def test_a_network_that_sees_nothing_learns_no_more_than_chance(n_classes, params):
+    data = make_data(64, 2, n_classes)
+    training, validation = data.folds[0]
+    blind = replace(data, folds=((Rows(x=training.x * 0, y=training.y + 0.5 * (not n_classes)), validation),))
+    patient = {"hidden_layers": 0, "batch_size": 64, "epochs": 400, "learning_rate": 0.01}
+
+    result = results_of(make_task(blind, [patient | {"hidden_units": 8} | params]), blind)[0]
+
+    reached = min(result.curve.column("train_loss"))
+    assert reached == pytest.approx(result.facts["chance_loss"], rel=1e-3)
