@@ -95,7 +95,7 @@ def data_of(
     rest = Rows(x=np.concatenate([part.x for part in parts[:2]]), y=np.arange(24, dtype=np.float32) % 3)
     nothing = Rows(x=rest.x[:0], y=rest.y[:0])
     # Test rows scaled with all other rows are others than those scaled with the training rows.
-    test_rows = (replace(parts[2], x=parts[2].x / 2),) if test else None
+    test_rows = (replace(parts[2], x=-parts[2].x),) if test else None
     refit = ScaledData(training=replace(training, folds=((rest, nothing),)), test=test_rows)
     return PreparedData(
         info=info, scaled=dict.fromkeys(scalings, scaled), refit=dict.fromkeys(scalings, refit)
