@@ -92,6 +92,16 @@ def test_a_cohort_of_one_activation_has_the_bits_of_plain_torch(activation):
     assert_lanes_match(make_task(data, trials), data, epochs=3)
 
 
+def test_of_equal_pieces_of_maxout_the_first_learns_as_in_plain_torch():
+    data = make_data(160, 20, 3)
+    trials = [
+        {"activation": "maxout", "initializer": name, "maxout_pieces": 3, "optimizer": "sgd"}
+        for name in ("constant", "zeros")
+    ]
+
+    assert_lanes_match(make_task(data, trials), data, epochs=2)
+
+
 def test_a_last_batch_of_any_size_has_the_bits_of_plain_torch():
     data = make_data(64 * 3 + 10, 20, 3)
     trials = [t for t in pairs(batch_size=64) if t["activation"] not in UNEVEN]

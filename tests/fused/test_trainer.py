@@ -279,3 +279,17 @@ def test_training_until_an_epoch_that_diverges_leaves_no_weights():
 
     assert ended(reports)[0].state is TrialState.FAIL
     assert outcome.best_lanes is None
+
+
+def test_a_checkpoint_holds_all_of_a_best_trial_that_has_ended():
+    data = make_data(60, 5, 3)
+    shape = SMALL | {"batch_norm": True, "activation": "prelu"}
+    task = make_task(data, [shape | {"epochs": 2}, shape | {"epochs": 4, "learning_rate": 1e-9}])
+    trainer, checkpoints = Trainer(task, data), []
+
+    outcome = trainer.run(lambda report: checkpoints.append(trainer.checkpoint()))
+    _, again = run(replace(task, checkpoint=checkpoints[2]), data)
+
+    assert outcome.best_number == again.best_number == 0
+    assert set(again.best_lanes[0].extras) == {"gamma", "beta", "slope", "mean", "variance"}
+    assert_same_bits(again.best_lanes[0], outcome.best_lanes[0])
