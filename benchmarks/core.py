@@ -101,12 +101,10 @@ class Bench:
         Each process has a core of its own on a quiet machine, and then the second is the first times processes.
         """
         how = row.ours if side == "ours" else row.peer
-        each, more = divmod(n_trials, N_PROCESSES)
-        counts = [each + (place < more) for place in range(N_PROCESSES)]
+        n_slots = min(n_trials, N_PROCESSES)
         orders = [
-            {"row": row.name, "side": side, "first": sum(counts[:place]), "n": n, "n_slots": N_PROCESSES}
-            for place, n in enumerate(counts)
-            if n
+            {"row": row.name, "side": side, "n": n_trials, "place": place, "n_slots": n_slots}
+            for place in range(n_slots)
         ]
         seconds, answers = self.pair(how).ask(orders)
         cpu_seconds = sum(told["cpu_seconds"] for told in answers)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from hpo import training
 from hpo.cohort import CohortTask, LaneTask
-from hpo.coordinator.capacity import Machine, trials_that_pay
-from hpo.dataset import DatasetInfo, Task, TrainingData
-from hpo.model import NetworkShape
-from hpo.study import Direction
-from hpo.training import LaneSettings, SharedSettings, n_outputs, settings_of
+from hpo.coordinator.capacity import Machine
+from hpo.coordinator.planner import Planner, ReadyTrial, Resolver
+from hpo.dataset import DatasetInfo, TrainingData
+from hpo.space import SearchSpace
+from hpo.study import Direction, StudySpec
 
 NINE_OPTIMIZERS = (
     "sgd", "momentum", "nesterov", "adagrad", "adadelta", "rmsprop", "adam", "amsgrad", "nadam",
@@ -74,13 +75,12 @@ _ALL = (
     Row(name="cifar-fast", net=CIFAR, n_trials=32, n_peer=32, ours="fast", peer="exact", at_least=1.6, aim=1.6),
     Row(name="mixed", net=DIGITS, n_trials=256, n_peer=256, peer="exact", mixed=True, at_least=1 / 1.3, aim=1.0),
 )  # fmt: skip
+_STUDY = StudySpec(parameters=SearchSpace({}))  # one repeat, no folds; the rest stands in the params
 ROWS: Mapping[str, Row] = {row.name: row for row in _ALL}
 
 
-def settings(
-    net: Net, data: TrainingData, number: int, *, mixed: bool
-) -> tuple[SharedSettings, LaneSettings]:
-    """What trial `number` of a search trains; mixed: the optimizers and activations in turn."""
+def trial(net: Net, data: TrainingData, number: int, *, mixed: bool = False) -> ReadyTrial:
+    """Trial `number` of a search, the same on both sides; mixed: the optimizers and activations in turn."""
     rnd, (low, high) = random.Random(number), net.rates
     params = {
         "learning_rate": low * (high / low) ** rnd.random(),
@@ -94,60 +94,53 @@ def settings(
     }
     if isinstance(net.hidden, int):
         params["hidden_layers"] = 1
-    return settings_of(params, task=Task.CLASSIFICATION, n_classes=data.n_classes)
+    return Resolver(_STUDY, _info(data)).resolve(number, params)
 
 
-def cohorts(
-    net: Net, data: TrainingData, numbers: range, *, widest: int, mixed: bool = False
-) -> list[CohortTask]:
-    """These trials in cohorts of about equal width, none wider than that."""
-    shared, _ = settings(net, data, 0, mixed=mixed)
-    n_cohorts = -(-len(numbers) // widest)
-    width = -(-len(numbers) // n_cohorts)
-    lanes = [
-        LaneTask(number=number, repeat=0, fold=0, settings=settings(net, data, number, mixed=mixed)[1])
-        for number in numbers
-    ]
-    first = CohortTask(
+def cohort(net: Net, trials: Sequence[ReadyTrial]) -> CohortTask:
+    """These trials as one task."""
+    return CohortTask(
         id=1,
         attempt=1,
         data=net.data,
-        shared=shared,
-        lanes=(),
+        shared=trials[0].shared,
+        lanes=tuple(LaneTask(number=one.number, repeat=0, fold=0, settings=one.lane) for one in trials),
         seed=0,
         metric="accuracy",
         direction=Direction.MAXIMIZE,
     )
-    return [replace(first, lanes=tuple(lanes[at : at + width])) for at in range(0, len(lanes), width)]
 
 
-def planned_width(net: Net, data: TrainingData, n_slots: int) -> int:
-    """How wide the planner makes cohorts of such trials on a machine of so many processes."""
-    shared, _ = settings(net, data, 0, mixed=False)
-    return trials_that_pay(shared, _info(data), Machine(n_slots=n_slots, memory_bytes=2**32))
+def cohorts(
+    net: Net, data: TrainingData, n_trials: int, *, n_slots: int, mixed: bool = False
+) -> list[CohortTask]:
+    """A search of so many trials as the planner cuts it for so many processes."""
+    planner = Planner(_STUDY, _info(data), Machine(n_slots=n_slots, memory_bytes=2**32))
+    parts = planner.cohorts([trial(net, data, number, mixed=mixed) for number in range(n_trials)])
+    return [cohort(net, part) for part in parts]
 
 
 def flops_per_trial(net: Net, data: TrainingData) -> int:
     """Floating-point operations of a trial's products: the inputs need no gradient."""
-    shared, lane = settings(net, data, 0, mixed=False)
-    layers = NetworkShape(data.n_features, lane.hidden, n_outputs(shared.loss, data.n_classes)).layers
+    one = trial(net, data, 0)
+    layers = training.shape_of(one.shared, one.lane, data.n_features, data.n_classes).layers
     weights, first = sum(n_in * n_out for n_in, n_out in layers), layers[0][0] * layers[0][1]
-    training, validation = (len(rows.x) for rows in data.folds[0])
-    return net.epochs * ((6 * weights - 2 * first) * training + 2 * weights * validation)
+    n_train, n_validation = (len(rows.x) for rows in data.folds[0])
+    return net.epochs * ((6 * weights - 2 * first) * n_train + 2 * weights * n_validation)
 
 
 def _info(data: TrainingData) -> DatasetInfo:
     """What the planner asks of a data set."""
-    training, validation = (len(rows.x) for rows in data.folds[0])
+    n_train, n_validation = (len(rows.x) for rows in data.folds[0])
     return DatasetInfo(
         source="",
         sha256="",
         task=data.task,
         task_reason="",
         target="",
-        n_rows=training + validation,
+        n_rows=n_train + n_validation,
         n_features=data.n_features,
         classes=tuple(map(str, range(data.n_classes))),
-        n_train=training,
-        n_validation=validation,
+        n_train=n_train,
+        n_validation=n_validation,
     )

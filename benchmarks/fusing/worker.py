@@ -1,6 +1,6 @@
 """One process of a benchmark, one thread: `worker.py plain|exact|fast`; an order a line comes in, an answer goes out.
 
-{"row": name, "side": "ours"|"peer", "first": 0, "n": 32, "n_slots": 2} -> {"cpu_seconds", "best"}
+{"row": name, "side": "ours"|"peer", "n": 64, "place": 0, "n_slots": 2} -> {"cpu_seconds", "best"}
 {"gemm": 1024} -> {"gflops"}
 {"row": name, "bytes": 8} -> {"bytes"} that a cohort of 8 lanes holds
 """
@@ -19,7 +19,7 @@ import torch
 
 from fusing import plain
 from fusing.data import DATA
-from fusing.rows import ROWS, Net, cohorts, planned_width, settings
+from fusing.rows import ROWS, Net, cohort, cohorts, trial
 from hpo.cohort import EpochResult
 from hpo.dataset import TrainingData
 from hpo.fused.device import prepare_process, products
@@ -34,35 +34,35 @@ def data_of(net: Net) -> TrainingData:
     return DATA[net.data]()
 
 
-def train_ours(net: Net, numbers: range, n_slots: int, mixed: bool) -> float:
-    """The best validation accuracy of these trials, cohort after cohort."""
+def train_ours(net: Net, n_trials: int, place: int, n_slots: int, mixed: bool) -> float:
+    """The best validation accuracy of this process's share of a search's cohorts."""
     best: list[float] = []
 
     def hear(result: EpochResult) -> None:
         best.extend(result.values)
 
     data = data_of(net)
-    for task in cohorts(net, data, numbers, widest=planned_width(net, data, n_slots), mixed=mixed):
+    for task in cohorts(net, data, n_trials, n_slots=n_slots, mixed=mixed)[place::n_slots]:
         Trainer(task, data).run(hear)
     return max(best)
 
 
-def train_plain(net: Net, numbers: range) -> float:
+def train_plain(net: Net, n_trials: int, place: int, n_slots: int) -> float:
     """The same of networks trained one after another."""
     data = data_of(net)
-    return max(plain.train(*settings(net, data, number, mixed=False), data) for number in numbers)
+    trials = [trial(net, data, number) for number in range(place, n_trials, n_slots)]
+    return max(plain.train(one.shared, one.lane, data) for one in trials)
 
 
 def run(order: Order, how: str) -> Answer:
     """Train some trials of a row and take the time."""
-    row = ROWS[order["row"]]
-    numbers = range(order["first"], order["first"] + order["n"])
+    row, share = ROWS[order["row"]], (order["n"], order["place"], order["n_slots"])
     data_of(row.net)
     began = time.process_time()
     if how == "plain":
-        best = train_plain(row.net, numbers)
+        best = train_plain(row.net, *share)
     else:
-        best = train_ours(row.net, numbers, order["n_slots"], row.mixed and order["side"] == "ours")
+        best = train_ours(row.net, *share, row.mixed and order["side"] == "ours")
     return {"cpu_seconds": time.process_time() - began, "best": best}
 
 
@@ -81,7 +81,7 @@ def gemm(order: Order, how: str) -> Answer:
 def held_bytes(order: Order, how: str) -> Answer:
     """Bytes of all tensors that are alive after an epoch of one cohort."""
     row, data = ROWS[order["row"]], data_of(ROWS[order["row"]].net)
-    (task,) = cohorts(row.net, data, range(order["bytes"]), widest=order["bytes"], mixed=row.mixed)
+    task = cohort(row.net, [trial(row.net, data, number) for number in range(order["bytes"])])
     trainer = Trainer(task, data)
     for group in trainer.groups:
         group.train_epoch(1)
