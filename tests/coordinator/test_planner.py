@@ -53,6 +53,20 @@ def test_a_fixed_value_counts_only_where_its_condition_holds():
     assert resolver.resolve(1, {"optimizer": "sgd"}).lane.momentum == 0.0
 
 
+def test_trials_of_one_activation_and_optimizer_meet_in_a_cohort():
+    kinds = [(activation, optimizer) for activation in ("tanh", "relu") for optimizer in ("sgd", "adam")]
+    trials = [
+        replace(trial, lane=replace(trial.lane, activation=activation, optimizer=optimizer))
+        for trial, (activation, optimizer) in zip(ready(64), kinds * 16, strict=True)
+    ]
+
+    parts = Planner(spec_of(), INFO, TWO_CORES, max_lanes=16).cohorts(trials)
+
+    assert [len({(t.lane.activation, t.lane.optimizer) for t in part}) for part in parts] == [1] * 4
+    assert all(list(part) == sorted(part, key=lambda trial: trial.number) for part in parts)
+    assert sorted(trial.number for part in parts for trial in part) == list(range(64))
+
+
 def test_trials_that_differ_in_a_shared_value_never_share_a_cohort():
     trials = ready(10, (8,)) + ready(10, (16,), first=10)
 
