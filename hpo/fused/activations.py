@@ -68,6 +68,10 @@ class Run:
         """The run's own part as [k, lane]."""
         return self.own(flat).view(-1, self.lane)
 
+    def over_lane(self, each: Tensor) -> Tensor:
+        """The sum over each lane's elements, [k, 1]; each: as `lanes` gives it."""
+        return each.sum(1, keepdim=True)
+
     def by_piece(self, flat: Tensor) -> tuple[Tensor, ...]:
         """The run's part of a buffer like z as [k * rows, width], one for each piece."""
         own = flat[self.begin * self.pieces : self.end * self.pieces]
@@ -119,7 +123,7 @@ def _in_blocks(run: Run, into: Tensor) -> tuple[Tensor, Step]:
     return out, settle
 
 
-def _from_result(of_z: Forward, of_result: Backward) -> Bind:
+def from_result(of_z: Forward, of_result: Backward) -> Bind:
     """An activation whose slope is told from its result."""
     return lambda run: _elementwise(run, of_z, of_result, run.act)
 
@@ -212,7 +216,7 @@ def _prelu(run: Run) -> tuple[Step, Step]:
 
     def backward() -> None:
         torch.clamp_max(z, 0, out=each).mul_(grad)
-        slope_grad.copy_(each.sum(1, keepdim=True))
+        slope_grad.copy_(run.over_lane(each))
         to_input()
 
     return forward, backward
@@ -257,12 +261,12 @@ def _maxout(run: Run) -> tuple[Step, Step]:
 ACTIVATIONS: dict[str, Bind] = {
     "linear": _linear,
     "sigmoid": _zero_at_padding(
-        _from_result(
+        from_result(
             lambda z, out: torch.sigmoid(z, out=out),
             lambda g, y, out: aten.sigmoid_backward.grad_input(g, y, grad_input=out),
         )
     ),
-    "tanh": _from_result(
+    "tanh": from_result(
         lambda z, out: torch.tanh(z, out=out),
         lambda g, y, out: aten.tanh_backward.grad_input(g, y, grad_input=out),
     ),

@@ -6,7 +6,7 @@ import io
 import json
 from array import array
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,21 +63,21 @@ def load(trainer: Trainer, data: bytes) -> None:
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != _ABOUT}
     trainer.epoch = about["epoch"]
     settings = {int(n): _settings(stored) for n, stored in about["settings"].items()}
+    trainer.groups = trainer.grouped(
+        replace(lane, settings=settings.get(lane.number, lane.settings))
+        for lane in trainer.task.lanes
+        if str(lane.number) in about["trials"]
+    )
     for group in trainer.groups:
-        places = [i for i, lane in enumerate(group.lanes) if str(lane.number) in about["trials"]]
-        group.keep(places)
-        if settings:
-            group.resettle(settings)
         group.steps_done = group.steps_per_epoch * trainer.epoch
         for place, lane in enumerate(group.lanes):
             name = f"{lane.number}/{lane.repeat}/{lane.fold}"
-            rows = slice(place, None) if len(group.lanes) == 1 else place
+            rows = group.rows_of(place)
             group.flat[rows] = tensors[f"{name}/flat"]
             group.best[rows] = tensors[f"{name}/best"]
             group.skipped[rows] = tensors[f"{name}/skipped"]
             for i, state in enumerate(group.states):
                 state[rows] = tensors[f"{name}/state{i}"]
-    trainer.groups = [group for group in trainer.groups if group.lanes]
     held = trainer.trials
     trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
     for number, trial in trainer.trials.items():

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hpo.fused.device import BLOCK, VECTOR, Memory, column, round_up
-from hpo.fused.network import Pass
+from hpo.fused.outputs import Outputs
 from hpo.fused.targets import Target
 from hpo.training import LaneSettings
 
@@ -69,11 +69,11 @@ class CrossEntropy:
             self._views[rows] = logits.zero_(), logp
         return self._views[rows]
 
-    def _by_class(self, p: Pass, one: Tensor) -> Tensor:
+    def _by_class(self, p: Outputs, one: Tensor) -> Tensor:
         """[K, B, C] as a view of one of the buffers."""
         return one[:, :, : p.rows].transpose(1, 2) if self._classes_first else one
 
-    def per_row(self, p: Pass, target: Target) -> tuple[Tensor, Tensor]:
+    def per_row(self, p: Outputs, target: Target) -> tuple[Tensor, Tensor]:
         """The loss of every row, [K, B], and the plain one."""
         logits, logp = self._buffers(p.rows)
         self._by_class(p, logits).copy_(p.out)
@@ -92,7 +92,7 @@ class CrossEntropy:
         """How many rows, or the sum of their weights."""
         return len(target.labels) if target.weight is None else target.weight.sum().double()
 
-    def backward(self, p: Pass, target: Target) -> None:
+    def backward(self, p: Outputs, target: Target) -> None:
         """Write the gradient of the mean over rows: that of -logp, then log_softmax's own."""
         logits, logp = self._buffers(p.rows)
         grad = self._smoothed_grad(logp, target) if self._smooths else self._shared_grad(logp, target)
@@ -127,7 +127,7 @@ class CrossEntropy:
             at_label = elsewhere + by_class * (self._keep / -self._total(target)).unsqueeze(2)
         return torch.where(label, at_label, elsewhere)
 
-    def predict(self, p: Pass) -> Tensor:
+    def predict(self, p: Outputs) -> Tensor:
         """The likeliest class, the first of equals, [K, B].
 
         The least number of a class that is not below the greatest: without the branches of argmax,
@@ -138,7 +138,7 @@ class CrossEntropy:
         torch.add(self._class_numbers, scratch, alpha=self._n_classes, out=scratch)
         return torch.amin(scratch, self._axis)[:, : p.rows].long()
 
-    def scores(self, p: Pass) -> Tensor:
+    def scores(self, p: Outputs) -> Tensor:
         """Log-probabilities [K, C, B]; of two classes how far the second's logit is above the first's, [K, 1, B]."""
         if self._n_classes == 2:
             return (p.out[:, :, 1] - p.out[:, :, 0]).unsqueeze(1)
@@ -164,7 +164,7 @@ class BinaryCrossEntropy:
         self._keep = column([1 - e for e in smoothing], memory.device, memory.dtype)
         self._half = column([e / 2 for e in smoothing], memory.device, memory.dtype)
 
-    def _blocks(self, p: Pass) -> tuple[Tensor, Tensor]:
+    def _blocks(self, p: Outputs) -> tuple[Tensor, Tensor]:
         """The logits in whole blocks, and as much scratch memory."""
         n = round_up(p.out.numel(), BLOCK)
         return self._whole[:n], self._scratch[:n]
@@ -173,7 +173,7 @@ class BinaryCrossEntropy:
         """The targets, [K, B]; [B] where no lane smooths."""
         return target.y * self._keep + self._half if self._smooths else target.y
 
-    def per_row(self, p: Pass, target: Target) -> tuple[Tensor, Tensor]:
+    def per_row(self, p: Outputs, target: Target) -> tuple[Tensor, Tensor]:
         """The loss of every row, [K, B], and the plain one."""
         logits = p.out.squeeze(2)
         whole, _ = self._blocks(p)
@@ -185,7 +185,7 @@ class BinaryCrossEntropy:
             loss = ((1 - self._smoothed(target)) * logits).sub_(log_sigmoid)
         return loss if target.weight is None else loss * target.weight, plain
 
-    def backward(self, p: Pass, target: Target) -> None:
+    def backward(self, p: Outputs, target: Target) -> None:
         """Write the gradient of the mean over rows."""
         whole, scratch = self._blocks(p)
         torch.sigmoid(whole, out=scratch)
@@ -195,7 +195,7 @@ class BinaryCrossEntropy:
             out.mul_(target.weight)
         out.div_(p.rows)
 
-    def predict(self, p: Pass) -> Tensor:
+    def predict(self, p: Outputs) -> Tensor:
         """1 where the logit is above 0, [K, B]."""
         return (p.out.squeeze(2) > 0).long()
 
@@ -203,6 +203,6 @@ class BinaryCrossEntropy:
         """How many rows, weighed or not."""
         return len(target.y)
 
-    def scores(self, p: Pass) -> Tensor:
+    def scores(self, p: Outputs) -> Tensor:
         """The logits, [K, 1, B]."""
         return p.out.transpose(1, 2).clone(memory_format=torch.contiguous_format)

@@ -9,6 +9,8 @@ from hpo.training import LaneSettings
 
 # Optimizers that share a class keep the same states; these do too: a velocity.
 _ALIKE = frozenset({"momentum", "nesterov"})
+# Lanes of these activations have other parameters than the rest.
+OTHER_PARAMETERS = ("maxout", "prelu")
 
 
 def check_copy(source: LaneSettings, new: LaneSettings) -> None:
@@ -18,7 +20,7 @@ def check_copy(source: LaneSettings, new: LaneSettings) -> None:
             f"a copied lane keeps its widths {_dashed(source)}, it cannot become {_dashed(new)}",
             field="parameters.hidden_units",
         )
-    for kind in ("maxout", "prelu"):  # these have other parameters than the rest
+    for kind in OTHER_PARAMETERS:
         if (new.activation == kind) != (source.activation == kind):
             raise SpecError(
                 f"a copied lane cannot become {kind}, or stop being it", field="parameters.activation"
@@ -32,6 +34,13 @@ def check_copy(source: LaneSettings, new: LaneSettings) -> None:
     if skips(new) != skips(source):
         # Only lanes that skip count their updates by themselves.
         raise SpecError("a copied lane cannot begin or cease to skip updates", field="parameters.skip_norm")
+
+
+def other_parameters(one: LaneSettings, other: LaneSettings) -> bool:
+    """Whether two lanes of a cohort have different parameters."""
+    return one.activation != other.activation and bool(
+        {one.activation, other.activation} & {*OTHER_PARAMETERS}
+    )
 
 
 def _dashed(settings: LaneSettings) -> str:

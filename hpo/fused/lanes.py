@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby
@@ -16,15 +16,14 @@ from hpo.cohort import LaneTask
 from hpo.dataset import Rows, TrainingData
 from hpo.errors import DataError
 from hpo.fused.clipping import Clipping
-from hpo.fused.copying import check_copy
+from hpo.fused.copying import OTHER_PARAMETERS, check_copy
 from hpo.fused.device import Memory
+from hpo.fused.engines import LANE_LAST, Engine, engine_of
 from hpo.fused.facts import Watch, levels
 from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import begin_
-from hpo.fused.layers import LaneWeights, Layout
-from hpo.fused.losses import LOSSES
+from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import METRICS, Scale, Tally
-from hpo.fused.network import Network
 from hpo.fused.optimizers import n_states, optimizer_of, variant
 from hpo.fused.penalties import Penalties
 from hpo.fused.recording import Recorder, Repeated
@@ -33,9 +32,6 @@ from hpo.fused.targets import Target, balanced_weights
 from hpo.fused.update import Optimizer, SkippingOptimizer, Slice, skips
 from hpo.model import NetworkShape
 from hpo.training import LaneSettings, SharedSettings, shape_of
-
-# Validation rows go through in blocks of this many: a block's size must not depend on the cohort.
-VALIDATION_ROWS = 128
 
 T = TypeVar("T")
 
@@ -66,6 +62,20 @@ class Recipe:
     recorder: Callable[[], Recorder] | None  # how an epoch is recorded, None not at all
     fast: bool = False  # whether products may be made in any way that is near
 
+    def shape_of(self, lane: LaneTask) -> NetworkShape:
+        """The network of one lane, at its own widths."""
+        return shape_of(self.shared, lane.settings, self.data.n_features, self.data.n_classes)
+
+    def padded_shape(self, lane: LaneTask) -> NetworkShape:
+        """The same at the widths that tensors have."""
+        return replace(self.shape_of(lane), hidden=self.shared.hidden)
+
+    def engine(self, lane: LaneTask) -> Engine:
+        """What the lane is computed by."""
+        training, _ = self.data.folds[lane.fold]
+        batch = min(self.shared.batch_size, len(training.x))
+        return engine_of(self.padded_shape(lane), batch, self.device.type)
+
 
 class LaneGroup:
     """The lanes of one (repeat, fold) and one kind of network, sorted so that those of one optimizer and activation adjoin.
@@ -82,7 +92,8 @@ class LaneGroup:
         self.lanes = sorted(lanes, key=_order)
         self.repeat, self.fold = lanes[0].repeat, lanes[0].fold
         self.steps_done = 0
-        self.layout = Layout(replace(self.shape_of(lanes[0]), hidden=recipe.shared.hidden))
+        self._engine = recipe.engine(lanes[0])
+        self.layout = self._engine.layout(recipe.padded_shape(lanes[0]))
         self.scale = Scale(data.n_classes, data.positive, data.target_scaling(self.fold))
         training, validation = data.folds[self.fold]
         self._class_weights = self._weigh(training)
@@ -128,7 +139,7 @@ class LaneGroup:
         return balanced_weights(torch.from_numpy(training.y).long(), r.data.n_classes).to(r.device, r.dtype)
 
     def _begin(self) -> Tensor:
-        r, lanes = self.recipe, _never_alone(self.lanes)
+        r, lanes = self.recipe, self._filled(self.lanes)
         flat = self.layout.empty(len(lanes), torch.device("cpu"), torch.float64)
         begin_(
             flat, self.layout, [(lane.settings, self.shape_of(lane)) for lane in lanes], r.seed, self.repeat
@@ -137,8 +148,7 @@ class LaneGroup:
 
     def shape_of(self, lane: LaneTask) -> NetworkShape:
         """The network of one lane, at its own widths."""
-        r = self.recipe
-        return shape_of(r.shared, lane.settings, r.data.n_features, r.data.n_classes)
+        return self.recipe.shape_of(lane)
 
     def lane_weights(self, flat: Tensor, place: int) -> LaneWeights:
         """The lane in this place, as a storage like `flat` has it."""
@@ -147,13 +157,13 @@ class LaneGroup:
 
     def _build(self) -> None:
         """Make everything that depends on which lanes there are."""
-        r, settings = self.recipe, [lane.settings for lane in _never_alone(self.lanes)]
+        r, settings = self.recipe, [lane.settings for lane in self._filled(self.lanes)]
         batch = self._feed.largest_batch
-        largest = max(batch, min(VALIDATION_ROWS, len(self._validation_x)))
-        self.network = Network(
+        largest = max(batch, min(self._engine.validation_rows, len(self._validation_x)))
+        self.network = self._engine.network(
             self.layout, self.flat, settings, self._memory, batch=batch, max_rows=largest, fast=r.fast
         )
-        self.loss = LOSSES[r.shared.loss](
+        self.loss = self._engine.losses[r.shared.loss](
             settings, largest, self.scale.n_classes, self._memory, self._class_weights
         )
         self._watch = Watch(settings, self.layout.shape.hidden, r.device)
@@ -176,7 +186,7 @@ class LaneGroup:
 
         def memory(name: str) -> Tensor:
             # The optimizers take turns, so they share memory: the less of it, the more is in cache.
-            return self._memory.flat(name, self.flat.numel())[: p.numel()].view(p.shape)
+            return self.layout.rows(self._memory.flat(name, self.flat.numel()), len(p))
 
         lanes = Slice(
             p=p,
@@ -256,9 +266,9 @@ class LaneGroup:
         """One pass over the validation rows, dropout off."""
         r, x = self.recipe, self._validation_x
         tally = Tally(len(self.flat), self.scale, r.metrics, r.device)
-        targets = self._validation_target.split(VALIDATION_ROWS)
+        targets = self._validation_target.split(self._engine.validation_rows)
         self._watch.begin_()
-        for x_rows, rows in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
+        for x_rows, rows in zip(torch.split(x, self._engine.validation_rows), targets, strict=True):
             p = self.network.forward(x_rows)
             self._watch.units_(p.act)
             tally.add(self.loss, p, rows)
@@ -312,20 +322,31 @@ class LaneGroup:
             lanes[to], sources[to] = replace(lanes[to], settings=new), source
         self._arrange(lanes, sources, range(len(lanes)))
 
-    def resettle(self, settings: Mapping[int, LaneSettings]) -> None:
-        """Go on with these settings of some trials, by number. Places may change."""
-        same = range(len(self.lanes))
-        lanes = [replace(lane, settings=settings.get(lane.number, lane.settings)) for lane in self.lanes]
-        self._arrange(lanes, same, same)
+    def take_over(self, place: int, running: tuple[LaneGroup, int], best: tuple[LaneGroup, int]) -> None:
+        """Let the lane in this place go on from a lane of any group; what was best comes from another."""
+        (source, at), (own, own_at) = running, best
+        rows = self.rows_of(place)
+        self.flat[rows], self.skipped[rows] = source.flat[at], source.skipped[at]
+        for state, theirs in zip(self.states, source.states, strict=False):
+            state[rows] = theirs[at]
+        self.best[rows] = own.best[own_at]
+
+    def rows_of(self, place: int) -> slice:
+        """Where tensors have the lane in this place: the last one has shadows."""
+        return slice(place, None if place == len(self.lanes) - 1 else place + 1)
+
+    def _filled(self, items: Sequence[T]) -> list[T]:
+        """The items, and the last one again for each shadow there must be in tensors."""
+        return [*items, *[items[-1]] * (self.layout.lanes_of(len(items)) - len(items))]
 
     def _arrange(self, lanes: Sequence[LaneTask], sources: Sequence[int], own: Sequence[int]) -> None:
         """Go on with these lanes: each with the state of a lane there is, and the best of one. Both are places."""
         order = sorted(range(len(lanes)), key=lambda place: _order(lanes[place]))
-        taken = torch.tensor(_never_alone([sources[place] for place in order]), device=self.flat.device)
-        best = torch.tensor(_never_alone([own[place] for place in order]), device=self.flat.device)
+        taken = torch.tensor(self._filled([sources[place] for place in order]), device=self.flat.device)
+        best = torch.tensor(self._filled([own[place] for place in order]), device=self.flat.device)
         self.lanes = [lanes[place] for place in order]
-        self.flat, self.best = self.flat[taken], self.best[best]
-        self.states = [state[taken] for state in self.states]
+        self.flat, self.best = self.layout.pick(self.flat, taken), self.layout.pick(self.best, best)
+        self.states = [self.layout.pick(state, taken) for state in self.states]
         self.skipped = self.skipped[taken]
         self._build()
 
@@ -339,11 +360,13 @@ def _order(lane: LaneTask) -> tuple[str, tuple[str, bool, bool]]:
     return lane.settings.activation, variant(lane.settings)
 
 
-def kind_of(settings: LaneSettings) -> str:
-    """Lanes of one kind have the same parameters: maxout has more linear units than outputs, prelu has slopes."""
-    return settings.activation if settings.activation in ("maxout", "prelu") else "plain"
+def kind_of(recipe: Recipe, lane: LaneTask) -> str:
+    """Lanes of one kind have the same parameters, and are computed alike.
 
-
-def _never_alone(items: Sequence[T]) -> list[T]:
-    """The items; a single one twice."""
-    return [*items, *items] if len(items) == 1 else list(items)
+    Maxout has more linear units than outputs, prelu has slopes. Tiny networks are computed by activation,
+    and those that drop inputs apart from those that all read the same.
+    """
+    activation = lane.settings.activation
+    if recipe.engine(lane) is LANE_LAST:
+        return f"tiny {activation}{' without some inputs' if lane.settings.input_dropout else ''}"
+    return activation if activation in OTHER_PARAMETERS else "plain"

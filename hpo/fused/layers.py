@@ -83,6 +83,19 @@ class Layout:
         """A storage of zeros, [K, P]."""
         return torch.zeros(n_lanes, self.width, device=device, dtype=dtype)
 
+    def lanes_of(self, n_lanes: int) -> int:
+        """How many lanes tensors must have to hold these: a lone one has a shadow, since torch multiplies
+        a batch of one by other code, with other bits."""
+        return max(n_lanes, 2)
+
+    def rows(self, buffer: Tensor, n_lanes: int) -> Tensor:
+        """The beginning of a flat buffer as a storage, [K, P]."""
+        return buffer[: n_lanes * self.width].view(n_lanes, self.width)
+
+    def pick(self, flat: Tensor, places: Tensor) -> Tensor:
+        """A storage of its own with the lanes in these places."""
+        return flat[places]
+
     def weights(self, flat: Tensor) -> list[Tensor]:
         """Views [K, out, in] of each layer's weights, input side first."""
         return [

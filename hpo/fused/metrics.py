@@ -12,7 +12,7 @@ from torch import Tensor
 from hpo.dataset import TargetScaling
 from hpo.fused import facts
 from hpo.fused.losses import Loss
-from hpo.fused.network import Pass
+from hpo.fused.outputs import Outputs
 from hpo.fused.targets import Target
 
 CLASSIFICATION = ("accuracy", "log_loss")
@@ -58,7 +58,7 @@ class Tally:
         self._cells = torch.zeros(n_lanes, 2 * n, device=device, dtype=torch.float64)  # wrong, right
         self.actual = torch.zeros(n, device=device, dtype=torch.float64)
 
-    def add(self, loss: Loss, p: Pass, target: Target) -> None:
+    def add(self, loss: Loss, p: Outputs, target: Target) -> None:
         """Add the rows of a pass."""
         own, plain = loss.per_row(p, target)
         self.rows += p.rows

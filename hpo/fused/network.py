@@ -22,13 +22,14 @@ from hpo.fused.activations import (
 from hpo.fused.device import Memory, column
 from hpo.fused.layers import Layout
 from hpo.fused.normalisation import BatchNorm
+from hpo.fused.outputs import Outputs
 from hpo.fused.penalties import Penalties
 from hpo.fused.products import FastProducts, Products
 from hpo.training import LaneSettings
 
 
-@dataclass(slots=True)
-class Pass:
+@dataclass(slots=True, kw_only=True)
+class Pass(Outputs):
     """Everything one pass over B rows needs, as views made once for this B.
 
     inputs: what each dense layer reads, [K, B, in]; the first is set by `forward`
@@ -38,14 +39,10 @@ class Pass:
     masks: float dropout masks by layer, 0 for the inputs, [K, B, width]; None where no lane drops
     """
 
-    rows: int
     inputs: list[Tensor]
     z: list[Tensor]
-    act: list[Tensor]
     grad: list[Tensor]
     z_grad: list[Tensor]
-    out: Tensor
-    out_grad: Tensor
     masks: list[Tensor | None]
     dropped: list[Tensor | None]
     norms: list[BatchNorm]

@@ -10,7 +10,7 @@ import torch
 from hpo.dataset import Rows, TargetScaling
 from hpo.errors import lookup
 from hpo.fused.device import Memory
-from hpo.fused.lanes import VALIDATION_ROWS
+from hpo.fused.engines import LANE_FIRST
 from hpo.fused.layers import LaneWeights, Layout
 from hpo.fused.losses import LOSSES
 from hpo.fused.metrics import METRICS, Scale, Tally
@@ -54,13 +54,13 @@ def score(
     flat = layout.empty(n, torch.device("cpu"), torch.float32)
     for row, lane in zip(flat, lanes, strict=True):
         layout.put(row, lane, shape)
-    rows, memory = min(VALIDATION_ROWS, len(test.x)), Memory(flat.device, flat.dtype)
+    rows, memory = min(LANE_FIRST.validation_rows, len(test.x)), Memory(flat.device, flat.dtype)
     network = Network(layout, flat, [settings] * n, memory, batch=1, max_rows=rows)
     loss = LOSSES[shared.loss]([settings] * n, rows, data.n_classes, memory, None)
     tally = Tally(n, Scale(data.n_classes, data.positive, data.target_scaling), metrics, flat.device)
     x, y = torch.from_numpy(test.x), torch.from_numpy(test.y)
-    targets = Target(y, y.long()).split(VALIDATION_ROWS)
-    for x_rows, target in zip(torch.split(x, VALIDATION_ROWS), targets, strict=True):
+    targets = Target(y, y.long()).split(LANE_FIRST.validation_rows)
+    for x_rows, target in zip(torch.split(x, LANE_FIRST.validation_rows), targets, strict=True):
         p = network.forward(x_rows)
         tally.add(loss, p, target)
     return {name: lookup(METRICS, name, "metric")(tally).tolist() for name in metrics}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,7 +12,7 @@ from hpo.cohort import CohortTask, EpochResult, LaneTask
 from hpo.dataset import TrainingData
 from hpo.errors import SpecError
 from hpo.fused import checkpoint
-from hpo.fused.copying import check_copy
+from hpo.fused.copying import check_copy, other_parameters
 from hpo.fused.lanes import LaneGroup, Measures, Recipe, kind_of
 from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import curve_columns, curve_metrics
@@ -60,7 +60,7 @@ class Trainer:
         self.task, self.epoch, self.lane_steps = task, 0, 0
         self._pending: list[TrialResult] = []  # results for the next report
         self._bad: set[int] = set()  # trials that diverged in the last epoch
-        recipe = Recipe(
+        self._recipe = Recipe(
             shared=task.shared,
             data=data,
             metrics=curve_metrics(task.metric, data.n_classes),
@@ -82,10 +82,7 @@ class Trainer:
             )
             for number in task.numbers
         }
-        together: dict[tuple[int, int, str], list[LaneTask]] = {}
-        for lane in task.lanes:
-            together.setdefault((lane.repeat, lane.fold, kind_of(lane.settings)), []).append(lane)
-        self.groups = [LaneGroup(recipe, lanes) for _, lanes in sorted(together.items())]
+        self.groups = self.grouped(task.lanes)
         self.best: tuple[Progress, tuple[LaneWeights, ...]] | None = None
         if task.checkpoint is not None:
             checkpoint.load(self, task.checkpoint)
@@ -96,6 +93,13 @@ class Trainer:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""
         return checkpoint.save(self)
 
+    def grouped(self, lanes: Iterable[LaneTask]) -> list[LaneGroup]:
+        """Untrained groups of these lanes: one for each repeat, fold and kind of network."""
+        together: dict[tuple[int, int, str], list[LaneTask]] = {}
+        for lane in lanes:
+            together.setdefault((lane.repeat, lane.fold, kind_of(self._recipe, lane)), []).append(lane)
+        return [LaneGroup(self._recipe, members) for _, members in sorted(together.items())]
+
     def copy(self, sources: Mapping[int, int], settings: Mapping[int, LaneSettings]) -> None:
         """Between two epochs: let living trials (keys) go on from where others are, with settings of their own.
 
@@ -104,18 +108,56 @@ class Trainer:
         """
         for to, source in sources.items():
             check_copy(self.trials[source].settings, settings[to])
-            if kind_of(self.trials[to].settings) != kind_of(settings[to]):
+            if other_parameters(self.trials[to].settings, settings[to]):
                 raise SpecError(
                     "a copied lane cannot become maxout or prelu, or stop being it",
                     field="parameters.activation",
                 )
-        for group in self.groups:
-            places = {lane.number: place for place, lane in enumerate(group.lanes)}
-            copied = [to for to in sources if to in places]
-            pairs = [(places[sources[to]], places[to]) for to in copied]
-            group.copy(pairs, [settings[to] for to in copied])
+        groups = [group for group in self.groups if group.lanes]
+        if any(self._moves(group, sources, settings) for group in groups):
+            self._regroup(groups, sources, settings)
+        else:
+            for group in groups:
+                places = {lane.number: place for place, lane in enumerate(group.lanes)}
+                copied = [to for to in sources if to in places]
+                pairs = [(places[sources[to]], places[to]) for to in copied]
+                group.copy(pairs, [settings[to] for to in copied])
         for to in sources:
             self.trials[to].settings = settings[to]
+
+    def _moves(
+        self, group: LaneGroup, sources: Mapping[int, int], settings: Mapping[int, LaneSettings]
+    ) -> bool:
+        """Whether a lane would come to this group from another, or leave it."""
+        members = {lane.number for lane in group.lanes}
+        kind = kind_of(self._recipe, group.lanes[0])
+        return any(
+            sources[lane.number] not in members
+            or kind_of(self._recipe, replace(lane, settings=settings[lane.number])) != kind
+            for lane in group.lanes
+            if lane.number in sources
+        )
+
+    def _regroup(
+        self, groups: Sequence[LaneGroup], sources: Mapping[int, int], settings: Mapping[int, LaneSettings]
+    ) -> None:
+        """Copy where kinds of lanes change: make groups anew, and fill them from the old ones."""
+        old = {
+            (lane.number, lane.repeat, lane.fold): (group, place)
+            for group in groups
+            for place, lane in enumerate(group.lanes)
+        }
+        self.groups = self.grouped(
+            replace(lane, settings=settings.get(lane.number, lane.settings))
+            for group in groups
+            for lane in group.lanes
+        )
+        for group in self.groups:
+            group.steps_done = group.steps_per_epoch * self.epoch
+            for place, lane in enumerate(group.lanes):
+                source = sources.get(lane.number, lane.number)
+                own = old[lane.number, lane.repeat, lane.fold]
+                group.take_over(place, old[source, lane.repeat, lane.fold], own)
 
     def run(self, report: Report) -> Trained:
         """Train until every trial has ended; report each epoch and heed the mask that comes back.
@@ -169,9 +211,10 @@ class Trainer:
 
     def _train_epoch(self) -> tuple[float, ...]:
         """One epoch of every lane; record it, and keep the weights of trials at their best."""
-        measures = [group.train_epoch(self.epoch) for group in self.groups]
-        self.lane_steps += sum(len(group.lanes) * group.steps_per_epoch for group in self.groups)
-        rows, self._bad = _by_trial(self.groups, measures)
+        groups = [group for group in self.groups if group.lanes]
+        measures = [group.train_epoch(self.epoch) for group in groups]
+        self.lane_steps += sum(len(group.lanes) * group.steps_per_epoch for group in groups)
+        rows, self._bad = _by_trial(groups, measures)
         if self.epoch == 1:
             self._note_start(measures)
         objective = 1 + len(measures[0].train[0])  # the column after validation_loss
@@ -180,7 +223,7 @@ class Trainer:
             for number, trial in self.trials.items()
             if trial.record(rows[number], [row[objective] for row in rows[number]])
         }
-        for group in self.groups:
+        for group in groups:
             group.remember([place for place, lane in enumerate(group.lanes) if lane.number in better])
         return tuple(trial.values[-1] for trial in self.trials.values())
 

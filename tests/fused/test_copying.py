@@ -92,14 +92,18 @@ def test_what_a_trial_was_best_with_stays_its_own():
     train(trainer, 1)
     for group in trainer.groups:
         group.remember(range(len(group.lanes)))
-    best = {lane.number: trainer.groups[0].best[i].clone() for i, lane in enumerate(trainer.groups[0].lanes)}
+    best = {
+        (lane.number, lane.repeat): group.best[place].clone()
+        for group in trainer.groups
+        for place, lane in enumerate(group.lanes)
+    }
 
     trainer.copy({1: 0}, {1: trainer.trials[0].settings})
 
-    group = trainer.groups[0]
-    for place, lane in enumerate(group.lanes):
-        assert torch.equal(group.best[place], best[lane.number])
-    assert torch.equal(group.flat[0], group.flat[1])
+    for group in trainer.groups:
+        assert torch.equal(group.flat[0], group.flat[1])
+        for place, lane in enumerate(group.lanes):
+            assert torch.equal(group.best[place], best[lane.number, lane.repeat])
 
 
 def test_a_checkpoint_after_a_copy_resumes_to_the_bit():
