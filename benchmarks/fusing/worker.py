@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -34,7 +35,7 @@ def data_of(net: Net) -> TrainingData:
     return DATA[net.data]()
 
 
-def train_ours(net: Net, n_trials: int, place: int, n_slots: int, mixed: bool) -> float:
+def train_ours(net: Net, n_trials: int, place: int, n_slots: int, *, how: str, mixed: bool) -> float:
     """The best validation accuracy of this process's share of a search's cohorts."""
     best: list[float] = []
 
@@ -43,7 +44,7 @@ def train_ours(net: Net, n_trials: int, place: int, n_slots: int, mixed: bool) -
 
     data = data_of(net)
     for task in cohorts(net, data, n_trials, n_slots=n_slots, mixed=mixed)[place::n_slots]:
-        Trainer(task, data).run(hear)
+        Trainer(replace(task, precision=how), data).run(hear)
     return max(best)
 
 
@@ -62,7 +63,7 @@ def run(order: Order, how: str) -> Answer:
     if how == "plain":
         best = train_plain(row.net, *share)
     else:
-        best = train_ours(row.net, *share, row.mixed and order["side"] == "ours")
+        best = train_ours(row.net, *share, how=how, mixed=row.mixed and order["side"] == "ours")
     return {"cpu_seconds": time.process_time() - began, "best": best}
 
 
@@ -82,7 +83,7 @@ def held_bytes(order: Order, how: str) -> Answer:
     """Bytes of all tensors that are alive after an epoch of one cohort."""
     row, data = ROWS[order["row"]], data_of(ROWS[order["row"]].net)
     task = cohort(row.net, [trial(row.net, data, number) for number in range(order["bytes"])])
-    trainer = Trainer(task, data)
+    trainer = Trainer(replace(task, precision=how), data)
     for group in trainer.groups:
         group.train_epoch(1)
     gc.collect()
