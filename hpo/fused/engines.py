@@ -68,9 +68,7 @@ def engine_of(shape: NetworkShape, batch: int, device: str) -> Engine:
     """The engine for lanes of this shape: a rule of the lane alone, so that neighbours change nothing."""
     largest = max(n_in * n_out for n_in, n_out in shape.layers)
     small = (
-        largest <= MOST_WEIGHTS
-        and largest * batch <= MOST_PRODUCTS
-        and shape.n_parameters <= MOST_PARAMETERS
+        largest <= MOST_WEIGHTS and largest * batch <= MOST_PRODUCTS and shape.n_parameters <= MOST_PARAMETERS
     )
     has_bits = shape.n_outputs > 1 and all(
         n_in * n_out * batch >= FEWEST_PRODUCTS for n_in, n_out in shape.layers
