@@ -213,7 +213,9 @@ class Trainer:
         """One epoch of every lane; record it, and keep the weights of trials at their best."""
         groups = [group for group in self.groups if group.lanes]
         measures = [group.train_epoch(self.epoch) for group in groups]
-        self.lane_steps += sum(len(group.lanes) * group.steps_per_epoch for group in groups)
+        for group in groups:
+            living = sum(lane.number in self.trials for lane in group.lanes)
+            self.lane_steps += living * group.steps_per_epoch
         rows, self._bad = _by_trial(groups, measures)
         if self.epoch == 1:
             self._note_start(measures)
@@ -272,13 +274,19 @@ class Trainer:
         )
 
     def _drop(self, ended: dict[int, TrialResult]) -> None:
-        """Let go of the lanes of ended trials."""
+        """Let go of the lanes of ended trials.
+
+        Where epochs are recorded, other lanes mean another recording: there ended ones train on, unheeded,
+        until they are half of a group.
+        """
         if not ended:
             return
         for number in ended:
             del self.trials[number]
         for group in self.groups:
-            group.keep([place for place, lane in enumerate(group.lanes) if lane.number in self.trials])
+            living = [place for place, lane in enumerate(group.lanes) if lane.number in self.trials]
+            if self._recipe.recorder is None or 2 * len(living) <= len(group.lanes):
+                group.keep(living)
         self.groups = [group for group in self.groups if group.lanes]
 
     def _trained(self) -> Trained:

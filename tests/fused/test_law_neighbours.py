@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import replace
-from itertools import product
 
 import pytest
 import torch
@@ -204,14 +203,15 @@ def test_even_where_a_lane_turns_nan_does_not_depend_on_the_neighbours_activatio
     data = make_data(11, 5, 0)
     shape = {"hidden_units": "33-8", "batch_size": 3, "bias_init": 0.01}
     wild = shape | {"activation": activation, "dropout": 0.3, "learning_rate": 1e30}
+    mad = [wild | {"optimizer": optimizer} for optimizer in OPTIMIZERS]
     calm = [shape | {"activation": a} for a in ACTIVATIONS]
-    for optimizer, seed in product(OPTIMIZERS, range(4)):
-        task = make_task(data, [wild | {"optimizer": optimizer}, *calm], seed=seed)
+    for seed in range(4):
+        task = make_task(data, [*mad, *calm], seed=seed)
 
-        beside = train_lanes(task, data, epochs=1)[0, 0, 0]
+        beside = train_lanes(task, data, epochs=1)
 
-        alone = train_lanes(only(task, {0}), data, epochs=1)[0, 0, 0]
-        assert_same_bits(alone, beside, (optimizer, seed))
+        for key, weights in train_lanes(only(task, set(range(len(mad)))), data, epochs=1).items():
+            assert_same_bits(weights, beside[key], (key, seed))
 
 
 def test_repeats_and_folds_change_only_themselves():

@@ -81,13 +81,24 @@ def test_work_that_waits_for_the_device_cannot_be_recorded():
 def test_a_whole_run_is_the_same_from_recordings():
     task, data = cohort(3, "accuracy")
     lanes = tuple(
-        replace(lane, settings=replace(lane.settings, epochs=4 + lane.number % 3)) for lane in task.lanes
+        replace(lane, settings=replace(lane.settings, epochs=4 + lane.number % 6)) for lane in task.lanes
     )
     task = replace(task, lanes=lanes)
-    results = []
-    for recorder in (None, Tape):
+    results, steps, tapes = [], [], []
+
+    def tape():
+        tapes.append(Tape())
+        return tapes[-1]
+
+    for recorder in (None, tape):
         ended = []
-        Trainer(task, data, recorder=recorder).run(lambda report, ended=ended: ended.extend(report.ended))
+        trained = Trainer(task, data, recorder=recorder).run(
+            lambda report, ended=ended: ended.extend(report.ended)
+        )
         results.append({result.number: repr(result) for result in ended})
+        steps.append(trained.lane_steps)
 
     assert results[0] == results[1]
+    assert steps[0] == steps[1]
+    # A recording of training and one of looking for each kind, and again only when half of its lanes are gone.
+    assert len(tapes) <= 2 * 4 * len(Trainer(task, data).groups)
