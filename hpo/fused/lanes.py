@@ -259,8 +259,8 @@ class LaneGroup:
         The room between layers is not looked at: with an epsilon of 0 it turns NaN, as 0 / 0.
         """
         parts = [*self.network.weights, *self.network.biases, *chain(*self.layout.extras(self.flat).values())]
-        largest = [part.abs().flatten(1).amax(1) for part in parts]
-        return torch.stack(largest).isfinite().all(0)
+        ends = [end(part, tuple(range(1, part.dim()))) for part in parts for end in (torch.amax, torch.amin)]
+        return torch.stack(ends).isfinite().all(0)
 
     def validate(self) -> Tally:
         """One pass over the validation rows, dropout off."""

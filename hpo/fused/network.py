@@ -75,7 +75,7 @@ class Network:
         self.grads = memory.flat("grads", flat.numel())[: flat.numel()].view_as(flat)
         self.grads.zero_()  # the room between layers is never written to
         self.weights, self.biases = layout.weights(flat), layout.biases(flat)
-        self._products = FastProducts(self.weights, memory, max_rows) if fast else Products(self.weights)
+        self._products = (FastProducts if fast else Products)(self.weights, memory, max_rows)
         self._bias_rows = [b.unsqueeze(1) for b in self.biases]
         self.weight_grads, self.bias_grads = layout.weights(self.grads), layout.biases(self.grads)
         self._extras, self._extra_grads = layout.extras(flat), layout.extras(self.grads)

@@ -1,4 +1,4 @@
-"""Activations of tiny networks: those of all others over whole buffers, but for a tanh that is four times as fast."""
+"""Activations of tiny networks: those of all others over whole buffers, but for a tanh that is twice as fast."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from hpo.fused.activations import Bind, Run
 
 aten: Any = torch.ops.aten
 
+# Beyond half of this tanh is 1 in any precision there is, and exp would in the end be infinite.
+_ALL_BUT_1 = 60.0
+
 
 class TinyRun(Run):
     """A hidden layer whose lanes stand last in memory: `lane` is K, `width` is H * K, knobs are [1, K]."""
@@ -24,10 +27,9 @@ class TinyRun(Run):
 
 
 def _tanh(z: Tensor, out: Tensor) -> None:
-    """2 sigmoid(2 z) - 1, off by at most two units in the last place of 1."""
-    torch.mul(z, 2, out=out)
-    torch.sigmoid(out, out=out)
-    out.mul_(2).sub_(1)
+    """e / (e + 2) with e = exp(2 z) - 1: off by at most three units in the last place, near 0 too."""
+    e = torch.add(z, z, out=out).clamp_max_(_ALL_BUT_1).expm1_()
+    e.div_(e + 2)
 
 
 ACTIVATIONS: dict[str, Bind] = activations.ACTIVATIONS | {

@@ -115,6 +115,15 @@ def test_a_net_without_hidden_layers_has_the_bits_of_plain_torch():
     assert_lanes_match(make_task(data, pairs(hidden_layers=0, hidden_units=8)), data, epochs=5)
 
 
+@pytest.mark.parametrize(("rows", "hidden"), [(64 * 2 + 40, "50-20"), (64 * 2 + 9, "33-16")])
+def test_a_wide_first_layer_of_odd_width_has_the_bits_of_plain_torch(rows, hidden):
+    data = make_data(rows, 700, 10)
+    trials = pairs(every=6, calm=0.3, hidden_units=hidden, batch_size=64)
+    steady = [t for t in trials if t["activation"] not in UNEVEN]
+
+    assert_lanes_match(make_task(data, steady), data, epochs=4)
+
+
 @pytest.mark.parametrize("batch_size", [10, 30])
 def test_odd_widths_and_small_batches_have_the_bits_of_plain_torch(batch_size):
     data = make_data(5 * batch_size, 23, 5)  # every layer's in * out * batch is above 400
@@ -149,7 +158,7 @@ def test_a_last_batch_of_one_row_is_that_of_plain_torch(n_classes, hidden, batch
 def test_a_tiny_net_agrees_step_by_step(n_classes, hidden):
     data = make_data(10, 7, n_classes)
     shape = {"hidden_units": int(hidden) if "-" not in hidden else hidden, "batch_size": 10}
-    task = make_task(data, pairs(calm=0.2, **shape))
+    task = make_task(data, pairs(calm=1.0 if n_classes else 0.2, **shape))
     trainer = Trainer(task, data)
     rows = data.folds[0][0]
     x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.y)
