@@ -15,7 +15,9 @@ SEEDS = 2
 @pytest.fixture(scope="module")
 def spiral():
     prepare_process()
-    return prepare(DataSpec(source="spiral"), scalings=["none"], folder=Path(), seed=0).scaled["none"].training
+    return (
+        prepare(DataSpec(source="spiral"), scalings=["none"], folder=Path(), seed=0).scaled["none"].training
+    )
 
 
 def summaries(space, data, name, values):
