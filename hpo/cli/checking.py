@@ -186,7 +186,7 @@ def _rates_text(rates: RateTest) -> list[str]:
     least = rates.losses[rates.rates.index(rates.best)]
     edge = "no rate is too high" if rates.edge is None else f"too high from {rates.edge:.2g} on"
     texts.append(
-        f"{least:.3g} with {rates.best:.2g}, falls fastest near {rates.steepest:.2g}, {edge}; search in"
+        f"lowest, {least:.3g}, at {rates.best:.2g}; falls fastest near {rates.steepest:.2g}, {edge}; search in"
     )
     texts.append(f"learning_rate: {{low: {rates.low:g}, high: {rates.high:g}, log: true}}")
     return texts
