@@ -102,3 +102,30 @@ def test_a_whole_run_is_the_same_from_recordings():
     assert steps[0] == steps[1]
     # Training and looking are recorded with twelve, six and three lanes, though one ends after each epoch.
     assert len(tapes) == 2 * 3
+
+
+def stop_after_six(report):
+    """Three trials of twelve have ended by then."""
+    if report.epoch == 6:
+        raise KeyboardInterrupt
+
+
+def test_copies_and_resumes_do_not_notice_ended_lanes_that_are_still_recorded():
+    task, data = cohort(3, "accuracy", activation="relu", hidden_units="33-17", batch_size=32)
+    lanes = [replace(lane, settings=replace(lane.settings, epochs=4 + lane.number)) for lane in task.lanes]
+    task, results = replace(task, lanes=tuple(lanes)), []
+
+    for recorder in (None, Tape):
+        trainer = Trainer(task, data, recorder=recorder)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run(stop_after_six)
+        resumed = Trainer(replace(task, checkpoint=trainer.checkpoint()), data, recorder=recorder)
+        for one in (trainer, resumed):
+            ended = []
+            to, source = list(one.trials)[:2]
+            one.copy({to: source}, {to: one.trials[source].settings})
+            one.run(lambda report, ended=ended: ended.extend(report.ended))
+            results.append({result.number: repr(result) for result in ended})
+
+    assert len(results[0]) == 9
+    assert results == [results[0]] * 4
