@@ -18,12 +18,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fusing.data import DATA
-from fusing.rows import ROWS, Row, flops_per_trial
+from fusing.rows import ROWS, Row, cohorts, flops_per_trial
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "core.json"
@@ -33,6 +35,7 @@ CURVE_ROW = "digits"
 CURVE_UP_TO = 4096
 
 Orders = Iterable[Mapping[str, Any]]
+Answer = dict[str, float]
 
 
 class Pair:
@@ -57,15 +60,21 @@ class Pair:
             for _ in range(N_PROCESSES)
         ]
 
-    def ask(self, orders: Orders) -> tuple[float, list[dict[str, float]]]:
-        """Seconds until the last of these orders, one for each process, is done; and the answers."""
-        began, busy = time.perf_counter(), []
-        for process, order in zip(self.processes, orders, strict=False):
+    def ask(self, orders: Orders) -> tuple[float, list[Answer]]:
+        """Seconds until the last of these orders is done, and the answers; who is free takes the next."""
+        queue, answers = iter(orders), []
+
+        def serve(process: subprocess.Popen[str]) -> None:
             assert process.stdin is not None
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-            busy.append(process)
-        answers = [json.loads(process.stdout.readline()) for process in busy if process.stdout]
+            assert process.stdout is not None
+            for order in queue:
+                process.stdin.write(json.dumps(order) + "\n")
+                process.stdin.flush()
+                answers.append(json.loads(process.stdout.readline()))
+
+        began = time.perf_counter()
+        with ThreadPoolExecutor(len(self.processes)) as threads:
+            list(threads.map(serve, self.processes))
         return time.perf_counter() - began, answers
 
     def close(self) -> None:
@@ -102,9 +111,17 @@ class Bench:
         """
         how = row.ours if side == "ours" else row.peer
         n_slots = min(n_trials, N_PROCESSES)
+        n_parts = n_slots if how == "plain" else n_cohorts(row, side, n_trials, n_slots)
         orders = [
-            {"row": row.name, "side": side, "n": n_trials, "place": place, "n_slots": n_slots}
-            for place in range(n_slots)
+            {
+                "row": row.name,
+                "side": side,
+                "n": n_trials,
+                "part": part,
+                "n_parts": n_parts,
+                "n_slots": n_slots,
+            }
+            for part in range(n_parts)
         ]
         seconds, answers = self.pair(how).ask(orders)
         cpu_seconds = sum(told["cpu_seconds"] for told in answers)
@@ -115,9 +132,17 @@ class Bench:
         return sum(told["gflops"] for told in self.pair(how).ask([{"gemm": GEMM_SIZE}] * N_PROCESSES)[1])
 
     def bytes_per_lane(self, row: Row) -> float:
-        """What one more lane takes: from the difference between cohorts of 8 and of 4."""
-        eight, four = (self.pair(row.ours).ask([{"row": row.name, "bytes": n}])[1][0] for n in (8, 4))
-        return (eight["bytes"] - four["bytes"]) / 4
+        """What one more lane takes: from the difference between two cohorts."""
+        many, few = row.n_trials, row.n_trials // 2
+        held = [self.pair(row.ours).ask([{"row": row.name, "bytes": n}])[1][0]["bytes"] for n in (many, few)]
+        return (held[0] - held[1]) / (many - few)
+
+
+@cache
+def n_cohorts(row: Row, side: str, n_trials: int, n_slots: int) -> int:
+    """In how many cohorts the planner cuts a search."""
+    data, mixed = DATA[row.net.data](), row.mixed and side == "ours"
+    return len(cohorts(row.net, data, n_trials, n_slots=n_slots, mixed=mixed))
 
 
 def measure(bench: Bench, row: Row, *, rounds: int, quick: bool) -> dict[str, Any]:
@@ -167,7 +192,7 @@ def line(name: str, told: Mapping[str, Any]) -> str:
     return (
         f"{name:<13}{told['ours']:>6} {told['ms_per_trial']:>9.3f} ms  {told['peer']:>6}"
         f" {told['peer_ms_per_trial']:>9.3f} ms  {told['ratio']:>7.2f} x, {told['cpu_ratio']:.2f} x of processor time  (at least {told['at_least']:g}: {verdict})"
-        f"  {told['share_of_gemm']:>4.0%} of {told['gemm_gflops']:.0f} GFLOP/s  {told['bytes_per_lane'] / 1024:.0f} KiB a lane"
+        f"  {told['share_of_gemm']:>4.0%} of {told['gemm_gflops']:.0f} GFLOP/s  {told['bytes_per_lane'] / 1024:.3g} KiB a lane"
     )
 
 

@@ -1,6 +1,6 @@
 """One process of a benchmark, one thread: `worker.py plain|exact|fast`; an order a line comes in, an answer goes out.
 
-{"row": name, "side": "ours"|"peer", "n": 64, "place": 0, "n_slots": 2} -> {"cpu_seconds", "best"}
+{"row": name, "side": "ours"|"peer", "n": 64, "part": 0, "n_parts": 3, "n_slots": 2} -> {"cpu_seconds", "best"}
 {"gemm": 1024} -> {"gflops"}
 {"row": name, "bytes": 8} -> {"bytes"} that a cohort of 8 lanes holds
 """
@@ -13,15 +13,15 @@ import sys
 import time
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
 
 from fusing import plain
 from fusing.data import DATA
-from fusing.rows import ROWS, Net, cohort, cohorts, trial
-from hpo.cohort import EpochResult
+from fusing.rows import ROWS, Net, Row, cohort, cohorts, trial
+from hpo.cohort import CohortTask, EpochResult
 from hpo.dataset import TrainingData
 from hpo.fused.device import prepare_process, products
 from hpo.fused.trainer import Trainer
@@ -35,35 +35,43 @@ def data_of(net: Net) -> TrainingData:
     return DATA[net.data]()
 
 
-def train_ours(net: Net, n_trials: int, place: int, n_slots: int, *, how: str, mixed: bool) -> float:
-    """The best validation accuracy of this process's share of a search's cohorts."""
+@lru_cache(2)
+def planned(row: str, n_trials: int, n_slots: int, mixed: bool) -> list[CohortTask]:
+    """A search as the planner cuts it: the coordinator's work, so not done again for each cohort."""
+    net = ROWS[row].net
+    return cohorts(net, data_of(net), n_trials, n_slots=n_slots, mixed=mixed)
+
+
+def train_cohort(row: Row, order: Order, how: str) -> float:
+    """The best validation accuracy of one of a search's cohorts."""
     best: list[float] = []
 
     def hear(result: EpochResult) -> None:
         best.extend(result.values)
 
-    data = data_of(net)
-    for task in cohorts(net, data, n_trials, n_slots=n_slots, mixed=mixed)[place::n_slots]:
-        Trainer(replace(task, precision=how), data).run(hear)
+    task = planned(row.name, order["n"], order["n_slots"], row.mixed and order["side"] == "ours")[
+        order["part"]
+    ]
+    Trainer(replace(task, precision=how), data_of(row.net)).run(hear)
     return max(best)
 
 
-def train_plain(net: Net, n_trials: int, place: int, n_slots: int) -> float:
-    """The same of networks trained one after another."""
+def train_plain(net: Net, order: Order) -> float:
+    """The same of every n-th trial, trained one after another."""
     data = data_of(net)
-    trials = [trial(net, data, number) for number in range(place, n_trials, n_slots)]
+    trials = [trial(net, data, number) for number in range(order["part"], order["n"], order["n_parts"])]
     return max(plain.train(one.shared, one.lane, data) for one in trials)
 
 
 def run(order: Order, how: str) -> Answer:
     """Train some trials of a row and take the time."""
-    row, share = ROWS[order["row"]], (order["n"], order["place"], order["n_slots"])
+    row = ROWS[order["row"]]
     data_of(row.net)
     began = time.process_time()
     if how == "plain":
-        best = train_plain(row.net, *share)
+        best = train_plain(row.net, order)
     else:
-        best = train_ours(row.net, *share, how=how, mixed=row.mixed and order["side"] == "ours")
+        best = train_cohort(row, order, how)
     return {"cpu_seconds": time.process_time() - began, "best": best}
 
 

@@ -20,6 +20,7 @@ from hpo.fused.copying import OTHER_PARAMETERS, check_copy
 from hpo.fused.device import Memory
 from hpo.fused.engines import LANE_LAST, Engine, engine_of
 from hpo.fused.facts import Watch, levels
+from hpo.fused.fast_adam import fast_optimizer_of
 from hpo.fused.feed import Batch, Feed
 from hpo.fused.initializers import begin_
 from hpo.fused.layers import LaneWeights
@@ -197,9 +198,14 @@ class LaneGroup:
             d=memory("step1"),
             settings=settings,
         )
-        optimizer = optimizer_of(settings[0])(lanes)
-        if not skips(settings[0]):
-            return optimizer
+        if skips(settings[0]):
+            return self._skipping(part, optimizer_of(settings[0])(lanes), memory)
+        quick = fast_optimizer_of(settings[0], p.shape[1]) if self.recipe.fast and p.stride(1) == 1 else None
+        return (quick or optimizer_of(settings[0]))(lanes)
+
+    def _skipping(
+        self, part: slice, optimizer: Optimizer, memory: Callable[[str], Tensor]
+    ) -> SkippingOptimizer:
         before = [memory(f"before{i}") for i in range(1 + optimizer.n_states)]
         return SkippingOptimizer(optimizer, self.clipping.norms[part], self.skipped[part], before)
 
@@ -213,6 +219,7 @@ class LaneGroup:
         """Train one epoch (from 1) and look at the validation rows."""
         tally = Tally(len(self.flat), self.scale, self.recipe.metrics, self.recipe.device)
         rates, at = self.rates.of_epoch(epoch), 0
+        self.network.weights_changed()
         for place, piece in enumerate(self._feed.epoch(epoch)):
             for part, optimizer in self.optimizers:
                 optimizer.begin(self.steps_done + 1, rates[at : at + len(piece), part])
@@ -245,6 +252,7 @@ class LaneGroup:
             self.clipping.clip_()
             for _, optimizer in self.optimizers:
                 optimizer.step_(i)
+            net.weights_changed()
         return tally
 
     def _look(self) -> tuple[Tensor, Tensor]:

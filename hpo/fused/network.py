@@ -255,6 +255,10 @@ class Network:
                 h = self._drop(p, i + 1, p.act[i], noise)
         return p
 
+    def weights_changed(self) -> None:
+        """To be told before a `flat` that was written to is used."""
+        self._products.weights_changed()
+
     def _drop(self, p: Pass, layer: int, h: Tensor, noise: Sequence[Tensor | None] | None) -> Tensor:
         mask, out, which = p.masks[layer], p.dropped[layer], min(layer, 1)
         u = noise[layer] if noise is not None else None

@@ -30,6 +30,9 @@ class Products:
         turned = [w.shape[0] * w.shape[1] for w, turns in zip(weights, self._turns, strict=True) if turns]
         self._turned = memory.flat("turned", max(turned, default=0) * rows)
 
+    def weights_changed(self) -> None:
+        """To be told before weights that were written to are used."""
+
     def forward(self, layer: int, bias: Tensor, h: Tensor, out: Tensor) -> None:
         """Write bias + h @ weightsᵀ. bias: [K, 1, out]; h: [K, B, in]; out: [K, B, out]."""
         n_lanes, rows, n_out = out.shape
@@ -77,15 +80,19 @@ class FastProducts(Products):
     def _is_shared(self, layer: int, h: Tensor) -> bool:
         return layer == 0 and self._one_product and h.stride(0) == 0
 
+    def weights_changed(self) -> None:
+        """Copy them again."""
+        for copy, weights in zip(self._copies, self._weights, strict=True):
+            copy.copy_(weights)
+
     def forward(self, layer: int, bias: Tensor, h: Tensor, out: Tensor) -> None:
-        """Write bias + h @ weightsᵀ, and keep the copied weights for `input_gradient`."""
-        copy = self._copies[layer].copy_(self._weights[layer])
+        """Write bias + h @ weightsᵀ."""
         if not self._is_shared(layer, h):
             torch.baddbmm(bias, h, self._copies_t[layer], out=out)
             return
         n_lanes, rows, n_out = out.shape
         wide = self._wide[: out.numel()].view(rows, n_lanes * n_out)
-        torch.mm(h[0], copy.flatten(0, 1).t(), out=wide)
+        torch.mm(h[0], self._copies[layer].flatten(0, 1).t(), out=wide)
         torch.add(wide.view(rows, n_lanes, n_out).transpose(0, 1), bias, out=out)
 
     def weight_gradient(self, layer: int, g: Tensor, h: Tensor, out: Tensor) -> None:
@@ -99,5 +106,5 @@ class FastProducts(Products):
         torch.mm(wide.flatten(0, 1), h[0], out=out.flatten(0, 1))
 
     def input_gradient(self, layer: int, g: Tensor, out: Tensor) -> None:
-        """Write g @ weights, [K, B, in]; the weights are those of the last `forward`."""
+        """Write g @ weights, [K, B, in]."""
         torch.bmm(g, self._copies[layer], out=out)

@@ -131,6 +131,9 @@ class TinyNetwork:
     def _rates(self) -> tuple[list[float], list[float]]:
         return [s.input_dropout for s in self.settings], [s.dropout for s in self.settings]
 
+    def weights_changed(self) -> None:
+        """To be told before a `flat` that was written to is used: nothing is kept of it here."""
+
     def forward(self, x: Tensor, noise: Noise | None = None) -> TinyPass:
         """The logits of rows x [B, in], in `out` of the pass returned.
 

@@ -7,6 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hpo.cohort import (
     CohortDone,
@@ -76,8 +77,8 @@ def train(
     """Train a cohort to its end. Raises whatever the trainer or `report` raises."""
     release_memory(device)
     began = time.monotonic()
-    with products(task.precision, device):
-        trained = Trainer(task, data, device=device).run(report)
+    with products(task.precision, device) as in_force:
+        trained = Trainer(replace(task, precision=in_force), data, device=device).run(report)
     seconds = time.monotonic() - began
     log.info("cohort %d: %d lanes on %s, %.1f s", task.id, len(task.lanes), device, seconds)
     return CohortDone(

@@ -7,6 +7,7 @@ import torch
 
 from hpo.fused import device
 from hpo.fused.device import EXACT_PRODUCTS, products
+from hpo.fused.trainer import Trainer
 from hpo.settings import EXACT, FAST
 from hpo.testing.lanes import assert_near, make_data, make_task, train_lanes
 
@@ -28,7 +29,12 @@ def test_a_task_is_exact_unless_it_says_otherwise():
     assert make_task(data, [NET]).precision == EXACT
 
 
-@pytest.mark.parametrize("params", [{}, {"input_dropout": 0.2}, {"hidden_units": "24-16"}])
+DECAYED = {"optimizer": "adamw", "weight_decay": 0.3, "beta1": 0.8, "beta2": 0.99, "schedule": "cosine"}
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"input_dropout": 0.2}, {"hidden_units": "24-16"}, DECAYED, DECAYED | {"skip_norm": 5.0}]
+)
 def test_fast_products_are_made_in_another_way_with_nearly_the_same_weights(params):
     exact_mode, exact = train(EXACT, **params)
     fast_mode, fast = train(FAST, **params)
@@ -37,6 +43,20 @@ def test_fast_products_are_made_in_another_way_with_nearly_the_same_weights(para
     assert_near(fast, exact, 1e-3)
     if fast_mode == FAST:
         assert any((a != b).any() for a, b in zip(fast.weights, exact.weights, strict=True))
+
+
+def test_a_fast_cohort_that_is_resumed_ends_as_one_that_was_not():
+    data = make_data(330, 400, 3)
+    task = replace(make_task(data, [NET | DECAYED | {"epochs": 4}] * 3), precision=FAST)
+    checkpoints = []
+    with products(FAST):
+        trainer = Trainer(task, data)
+        expected = trainer.run(lambda _: checkpoints.append(trainer.checkpoint())).best_lanes
+        resumed = Trainer(replace(task, checkpoint=checkpoints[1]), data).run(lambda _: None).best_lanes
+
+    assert expected is not None
+    assert resumed is not None
+    assert all((a == b).all() for a, b in zip(expected[0].weights, resumed[0].weights, strict=True))
 
 
 def test_exact_products_follow_a_fast_cohort_even_one_that_failed():
