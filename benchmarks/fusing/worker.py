@@ -68,10 +68,7 @@ def run(order: Order, how: str) -> Answer:
     row = ROWS[order["row"]]
     data_of(row.net)
     began = time.process_time()
-    if how == "plain":
-        best = train_plain(row.net, order)
-    else:
-        best = train_cohort(row, order, how)
+    best = train_plain(row.net, order) if how == "plain" else train_cohort(row, order, how)
     return {"cpu_seconds": time.process_time() - began, "best": best}
 
 

@@ -13,9 +13,9 @@ from hpo.workers.base import Slot
 
 # What a step touches of all lanes (weights, gradients, optimizer states, activations) should stay in a core's
 # share of the cache. Tried on digits (64-64-64-10): the same from 16 to 64 lanes, 10 % slower at 100; on nets
-# of 100,000 weights: 4 to 8; on 7-8-2 the wider the better.
+# of 100,000 weights: 8, 5 % slower at 4; on 7-8-2 the wider the better.
 CACHE_BYTES = 21 * 2**19
-FEWEST_LANES = 4
+FEWEST_LANES = 8
 MOST_LANES_CPU = 512
 VALIDATION_ROWS = 512  # validation goes through in blocks of so many
 MOST_COPIES = 8  # of the weights: themselves, the best, gradients, amsgrad's three states, two of scratch

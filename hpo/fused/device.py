@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,12 +29,15 @@ VECTOR = 16
 EXACT_PRODUCTS = "highest"
 FAST_PRODUCTS = {"cpu": "medium", "cuda": "high"}
 MOST_ERROR = 1e-5
+# glibc hands freed memory back to the kernel from so many bytes on, and every page that comes anew costs more
+# than what is done in it: a tenth of all training time. For single pieces it takes no more than 32 MiB.
+MALLOC = {"M_TRIM_THRESHOLD": (-1, 2**28), "M_MMAP_THRESHOLD": (-3, 2**25)}
 # Floats between the lanes of a storage are a multiple of this, so that all lanes are aligned alike.
 ALIGN = 64
 
 
 def prepare_process() -> None:
-    """Set this process up for training: one thread, denormals flushed. Call it before any tensor work.
+    """Set this process up for training: one thread, denormals flushed, freed memory kept. Call it before any tensor work.
 
     Raises PoolError when MKL_CBWR=AVX2 was not in the environment before torch was imported: without
     it a product's bits depend on where in memory a lane stands.
@@ -40,11 +45,19 @@ def prepare_process() -> None:
     name, wanted = MKL_MODE
     if os.environ.get(name) != wanted:
         raise PoolError(f"{name}={wanted} must be in the environment before torch is imported")
+    _keep_freed_memory()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.set_float32_matmul_precision(EXACT_PRODUCTS)
     if torch.cuda.is_available():
         torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _keep_freed_memory() -> None:
+    """Where the C library is glibc: do not give every large temporary back to the kernel."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        for parameter, value in MALLOC.values():
+            libc.mallopt(parameter, value)
 
 
 @contextmanager

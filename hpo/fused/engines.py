@@ -36,6 +36,9 @@ class AnyNetwork(Protocol):
     def parameter_grads(self) -> list[Tensor]:
         """The gradient of every parameter."""
 
+    def weights_changed(self) -> None:
+        """To be told before weights that were written to are used."""
+
     @property
     def drops(self) -> list[bool]:
         """Whether any lane drops inputs (first entry) or units of each hidden layer."""

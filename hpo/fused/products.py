@@ -64,7 +64,8 @@ def is_turned(n_in: int, n_out: int) -> bool:
 class FastProducts(Products):
     """For oneDNN, which is slow with weights that do not adjoin: they are copied together first.
 
-    A first layer whose inputs are one for all lanes is a single product: [B, in] with [in, K * out].
+    A first layer whose inputs are one for all lanes is a single product, [B, in] with [in, K * out], if it is
+    large; a small one gets a copy of them for each lane, or oneDNN makes one at each call, in fresh memory.
     """
 
     def __init__(self, weights: Sequence[Tensor], memory: Memory, rows: int) -> None:
@@ -76,9 +77,13 @@ class FastProducts(Products):
         n_lanes, n_out, n_in = weights[0].shape
         self._one_product = n_out * n_in >= LARGE_LAYER
         self._wide = memory.flat("wide", n_lanes * n_out * rows if self._one_product else 0)
+        self._spread = memory.flat("spread", 0 if self._one_product else n_lanes * n_in * rows)
 
     def _is_shared(self, layer: int, h: Tensor) -> bool:
-        return layer == 0 and self._one_product and h.stride(0) == 0
+        return layer == 0 and h.stride(0) == 0
+
+    def _spread_of(self, h: Tensor) -> Tensor:
+        return self._spread[: h.numel()].view(h.shape)
 
     def weights_changed(self) -> None:
         """Copy them again."""
@@ -87,7 +92,9 @@ class FastProducts(Products):
 
     def forward(self, layer: int, bias: Tensor, h: Tensor, out: Tensor) -> None:
         """Write bias + h @ weightsᵀ."""
-        if not self._is_shared(layer, h):
+        shared = self._is_shared(layer, h)
+        if not (shared and self._one_product):
+            h = self._spread_of(h).copy_(h) if shared else h
             torch.baddbmm(bias, h, self._copies_t[layer], out=out)
             return
         n_lanes, rows, n_out = out.shape
@@ -96,9 +103,10 @@ class FastProducts(Products):
         torch.add(wide.view(rows, n_lanes, n_out).transpose(0, 1), bias, out=out)
 
     def weight_gradient(self, layer: int, g: Tensor, h: Tensor, out: Tensor) -> None:
-        """Write gᵀ @ h, [K, out, in]."""
-        if not self._is_shared(layer, h):
-            super().weight_gradient(layer, g, h, out)
+        """Write gᵀ @ h, [K, out, in]; h is that of the last `forward`."""
+        shared = self._is_shared(layer, h)
+        if not (shared and self._one_product):
+            super().weight_gradient(layer, g, self._spread_of(h) if shared else h, out)
             return
         n_lanes, rows, n_out = g.shape
         wide = self._wide[: g.numel()].view(n_lanes, n_out, rows)
