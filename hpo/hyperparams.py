@@ -175,7 +175,14 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "cyclic_mode": _h(
         "choice", F, "triangular", "of cyclic; triangular2 halves the height each time", choices=CYCLIC_MODES
     ),
-    "warmup_epochs": _h("int", F, 0, "epochs in which the rate rises from 0", low=0, high=100_000),
+    "warmup_epochs": _h(
+        "int",
+        F,
+        0,
+        "epochs in which the rate rises from 0 to the full one; the schedule then begins at its own start, so one_cycle and cyclic at a low rate again",
+        low=0,
+        high=100_000,
+    ),
     "batch_size": _h("int", S, 64, "rows per step", low=1, high=1_000_000),
     "epochs": _h("int", F, 50, "passes over the training rows", low=1, high=100_000),
     "patience": _h("int", F, None, "epochs without a better value before training ends", low=1, high=100_000),

@@ -18,6 +18,7 @@ from hpo.hyperparams import (
     SCHEDULES,
 )
 from hpo.service.vocabulary_page import DERIVED, GROUPS, page, values_in_words
+from hpo.study import METRICS, Direction
 from hpo.training import settings_of
 
 PAGE = Path(hpo.__file__).parent.parent / "docs" / "reference" / "hyperparameters.md"
@@ -87,3 +88,16 @@ def test_the_readme_names_every_choice_there_is():
 
     for names in (ACTIVATIONS, INITIALIZERS, OPTIMIZERS, LOSSES, SCALINGS, SCHEDULES):
         assert set(names) <= words
+
+
+def test_the_page_of_metrics_names_every_metric_in_its_direction():
+    rows = (PAGE.parent / "metrics.md").read_text(encoding="utf-8").splitlines()
+    named = {
+        name.strip("` "): row.split("|")[2].strip()
+        for row in rows
+        if row.startswith("| `")
+        for name in row.split("|")[1].split(",")
+    }
+
+    words = {Direction.MAXIMIZE: "large", Direction.MINIMIZE: "small"}
+    assert named == {name: words[direction] for name, direction in METRICS.items()}
