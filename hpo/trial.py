@@ -26,11 +26,35 @@ FACTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialPlan:
-    """A trial to come: its number and the values of its active searched parameters."""
+    """A trial to come: its number and the values of its active searched parameters.
+
+    epochs: at most so many, where a sampler wants fewer than the study file says
+    queued: the id of the Queued it was taken from; None for a sampler's own
+    """
 
     number: int
     params: Params
     retry_of: int | None = None
+    epochs: int | None = None
+    queued: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A setting that waits for the next free number: enqueued by the user, or a failed trial's once more."""
+
+    id: int
+    params: Params
+    retry_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inheritance:
+    """After an epoch a trial went on from another one's weights, with params of its own from then on."""
+
+    epoch: int
+    source: int
+    params: Params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,11 +101,18 @@ class TrialResult:
     curve: Curve | None = None
     steps: Mapping[int, float] = field(default_factory=dict)  # at most 20, for Optuna's table
     facts: Mapping[str, float | None] = field(default_factory=dict)  # by the names of FACTS
+    values: tuple[float, ...] = ()  # of several objectives; value is None then
+    feasible: bool = True  # whether what it became meets the study's constraints
+    lineage: tuple[Inheritance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A trial as the database has it."""
+    """A trial as the database has it.
+
+    budget: the epochs its plan gave it, where they were fewer than the study file's; sampled: whether a
+    sampler proposed it, rather than a user
+    """
 
     number: int
     state: TrialState
@@ -96,3 +127,8 @@ class Trial:
     started_at: datetime | None
     finished_at: datetime | None
     facts: Mapping[str, float | None] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    feasible: bool = True
+    lineage: tuple[Inheritance, ...] = ()
+    budget: int | None = None
+    sampled: bool = True

@@ -12,16 +12,16 @@ from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.flight import Flight, TaskMaker, Work
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
-from hpo.coordinator.proposals import Proposals, told_trial
+from hpo.coordinator.proposals import Proposals
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
-from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.results import Results
+from hpo.coordinator.tally import Tally
 from hpo.coordinator.window import next_window
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
 from hpo.samplers.registry import make_sampler
 from hpo.settings import EXACT
-from hpo.space import Params
 from hpo.states import Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
 from hpo.study import Study, StudySpec
@@ -60,10 +60,6 @@ class Drive:
     ready: deque[Work] = field(default_factory=deque)
     flights: dict[int, Flight] = field(default_factory=dict)
     state: StudyState = StudyState.RUNNING
-    landed: list[Flight] = field(default_factory=list)  # over, their results not yet written
-    kept: tuple[float, int] | None = None  # value and number of the best model there is
-    model: StoredModel | None = None  # that model while it is not yet stored
-    params: dict[int, Params] = field(default_factory=dict)  # of trials that run
 
     def begin(self) -> None:
         """Read how far the study is, and take up what an earlier driver left."""
@@ -72,7 +68,6 @@ class Drive:
         best = self.write(lambda: self.storage.best_trials(name))
         model = self.write(lambda: self.storage.model(name))
         self.state = study.state
-        self.kept = None if model is None else (model.value, model.number)
         self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
         self.tally = Tally(study, best[0] if best else None, self.watch)
         self.maker = TaskMaker(
@@ -87,6 +82,15 @@ class Drive:
             self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
         )
         self.proposals = Proposals(make_sampler(self.spec), planned=study.n_planned, total=study.n_trials)
+        self.results = Results(
+            storage=self.storage,
+            write=self.write,
+            claim=self.claim,
+            tally=self.tally,
+            proposals=self.proposals,
+            direction=study.direction,
+            kept=None if model is None else (model.value, model.number),
+        )
         self._tell_stored(study.n_planned)
         self._take_up()
 
@@ -106,7 +110,7 @@ class Drive:
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             members = [self.resolver.resolve(trial.number, trial.params) for trial in trials]
-            self.params |= {trial.number: trial.params for trial in trials}
+            self.results.params |= {trial.number: trial.params for trial in trials}
             self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(members))))
 
     @property
@@ -159,7 +163,7 @@ class Drive:
             )
             self.proposals.planned(len(plans))
             self.tally.planned(len(plans))
-            self.params |= {plan.number: plan.params for plan in plans}
+            self.results.params |= {plan.number: plan.params for plan in plans}
             self.ready += (
                 Work(cohort=cohort, parts=deque([part])) for cohort, part in zip(stored, parts, strict=True)
             )
@@ -178,7 +182,9 @@ class Drive:
             work = self.ready.popleft()
             work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
             if not work.parts:  # an earlier driver died between its last result and the word done
-                self._finish(Flight(work=work, part=(), attempt=work.cohort.attempt, living={}), done=True)
+                self.results.finish(
+                    Flight(work=work, part=(), attempt=work.cohort.attempt, living={}), done=True
+                )
                 continue
             self._launch(work)
             n_free -= 1
@@ -186,7 +192,7 @@ class Drive:
     def _launch(self, work: Work) -> None:
         part = work.parts.popleft()
         attempt = work.cohort.attempt
-        task = self.maker.task(work.cohort.id, attempt, part, kept=self.kept)
+        task = self.maker.task(work.cohort.id, attempt, part, kept=self.results.kept)
         self.give_data(part[0].shared.scaling)
         self.pool.submit(task)
         living = {trial.number: trial for trial in part}
@@ -228,7 +234,7 @@ class Drive:
     def _take_done(self, flight: Flight, done: CohortDone) -> None:
         number, value = done.best_number, done.best_value
         if done.model is not None and number is not None and value is not None:
-            self._keep_model(StoredModel(number=number, value=value, data=done.model))
+            self.results.keep(StoredModel(number=number, value=value, data=done.model))
         self.planner.saturation.trained(
             flight.part[0].shared,
             lanes=len(flight.part) * self.planner.lanes_per_trial,
@@ -237,11 +243,6 @@ class Drive:
         )
         flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
         self._land(flight)
-
-    def _keep_model(self, model: StoredModel) -> None:
-        new = (model.value, model.number)
-        if is_better(self.maker.direction, new, self.kept):
-            self.kept, self.model = new, model
 
     def _take_failed(self, flight: Flight, failed: CohortFailed) -> None:
         """Train again, in halves, or give the trials up."""
@@ -265,50 +266,15 @@ class Drive:
     def _land(self, flight: Flight) -> None:
         """A flight is over; its results are written soon. The rest of its cohort goes next."""
         del self.flights[flight.id]
-        self.landed.append(flight)
+        self.results.landed.append(flight)
         if flight.work.parts:
             # Its results must be written before a new attempt voids this one.
             self.write_results()
             self.ready.appendleft(flight.work)
 
-    # What is written
-
     def write_results(self) -> None:
-        """Write the new best model, what came of flights that are over, and how far the others are."""
-        # The model goes first: were it lost between the two writes, the best trial would be trained twice.
-        if self.model is not None:
-            model = self.model
-            self.write(lambda: self.storage.save_model(self.claim, model))
-            self.model = None
-        while self.landed:
-            flight = self.landed.pop(0)
-            self._finish(flight, done=not flight.work.parts)
-        for flight in self.flights.values():
-            if flight.is_due():
-                self._record(flight)
-
-    def _record(self, flight: Flight) -> None:
-        """Write what a running cohort has to tell so far."""
-        epoch, steps = flight.epoch, flight.steps
-        self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
-        self._finish(flight, done=False)
-        flight.written()
-
-    def _finish(self, flight: Flight, *, done: bool) -> None:
-        """Write results of a flight in one transaction, count them, tell the sampler."""
-        results = flight.ended
-        if not results and not done:
-            return
-        really = set(
-            self.write(
-                lambda: self.storage.finish_trials(self.claim, flight.id, flight.attempt, results, done=done)
-            )
-        )
-        finished = [result for result in results if result.number in really]
-        self.tally.finished(finished)
-        self.proposals.finished(
-            told_trial(result, self.params.pop(result.number), flight.id) for result in finished
-        )
+        """Write what has come back, and how far the running cohorts are."""
+        self.results.write_all(self.flights.values())
 
     # The end
 
@@ -330,13 +296,13 @@ class Drive:
                 flight = self._flight_of(report)
                 if isinstance(report, CohortFailed) and flight is not None:
                     del self.flights[flight.id]
-                    self._finish(flight, done=False)
+                    self.results.finish(flight, done=False)
                 else:
                     self.take(report)
             self.write_results()
             self.show()
         for flight in self.flights.values():
-            self._finish(flight, done=False)
+            self.results.finish(flight, done=False)
             flight.written()
 
     def show(self, message: str | None = None) -> None:

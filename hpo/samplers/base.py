@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from hpo.trial import Trial, TrialPlan
 
@@ -11,9 +11,16 @@ from hpo.trial import Trial, TrialPlan
 class Sampler(Protocol):
     """Proposes trials. For random and grid a plan is a pure function of the study file and the number."""
 
-    def ask(self, first: int, n: int) -> list[TrialPlan]:
+    def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
         """The plans of trials first, first + 1, …; fewer than n when there are no more, and none
-        when finished trials must be told first."""
+        when finished trials must be told first.
+
+        place: how many plans the sampler gave for lower numbers; the rest of those were enqueued (None:
+        as many as there are lower numbers)
+        """
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Finished trials, in order of number."""
+
+    def notes(self) -> Mapping[str, Any]:
+        """What it decided, in JSON types, to be stored with the study and shown; empty when nothing."""

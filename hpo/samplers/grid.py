@@ -28,16 +28,22 @@ class GridSampler(BaseSampler):
         self._axes = [(name, parameter.points()) for name, parameter in space.searched.items()]
         self._distributions = distributions_of(space)
 
-    def ask(self, first: int, n: int) -> list[TrialPlan]:
-        """The plans of trials first … first + n - 1, fewer at the end of the grid."""
-        last = min(first + n, self.size)
-        return [TrialPlan(number=number, params=self.params(number)) for number in range(first, last)]
+    def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
+        """The plans of trials first … first + n - 1, fewer at the end of the grid; place: its next point."""
+        at = first if place is None else place
+        return [
+            TrialPlan(number=first + i, params=self.params(at + i)) for i in range(min(n, self.size - at))
+        ]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learns nothing: a grid does not look at results."""
 
+    def notes(self) -> dict[str, Any]:
+        """Nothing to say."""
+        return {}
+
     def params(self, number: int) -> dict[str, Value]:
-        """The point of that number.
+        """The point of that place in the grid.
 
         >>> from hpo.space import Choice
         >>> space = SearchSpace({"a": Choice(choices=(1, 2)), "b": Choice(choices=("x", "y", "z"))})

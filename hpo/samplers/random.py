@@ -44,12 +44,16 @@ class RandomSampler(BaseSampler):
             for name in self._space.in_order()
         ]
 
-    def ask(self, first: int, n: int) -> list[TrialPlan]:
+    def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
         """The plans of trials first … first + n - 1; there is no end of them."""
         return [TrialPlan(number=number, params=self.params(number)) for number in range(first, first + n)]
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Learns nothing: random search does not look at results."""
+
+    def notes(self) -> dict[str, Any]:
+        """Nothing to say."""
+        return {}
 
     def params(self, number: int) -> dict[str, Value]:
         """The values of the active searched parameters of one trial."""

@@ -1,0 +1,77 @@
+"""What came of flights on its way: into the database, then the counts, then the sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from hpo.coordinator.flight import Flight
+from hpo.coordinator.proposals import Proposals, told_trial
+from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.writer import Writer
+from hpo.space import Params
+from hpo.storage.base import Claim, Storage, StoredModel
+from hpo.study import Direction
+
+
+@dataclass(kw_only=True)
+class Results:
+    """Holds what has come back until it is written. Any call may raise LeaseLost, StorageUnavailable.
+
+    kept: value and number of the best model there is; model: that model while it is not yet stored
+    landed: flights that are over; params: of trials that run
+    """
+
+    storage: Storage
+    write: Writer
+    claim: Claim
+    tally: Tally
+    proposals: Proposals
+    direction: Direction
+    kept: tuple[float, int] | None
+    model: StoredModel | None = None
+    landed: list[Flight] = field(default_factory=list)
+    params: dict[int, Params] = field(default_factory=dict)
+
+    def keep(self, model: StoredModel) -> None:
+        """Keep a model in place of an earlier one, if its trial is better."""
+        new = (model.value, model.number)
+        if is_better(self.direction, new, self.kept):
+            self.kept, self.model = new, model
+
+    def write_all(self, flights: Iterable[Flight]) -> None:
+        """Write the new best model, what came of flights that are over, and how far these others are."""
+        # The model goes first: were it lost between the two writes, the best trial would be trained twice.
+        if self.model is not None:
+            model = self.model
+            self.write(lambda: self.storage.save_model(self.claim, model))
+            self.model = None
+        while self.landed:
+            flight = self.landed.pop(0)
+            self.finish(flight, done=not flight.work.parts)
+        for flight in flights:
+            if flight.is_due():
+                self._record(flight)
+
+    def _record(self, flight: Flight) -> None:
+        """Write what a running cohort has to tell so far."""
+        epoch, steps = flight.epoch, flight.steps
+        self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
+        self.finish(flight, done=False)
+        flight.written()
+
+    def finish(self, flight: Flight, *, done: bool) -> None:
+        """Write results of a flight in one transaction, count them, tell the sampler."""
+        results = flight.ended
+        if not results and not done:
+            return
+        really = set(
+            self.write(
+                lambda: self.storage.finish_trials(self.claim, flight.id, flight.attempt, results, done=done)
+            )
+        )
+        finished = [result for result in results if result.number in really]
+        self.tally.finished(finished)
+        self.proposals.finished(
+            told_trial(result, self.params.pop(result.number), flight.id) for result in finished
+        )
