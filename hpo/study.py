@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from hpo.errors import SpecError
-from hpo.space import SearchSpace, Value
+from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -188,8 +188,10 @@ class StudySpec:
 class NewStudy:
     """What storage needs to create a study.
 
+    direction, metric: of the first objective; objectives: all of them where there are several
     spec: the completed study file as JSON types; data: DatasetInfo as JSON types
     folder: where a relative `data.source` was found, so that a resume finds it again
+    enqueue: params that take the first numbers, part of n_trials
     """
 
     name: str
@@ -203,6 +205,8 @@ class NewStudy:
     priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    objectives: tuple[ObjectiveSpec, ...] = ()
+    enqueue: tuple[Params, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +228,11 @@ class Driver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A study as the database has it at one moment."""
+    """A study as the database has it at one moment.
+
+    direction, metric: of the first objective; objectives: all of them, () when there is one
+    notes: what its sampler decided, in JSON types
+    """
 
     id: int
     name: str
@@ -249,6 +257,8 @@ class Study:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    objectives: tuple[ObjectiveSpec, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def n_planned(self) -> int:

@@ -68,4 +68,8 @@ def told_trial(result: TrialResult, params: Params, cohort: int) -> Trial:
         cohort=cohort,
         started_at=None,
         finished_at=None,
+        facts=result.facts,
+        values=result.values,
+        feasible=result.feasible,
+        lineage=result.lineage,
     )

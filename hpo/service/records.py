@@ -44,7 +44,7 @@ def time_text(moment: datetime) -> str:
 
 
 def trial_record(trial: Trial) -> dict[str, Any]:
-    """A trial as `hpo trials -f json` shows it."""
+    """A trial as `hpo trials -f json` shows it; what most studies have no use for is left out where it says nothing."""
     return {
         "number": trial.number,
         "state": trial.state.value,
@@ -57,7 +57,15 @@ def trial_record(trial: Trial) -> dict[str, Any]:
         "retry_of": trial.retry_of,
         "started_at": plain(trial.started_at),
         "finished_at": plain(trial.finished_at),
+        **_rare(trial),
     }
+
+
+def _rare(trial: Trial) -> dict[str, Any]:
+    """Values of several objectives, a broken constraint, a lineage: each where there is one."""
+    lineage = [{"epoch": s.epoch, "source": s.source, "params": plain(s.params)} for s in trial.lineage]
+    rare = {"values": plain(trial.values), "feasible": None if trial.feasible else False, "lineage": lineage}
+    return {name: entry for name, entry in rare.items() if entry not in (None, [])}
 
 
 def exported_record(trial: Trial) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hpo.cohort import Cohort, CohortPlan
-from hpo.space import SearchSpace
+from hpo.space import Params, SearchSpace
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.study import Driver, NewStudy, Study
-from hpo.trial import Curve, Trial, TrialPlan, TrialResult
+from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
 LEASE_S = 15.0
+
+Entry = tuple[Params, int | None]  # a setting to enqueue, and the failed trial that it is once more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,13 @@ class Storage(Protocol):
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
 
+    def enqueue(self, name: str, entries: Sequence[Entry]) -> Study:
+        """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED
+        go to QUEUED. Raises StudyNotFound, IllegalMove when the study is CANCELLED or STOPPING."""
+
+    def queue(self, name: str) -> list[Queued]:
+        """The settings that wait for a number, the first to go first. Raises StudyNotFound."""
+
     def delete_study(self, name: str) -> None:
         """Remove a study with all that is its own. Raises StudyNotFound, StudyOwned."""
 
@@ -125,6 +134,9 @@ class Storage(Protocol):
     def move_claimed(self, claim: Claim, state: StudyState) -> Study:
         """Move a driven study (RUNNING to STOPPING). Raises LeaseLost, IllegalMove."""
 
+    def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
+        """Keep what the sampler decided in place of what it said before. Raises LeaseLost."""
+
     # Trials and cohorts of a driven study
 
     def plan_trials(
@@ -134,8 +146,9 @@ class Storage(Protocol):
         plans: Sequence[TrialPlan],
         cohorts: Sequence[CohortPlan],
     ) -> list[Cohort]:
-        """Insert trials of the next consecutive numbers, RUNNING, in order, and their cohorts, READY.
-        Raises LeaseLost, ValueError when numbers do not follow the last or cohorts do not cover them,
+        """Insert trials of the next consecutive numbers, RUNNING, in order, and their cohorts, READY;
+        take the entries of plans that were enqueued off the queue. Raises LeaseLost, ValueError when
+        numbers do not follow the last, cohorts do not cover them or an entry is not in the queue,
         IllegalMove when another program added trials through Optuna."""
 
     def open_cohorts(self, name: str) -> list[Cohort]:
@@ -158,7 +171,8 @@ class Storage(Protocol):
     ) -> list[int]:
         """RUNNING trials to their final state, everything about them written before or with it; a
         finished one is left as it is. done: the cohort is DONE. The numbers really finished now.
-        COMPLETE without a value, or with NaN, is kept as FAIL `error`, as Optuna does.
+        COMPLETE without a value, or with NaN, is kept as FAIL `error`, as Optuna does; with several
+        objectives the same goes for `values`.
         Raises LeaseLost, TrialNotFound for a trial that is not the cohort's."""
 
     def save_model(self, claim: Claim, model: StoredModel) -> None:
@@ -173,10 +187,19 @@ class Storage(Protocol):
         """One trial. Raises StudyNotFound, TrialNotFound."""
 
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
-        """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best."""
+        """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best, nor
+        are trials that are not feasible. With several objectives the Pareto front, by the first one."""
+
+    def pareto(self, name: str) -> list[Trial]:
+        """The feasible COMPLETE trials that no other is better than in one objective and as good as in
+        the rest, by the first objective; with one objective all that share the best value. Raises
+        StudyNotFound."""
 
     def curve(self, name: str, number: int) -> Curve | None:
         """The curve of a finished trial. Raises StudyNotFound, TrialNotFound."""
+
+    def curves(self, name: str, numbers: Sequence[int]) -> dict[int, Curve]:
+        """The curves of those of the trials that have one, by number. Raises StudyNotFound."""
 
     def model(self, name: str) -> StoredModel | None:
         """The kept model. Raises StudyNotFound."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, update
@@ -11,7 +12,7 @@ from hpo.states import CohortState, StudyState, Wanted, check_move
 from hpo.storage import studies as study_rows
 from hpo.storage.base import LEASE_S, Claim
 from hpo.storage.engine import utc
-from hpo.storage.records import driver_columns, seconds_spent, study_of
+from hpo.storage.records import driver_columns, seconds_spent, study_of, to_json
 from hpo.storage.rules import state_once_claimed
 from hpo.storage.tables import cohorts, studies
 from hpo.study import Driver, Study
@@ -71,6 +72,12 @@ def release(connection: Connection, held: Claim, state: StudyState, reason: str 
     check_move(held.name, StudyState(row.state), state)
     study_rows.leave(connection, row, state, reason)
     return study_rows.reread(connection, held.study)
+
+
+def set_notes(connection: Connection, held: Claim, notes: Mapping[str, Any]) -> None:
+    """Keep what the sampler decided. Raises LeaseLost."""
+    fence(connection, held)
+    study_rows.change(connection, held.study, notes=to_json(notes) if notes else None)
 
 
 def move(connection: Connection, held: Claim, state: StudyState) -> Study:

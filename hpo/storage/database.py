@@ -12,13 +12,13 @@ from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import DatasetNotFound, StudyExists
 from hpo.space import SearchSpace
 from hpo.states import StudyState, Wanted
-from hpo.storage import blobs, claims, cohorts, datasets, models, reading, studies, trials
-from hpo.storage.base import LEASE_S, Claim, ScoredTest, StoredDataset, StoredModel, TrialQuery
+from hpo.storage import blobs, claims, cohorts, datasets, models, queue, reading, studies, trials
+from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredDataset, StoredModel, TrialQuery
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
 from hpo.storage.tables import CHUNK_BYTES
 from hpo.study import Driver, NewStudy, Study
-from hpo.trial import Curve, Trial, TrialPlan, TrialResult
+from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
 _SPOOL_BYTES = 8 << 20
 
@@ -35,7 +35,9 @@ class Database:
         """A new study, QUEUED."""
         try:
             with self._db.write() as connection:
-                return studies.create(connection, new)
+                study = studies.create(connection, new)
+                queue.add_new(connection, study, new.enqueue)
+                return study
         except IntegrityError as error:  # two at the same moment, on PostgreSQL
             raise StudyExists(f"a study called {new.name!r} exists already; choose another name") from error
 
@@ -71,6 +73,16 @@ class Database:
         with self._db.write() as connection:
             studies.remove(connection, name)
 
+    def enqueue(self, name: str, entries: Sequence[Entry]) -> Study:
+        """Put settings into the queue and raise the total."""
+        with self._db.write() as connection:
+            return queue.enqueue(connection, name, entries)
+
+    def queue(self, name: str) -> list[Queued]:
+        """The settings that wait for a number."""
+        with self._db.read() as connection:
+            return queue.waiting(connection, name)
+
     # Driving a study
 
     def claim_study(
@@ -98,6 +110,11 @@ class Database:
         """Move a driven study."""
         with self._db.write() as connection:
             return claims.move(connection, claim, state)
+
+    def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
+        """Keep what the sampler decided."""
+        with self._db.write() as connection:
+            claims.set_notes(connection, claim, notes)
 
     # Trials and cohorts of a driven study
 
@@ -163,10 +180,20 @@ class Database:
         with self._db.read() as connection:
             return reading.best(connection, name, n)
 
+    def pareto(self, name: str) -> list[Trial]:
+        """The Pareto front."""
+        with self._db.read() as connection:
+            return reading.pareto(connection, name)
+
     def curve(self, name: str, number: int) -> Curve | None:
         """The curve of a finished trial."""
         with self._db.read() as connection:
             return reading.curve(connection, name, number)
+
+    def curves(self, name: str, numbers: Sequence[int]) -> dict[int, Curve]:
+        """The curves of those of the trials that have one."""
+        with self._db.read() as connection:
+            return reading.some_curves(connection, name, numbers)
 
     def model(self, name: str) -> StoredModel | None:
         """The kept model."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import (
-    DatasetNotFound,
     LeaseLost,
     SpecError,
     StudyExists,
@@ -22,24 +18,23 @@ from hpo.errors import (
 )
 from hpo.space import SearchSpace
 from hpo.states import FINAL, CohortState, StudyState, TrialState, Wanted, check_move
-from hpo.storage.base import LEASE_S, Claim, ScoredTest, StoredDataset, StoredModel, TrialQuery
+from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredModel, TrialQuery
+from hpo.storage.memory_datasets import MemoryDatasets, alone
 from hpo.storage.memory_study import KeptStudy, plain, study_of
 from hpo.storage.rules import (
     HEEDS_WISHES,
+    check_enqueue,
     check_new_total,
     check_not_driven,
     check_plan,
-    check_unused,
+    check_queued,
+    directions_of,
+    front_of,
     state_once_claimed,
     storable,
 )
 from hpo.study import Direction, Driver, NewStudy, Study
-from hpo.trial import Curve, Trial, TrialPlan, TrialResult
-
-CHUNK_BYTES = 1 << 20
-P = ParamSpec("P")
-R = TypeVar("R")
-
+from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
 _ORDERS: dict[str, Callable[[Trial], Any]] = {
     "number": lambda t: t.number,
@@ -49,41 +44,40 @@ _ORDERS: dict[str, Callable[[Trial], Any]] = {
 }
 
 
-def _alone(
-    method: Callable[Concatenate[Memory, P], R],
-) -> Callable[Concatenate[Memory, P], R]:
-    """One call at a time, as one transaction."""
-
-    @wraps(method)
-    def locked(self: Memory, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._lock:
-            return method(self, *args, **kwargs)
-
-    return locked
-
-
-class Memory:
+class Memory(MemoryDatasets):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        super().__init__()
         self._studies: dict[str, KeptStudy] = {}
-        self._datasets: dict[str, tuple[StoredDataset, bytes]] = {}
         self._last_study = 0
         self._last_cohort = 0
+        self._last_queued = 0
+
+    def open_studies(self) -> list[Study]:
+        """The studies that are not final."""
+        return [kept.study for kept in self._studies.values() if kept.study.state not in FINAL]
 
     # Studies
 
-    @_alone
+    @alone
     def create_study(self, new: NewStudy) -> Study:
         """A new study, QUEUED."""
         if new.name in self._studies:
             raise StudyExists(f"a study called {new.name!r} exists already; choose another name")
         self._last_study += 1
         self._studies[new.name] = kept = KeptStudy(study_of(self._last_study, new))
+        self._put_in_queue(kept, [(params, None) for params in new.enqueue])
         return kept.now()
 
-    @_alone
+    def _put_in_queue(self, kept: KeptStudy, entries: Sequence[Entry]) -> None:
+        for params, retry_of in entries:
+            self._last_queued += 1
+            kept.queue[self._last_queued] = Queued(
+                id=self._last_queued, params=plain(params), retry_of=retry_of
+            )
+
+    @alone
     def get_study(self, name: str) -> Study:
         """The study of that name."""
         return self._find(name).now()
@@ -93,7 +87,7 @@ class Memory:
             raise StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
         return self._studies[name]
 
-    @_alone
+    @alone
     def list_studies(
         self, *, state: StudyState | None = None, label: tuple[str, str] | None = None
     ) -> list[Study]:
@@ -106,7 +100,7 @@ class Memory:
             and (label is None or study.labels.get(label[0]) == label[1])
         ]
 
-    @_alone
+    @alone
     def want(self, name: str, wanted: Wanted) -> Study:
         """Leave word for the study's driver."""
         kept = self._find(name)
@@ -114,7 +108,7 @@ class Memory:
             kept.study = replace(kept.study, wanted=wanted)
         return kept.now()
 
-    @_alone
+    @alone
     def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
         """Move a study that nobody drives."""
         kept = self._find(name)
@@ -123,7 +117,7 @@ class Memory:
         kept.leave(state, reason)
         return kept.now()
 
-    @_alone
+    @alone
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials."""
         kept = self._find(name)
@@ -131,7 +125,25 @@ class Memory:
         kept.study = replace(kept.study, n_trials=n_trials)
         return kept.now()
 
-    @_alone
+    @alone
+    def enqueue(self, name: str, entries: Sequence[Entry]) -> Study:
+        """Put settings into the queue and raise the total."""
+        kept = self._find(name)
+        check_enqueue(kept.study, len(entries))
+        if not entries:
+            return kept.now()
+        self._put_in_queue(kept, entries)
+        kept.study = replace(kept.study, n_trials=kept.study.n_trials + len(entries))
+        if kept.study.state in FINAL:
+            kept.leave(StudyState.QUEUED, None)
+        return kept.now()
+
+    @alone
+    def queue(self, name: str) -> list[Queued]:
+        """The settings that wait for a number."""
+        return list(self._find(name).queue.values())
+
+    @alone
     def delete_study(self, name: str) -> None:
         """Remove a study with all that is its own."""
         check_not_driven(self._find(name).now())
@@ -139,7 +151,7 @@ class Memory:
 
     # Driving a study
 
-    @_alone
+    @alone
     def claim_study(
         self, name: str, driver: Driver, *, dead: Driver | None = None, lease_s: float = LEASE_S
     ) -> Claim:
@@ -172,7 +184,7 @@ class Memory:
         kept.lease_until = max(kept.lease_until or 0.0, time.time() + LEASE_S)
         return kept
 
-    @_alone
+    @alone
     def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
         """Keep the claim; what is wanted."""
         kept = self._fence(claim)
@@ -182,7 +194,7 @@ class Memory:
         kept.running_since, kept.lease_until = now, now + lease_s
         return kept.study.wanted
 
-    @_alone
+    @alone
     def release(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
     ) -> Study:
@@ -195,7 +207,7 @@ class Memory:
         kept.leave(state, reason)
         return kept.now()
 
-    @_alone
+    @alone
     def move_claimed(self, claim: Claim, state: StudyState) -> Study:
         """Move a driven study."""
         kept = self._fence(claim)
@@ -203,9 +215,15 @@ class Memory:
         kept.study = replace(kept.study, state=state)
         return kept.now()
 
+    @alone
+    def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
+        """Keep what the sampler decided."""
+        kept = self._fence(claim)
+        kept.study = replace(kept.study, notes=plain(notes))
+
     # Trials and cohorts of a driven study
 
-    @_alone
+    @alone
     def plan_trials(
         self,
         claim: Claim,
@@ -216,6 +234,10 @@ class Memory:
         """Insert trials, RUNNING, and their cohorts, READY."""
         kept = self._fence(claim)
         check_plan(len(kept.trials), plans, cohorts)
+        taken = [plan.queued for plan in plans if plan.queued is not None]
+        check_queued(taken, kept.queue)
+        for entry in taken:
+            del kept.queue[entry]
         made = [self._new_cohort(claim.study, plan) for plan in cohorts]
         kept.add(plans, made)
         return made
@@ -234,17 +256,17 @@ class Memory:
             folds=plan.folds,
         )
 
-    @_alone
+    @alone
     def open_cohorts(self, name: str) -> list[Cohort]:
         """The cohorts that are not DONE, by id."""
         return [c for c in self._find(name).cohorts.values() if c.state is not CohortState.DONE]
 
-    @_alone
+    @alone
     def unfinished(self, name: str) -> list[Trial]:
         """The RUNNING trials by number."""
         return [t for t in self._find(name).trials.values() if t.state is TrialState.RUNNING]
 
-    @_alone
+    @alone
     def start_cohort(self, claim: Claim, cohort: int) -> Cohort:
         """To RUNNING with attempt + 1."""
         kept = self._fence(claim)
@@ -261,7 +283,7 @@ class Memory:
             raise LeaseLost(f"attempt {attempt} at cohort {cohort} of study {kept.study.name!r} is void")
         return found
 
-    @_alone
+    @alone
     def record_epochs(
         self, claim: Claim, cohort: int, attempt: int, epoch: int, steps: Mapping[int, Mapping[int, float]]
     ) -> None:
@@ -274,7 +296,7 @@ class Memory:
             if trial is not None and trial.cohort == cohort and not trial.state.finished:
                 kept.steps.setdefault(number, {}).update(points)
 
-    @_alone
+    @alone
     def finish_trials(
         self, claim: Claim, cohort: int, attempt: int, results: Sequence[TrialResult], *, done: bool = False
     ) -> list[int]:
@@ -290,14 +312,14 @@ class Memory:
             kept.cohorts[cohort] = replace(running, state=CohortState.DONE)
         return sorted(ended)
 
-    @_alone
+    @alone
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep a model in place of an earlier one."""
         self._fence(claim).model = model
 
     # Reading
 
-    @_alone
+    @alone
     def trials(self, name: str, query: TrialQuery = TrialQuery()) -> list[Trial]:  # noqa: B008 - frozen
         """Trials of a study."""
         found = [t for t in self._find(name).trials.values() if not query.states or t.state in query.states]
@@ -307,7 +329,7 @@ class Memory:
         end = None if query.limit is None else query.offset + query.limit
         return found[query.offset : end]
 
-    @_alone
+    @alone
     def get_trial(self, name: str, number: int) -> Trial:
         """One trial."""
         kept = self._find(name)
@@ -315,66 +337,44 @@ class Memory:
             raise TrialNotFound(f"study {name!r} has no trial {number}")
         return kept.trials[number]
 
-    @_alone
+    @alone
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials."""
-        maximize = self._find(name).study.direction is Direction.MAXIMIZE
-        query = TrialQuery(states=(TrialState.COMPLETE,), sort="-value" if maximize else "value", limit=n)
-        return [trial for trial in self.trials(name, query) if trial.value is not None]
+        study = self._find(name).study
+        if study.objectives:
+            return self.pareto(name)[:n]
+        maximize = study.direction is Direction.MAXIMIZE
+        query = TrialQuery(states=(TrialState.COMPLETE,), sort="-value" if maximize else "value")
+        return [trial for trial in self.trials(name, query) if trial.value is not None and trial.feasible][:n]
 
-    @_alone
+    @alone
+    def pareto(self, name: str) -> list[Trial]:
+        """The Pareto front."""
+        kept = self._find(name)
+        points = {
+            number: trial.values or ((trial.value,) if trial.value is not None else ())
+            for number, trial in kept.trials.items()
+            if trial.state is TrialState.COMPLETE and trial.feasible
+        }
+        points = {number: values for number, values in points.items() if values}
+        return [kept.trials[number] for number in front_of(points, directions_of(kept.study))]
+
+    @alone
     def curve(self, name: str, number: int) -> Curve | None:
         """The curve of a finished trial."""
         self.get_trial(name, number)
         return self._find(name).curves.get(number)
 
-    @_alone
+    @alone
+    def curves(self, name: str, numbers: Sequence[int]) -> dict[int, Curve]:
+        """The curves of those of the trials that have one."""
+        kept = self._find(name)
+        return {number: kept.curves[number] for number in numbers if number in kept.curves}
+
+    @alone
     def model(self, name: str) -> StoredModel | None:
         """The kept model."""
         return self._find(name).model
-
-    # Data sets
-
-    @_alone
-    def add_dataset(self, name: str, chunks: Iterable[bytes], info: Mapping[str, Any]) -> StoredDataset:
-        """Keep bytes, by SHA-256."""
-        data = b"".join(chunks)
-        sha256 = hashlib.sha256(data).hexdigest()
-        new = StoredDataset(
-            id=f"ds_{sha256[:16]}", name=name, sha256=sha256, n_bytes=len(data), info=plain(info)
-        )
-        return self._datasets.setdefault(new.id, (new, data))[0]
-
-    @_alone
-    def list_datasets(self) -> list[StoredDataset]:
-        """All uploaded data sets, by name."""
-        return sorted((kept for kept, _ in self._datasets.values()), key=lambda kept: kept.name)
-
-    def _dataset(self, key: str) -> tuple[StoredDataset, bytes]:
-        for kept, data in reversed(self._datasets.values()):
-            if key in (kept.id, kept.name):
-                return kept, data
-        raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
-
-    @_alone
-    def get_dataset(self, key: str) -> StoredDataset:
-        """By id or name."""
-        return self._dataset(key)[0]
-
-    @_alone
-    def read_dataset(self, key: str) -> Iterator[bytes]:
-        """Its bytes in chunks of at most 1 MiB."""
-        data = self._dataset(key)[1]
-        return (data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES))
-
-    @_alone
-    def delete_dataset(self, key: str) -> None:
-        """Remove it."""
-        found = self._dataset(key)[0]
-        for kept in self._studies.values():
-            if kept.study.state not in FINAL:
-                check_unused(found, kept.study.name, kept.study.spec)
-        del self._datasets[found.id]
 
     def close(self) -> None:
         """Nothing to let go of."""

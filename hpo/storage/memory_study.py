@@ -14,7 +14,7 @@ from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wante
 from hpo.storage.base import StoredModel
 from hpo.storage.rules import facts_of, finite, is_driven
 from hpo.study import NewStudy, Study
-from hpo.trial import Curve, Trial, TrialPlan, TrialResult
+from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class KeptStudy:
     curves: dict[int, Curve] = field(default_factory=dict)
     steps: dict[int, dict[int, float]] = field(default_factory=dict)
     cohorts: dict[int, Cohort] = field(default_factory=dict)
+    queue: dict[int, Queued] = field(default_factory=dict)
     model: StoredModel | None = None
     counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TrialState, 0))
 
@@ -64,6 +65,9 @@ class KeptStudy:
             epochs=result.epochs,
             finished_at=datetime.now(UTC),
             facts=facts_of(result),
+            values=tuple(result.values),
+            feasible=result.feasible,
+            lineage=tuple(result.lineage),
         )
         self._count(trial.state, result.state)
         self.steps.setdefault(result.number, {}).update(result.steps)
@@ -133,6 +137,7 @@ def study_of(id_: int, new: NewStudy) -> Study:
         created_at=datetime.now(UTC),
         started_at=None,
         finished_at=None,
+        objectives=tuple(new.objectives),
     )
 
 
@@ -150,4 +155,6 @@ def _trial_of(plan: TrialPlan, cohort: int, now: datetime) -> Trial:
         cohort=cohort,
         started_at=now,
         finished_at=None,
+        budget=plan.epochs,
+        sampled=plan.queued is None,
     )

@@ -12,6 +12,8 @@ from sqlalchemy import Column, DateTime, Enum, Float, ForeignKey, Integer, MetaD
 KNOWN_VERSIONS = ("v3.2.0.a",)
 VERSION_TABLE = "alembic_version"
 METRIC_NAMES = "study:metric_names"  # the system attribute behind optuna.Study.metric_names
+# What Optuna's set_constraint("infeasible", 1.0) writes: a trial with a constraint above 0 is never its best.
+INFEASIBLE = "constraints:infeasible"
 
 metadata = MetaData()
 

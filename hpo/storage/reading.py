@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
@@ -11,10 +12,13 @@ from hpo.errors import SpecError, TrialNotFound
 from hpo.states import TrialState
 from hpo.storage import studies as study_rows
 from hpo.storage.base import TrialQuery
-from hpo.storage.records import curve_of, trial_of
+from hpo.storage.records import curve_of, objectives_of, trial_of
+from hpo.storage.rules import front_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.study import Direction
 from hpo.trial import Curve, Trial
+
+NAMED = 1_000  # numbers in one query: databases take only so many
 
 
 def page(connection: Connection, name: str, query: TrialQuery) -> list[Trial]:
@@ -63,18 +67,61 @@ _ORDERS: dict[str, Callable[[Connection, Select[Any], TrialQuery], list[Any]]] =
 
 
 def best(connection: Connection, name: str, n: int) -> list[Trial]:
-    """The best COMPLETE trials, ties to the lowest number. Raises StudyNotFound."""
-    id_ = study_rows.study_id(connection, name)
-    direction = connection.execute(select(studies.c.direction).where(studies.c.study_id == id_)).scalar_one()
-    value = trials.c.value if direction == Direction.MINIMIZE else trials.c.value.desc()
-    wanted = (
-        select(trials)
-        .where(trials.c.study_id == id_, trials.c.value.is_not(None))
-        .where(trials.c.state == TrialState.COMPLETE)
-        .order_by(value, trials.c.number)
-        .limit(n)
-    )
+    """The best COMPLETE trials, ties to the lowest number; of several objectives the front. Raises StudyNotFound."""
+    id_, directions = _objectives(connection, name)
+    if len(directions) > 1:
+        return _front(connection, id_, directions)[:n]
+    value = trials.c.value if directions[0] is Direction.MINIMIZE else trials.c.value.desc()
+    wanted = _eligible(id_).where(trials.c.value.is_not(None)).order_by(value, trials.c.number).limit(n)
     return [trial_of(row) for row in connection.execute(wanted)]
+
+
+def pareto(connection: Connection, name: str) -> list[Trial]:
+    """The Pareto front, by the first objective. Raises StudyNotFound."""
+    id_, directions = _objectives(connection, name)
+    if len(directions) > 1:
+        return _front(connection, id_, directions)
+    top = best(connection, name, 1)
+    same = _eligible(id_).where(trials.c.value.in_([trial.value for trial in top]))
+    return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number))]
+
+
+def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]]:
+    """A study's id and the direction of each of its objectives."""
+    id_ = study_rows.study_id(connection, name)
+    wanted = select(studies.c.direction, studies.c.objectives).where(studies.c.study_id == id_)
+    direction, text = connection.execute(wanted).one()
+    several = [o.direction or Direction(direction) for o in objectives_of(text)]
+    return id_, several or [Direction(direction)]
+
+
+def _eligible(study: int) -> Select[Any]:
+    """Trials that may be the best."""
+    return select(trials).where(
+        trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, trials.c.feasible
+    )
+
+
+def _front(connection: Connection, study: int, directions: Sequence[Direction]) -> list[Trial]:
+    """Only numbers and values of all trials are read, whole rows of those on the front."""
+    narrow = _eligible(study).with_only_columns(trials.c.number, trials.c["values"])
+    valued = connection.execute(narrow.where(trials.c["values"].is_not(None)).order_by(trials.c.number))
+    points = {number: tuple(json.loads(text)) for number, text in valued}
+    numbers = front_of(points, directions)
+    found = {trial.number: trial for trial in _numbered(connection, study, numbers)}
+    return [found[number] for number in numbers]
+
+
+def _numbered(connection: Connection, study: int, numbers: Sequence[int]) -> Iterator[Trial]:
+    for some in _in_parts(numbers):
+        wanted = select(trials).where(trials.c.study_id == study, trials.c.number.in_(some))
+        yield from map(trial_of, connection.execute(wanted))
+
+
+def _in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """As many numbers at a time as a query may name."""
+    for start in range(0, len(numbers), NAMED):
+        yield numbers[start : start + NAMED]
 
 
 def one(connection: Connection, name: str, number: int) -> Trial:
@@ -99,3 +146,13 @@ def curve(connection: Connection, name: str, number: int) -> Curve | None:
     wanted = select(curves).where(curves.c.study_id == id_, curves.c.number == number)
     row = connection.execute(wanted).one_or_none()
     return None if row is None else curve_of(row)
+
+
+def some_curves(connection: Connection, name: str, numbers: Sequence[int]) -> dict[int, Curve]:
+    """The curves of those of the trials that have one. Raises StudyNotFound."""
+    id_ = study_rows.study_id(connection, name)
+    found: dict[int, Curve] = {}
+    for some in _in_parts(numbers):
+        wanted = select(curves).where(curves.c.study_id == id_, curves.c.number.in_(some))
+        found |= {row.number: curve_of(row) for row in connection.execute(wanted)}
+    return found

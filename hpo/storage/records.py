@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,8 +14,8 @@ from sqlalchemy import Row
 from hpo.cohort import Cohort
 from hpo.states import CohortState, StudyState, TrialState, Wanted
 from hpo.storage.engine import aware
-from hpo.study import Direction, Driver, Study
-from hpo.trial import Curve, Trial
+from hpo.study import Direction, Driver, ObjectiveSpec, Study
+from hpo.trial import Curve, Inheritance, Queued, Trial
 
 # The counter of each trial state in hpo_studies.
 COUNTERS = {state: f"n_{state.value.lower()}" for state in TrialState}
@@ -74,6 +75,25 @@ def study_of(row: Row[Any]) -> Study:
         created_at=aware(row.created_at),  # type: ignore[arg-type]  # never null
         started_at=aware(row.started_at),
         finished_at=aware(row.finished_at),
+        objectives=objectives_of(row.objectives),
+        notes={} if row.notes is None else json.loads(row.notes),
+    )
+
+
+def objectives_text(objectives: Sequence[ObjectiveSpec]) -> str | None:
+    """Several objectives as hpo_studies keeps them; null when there is one."""
+    return to_json(tuple(asdict(objective) for objective in objectives)) if objectives else None
+
+
+def objectives_of(text: str | None) -> tuple[ObjectiveSpec, ...]:
+    """The objectives of a row of hpo_studies."""
+    return tuple(
+        ObjectiveSpec(
+            metric=entry["metric"],
+            direction=Direction(entry["direction"]),
+            on_diverged=entry.get("on_diverged", "fail"),
+        )
+        for entry in ([] if text is None else json.loads(text))
     )
 
 
@@ -93,7 +113,27 @@ def trial_of(row: Row[Any]) -> Trial:
         started_at=aware(row.started_at),
         finished_at=aware(row.finished_at),
         facts={} if row.facts is None else json.loads(row.facts),
+        values=() if row.values is None else tuple(json.loads(row.values)),
+        feasible=row.feasible,
+        lineage=lineage_of(row.lineage),
+        budget=row.budget,
+        sampled=row.sampled,
     )
+
+
+def lineage_text(lineage: Sequence[Inheritance]) -> str | None:
+    """A lineage as hpo_trials keeps it; null when nothing was inherited."""
+    return to_json(tuple(asdict(step) for step in lineage)) if lineage else None
+
+
+def lineage_of(text: str | None) -> tuple[Inheritance, ...]:
+    """The lineage of a row of hpo_trials."""
+    return () if text is None else tuple(Inheritance(**step) for step in json.loads(text))
+
+
+def queued_of(row: Row[Any]) -> Queued:
+    """A row of hpo_queue."""
+    return Queued(id=row.id, params=json.loads(row.params), retry_of=row.retry_of)
 
 
 def cohort_of(row: Row[Any], numbers: tuple[int, ...]) -> Cohort:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 from hpo.cohort import CohortPlan
-from hpo.errors import IllegalMove, StudyOwned
+from hpo.errors import IllegalMove, SpecError, StudyOwned
+from hpo.front import pareto_front
 from hpo.states import Reason, StudyState, TrialState, check_move
 from hpo.storage.base import StoredDataset
-from hpo.study import Driver, Study
+from hpo.study import MAX_TRIALS, Direction, Driver, Study
 from hpo.trial import TrialPlan, TrialResult
 
 DRIVEN = frozenset({StudyState.RUNNING, StudyState.STOPPING})
@@ -50,6 +51,23 @@ def check_new_total(study: Study, n_trials: int) -> None:
         )
 
 
+def check_enqueue(study: Study, n: int) -> None:
+    """Raises IllegalMove when a study takes no further settings, SpecError when n more would be too many."""
+    if study.state is StudyState.CANCELLED:
+        raise IllegalMove(f"study {study.name!r} is CANCELLED for good; start a new one from its study file")
+    if study.state is StudyState.STOPPING:
+        raise IllegalMove(f"study {study.name!r} is stopping; enqueue again when it has")
+    if study.n_trials + n > MAX_TRIALS:
+        raise SpecError(f"must be <= {MAX_TRIALS:,}, got {study.n_trials + n}", field="trials")
+
+
+def check_queued(ids: Sequence[int], known: Collection[int]) -> None:
+    """Raises ValueError unless each id is known and stands there once."""
+    gone = [id_ for id_ in ids if id_ not in known]
+    if gone or len(set(ids)) < len(ids):
+        raise ValueError(f"entries {_some(gone or list(ids))} are not in the queue, or are taken twice")
+
+
 def check_plan(first: int, plans: Sequence[TrialPlan], cohorts: Sequence[CohortPlan]) -> None:
     """Raises ValueError unless plans are first, first + 1, … and each stands in exactly one cohort."""
     numbers = [plan.number for plan in plans]
@@ -74,13 +92,34 @@ def storable(result: TrialResult) -> TrialResult:
     """
     if not result.state.finished:
         raise ValueError(f"trial {result.number} cannot end {result.state}")
-    missing = result.value is None or math.isnan(result.value)
+    numbers = values_of(result)
+    missing = not numbers or any(math.isnan(number) for number in numbers)
     if result.state is TrialState.COMPLETE and missing:
         reason = result.reason or Reason.ERROR.value
-        return replace(result, state=TrialState.FAIL, reason=reason, value=None, stderr=None)
+        return replace(result, state=TrialState.FAIL, reason=reason, value=None, stderr=None, values=())
     if result.state is TrialState.FAIL or missing:
-        return replace(result, value=None, stderr=None)
+        return replace(result, value=None, stderr=None, values=())
     return result
+
+
+def values_of(result: TrialResult) -> tuple[float, ...]:
+    """The values of a result by objective; none when it has no value."""
+    return result.values or (() if result.value is None else (result.value,))
+
+
+def directions_of(study: Study) -> list[Direction]:
+    """The direction of each objective."""
+    return [o.direction or study.direction for o in study.objectives] or [study.direction]
+
+
+def front_of(points: Mapping[int, tuple[float, ...]], directions: Sequence[Direction]) -> list[int]:
+    """The numbers on the Pareto front, by the first objective; what is not finite is never on it.
+
+    points: number -> values, by number
+    """
+    sound = [number for number, values in points.items() if all(map(math.isfinite, values))]
+    front = pareto_front([points[number] for number in sound], directions)
+    return [sound[place] for place in front]
 
 
 def finite(number: float | None) -> float | None:

@@ -11,10 +11,17 @@ from hpo.errors import StudyExists, StudyNotFound
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage import optuna_tables as optuna
 from hpo.storage.engine import database_now, utc
-from hpo.storage.records import COUNTERS, driver_columns, seconds_spent, study_of, to_json
+from hpo.storage.records import (
+    COUNTERS,
+    driver_columns,
+    objectives_text,
+    seconds_spent,
+    study_of,
+    to_json,
+)
 from hpo.storage.rules import HEEDS_WISHES, check_new_total, check_not_driven
 from hpo.storage.tables import cohorts, labels, studies, trials
-from hpo.study import NewStudy, Study
+from hpo.study import NewStudy, ObjectiveSpec, Study
 
 
 def query() -> Select[Any]:
@@ -77,6 +84,7 @@ def create(connection: Connection, new: NewStudy) -> Study:
             attempt=0,
             seconds=0.0,
             created_at=now,
+            objectives=objectives_text(new.objectives),
         )
     )
     # Twice on purpose: the JSON is what a study shows, the table what a list filters by.
@@ -90,16 +98,20 @@ def _create_for_optuna(connection: Connection, new: NewStudy) -> int:
     """The study as Optuna's create_study and set_metric_names would write it."""
     result = connection.execute(insert(optuna.studies).values(study_name=new.name))
     id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
-    direction = new.direction.value.upper()
-    connection.execute(insert(optuna.directions).values(study_id=id_, objective=0, direction=direction))
+    objectives = new.objectives or (ObjectiveSpec(metric=new.metric, direction=new.direction),)
+    directions = [(o.direction or new.direction).value.upper() for o in objectives]
+    connection.execute(
+        insert(optuna.directions),
+        [{"study_id": id_, "objective": n, "direction": d} for n, d in enumerate(directions)],
+    )
+    metrics = [objective.metric for objective in objectives]
     connection.execute(
         insert(optuna.system_attributes).values(
-            study_id=id_, key=optuna.METRIC_NAMES, value_json=json.dumps([new.metric])
+            study_id=id_, key=optuna.METRIC_NAMES, value_json=json.dumps(metrics)
         )
     )
-    connection.execute(
-        insert(optuna.user_attributes).values(study_id=id_, key="metric", value_json=json.dumps(new.metric))
-    )
+    metric = json.dumps(metrics if new.objectives else new.metric)
+    connection.execute(insert(optuna.user_attributes).values(study_id=id_, key="metric", value_json=metric))
     return id_
 
 

@@ -1,4 +1,4 @@
-"""hpo's own tables, beside Optuna's: studies, narrow trials, curves, cohorts, models, data sets.
+"""hpo's own tables, beside Optuna's: studies, narrow trials, queue, curves, cohorts, models, data sets.
 
 Times are naive UTC, leases and `running_since` seconds since 1970 by the database's clock, JSON is text.
 The migrations create what stands here; a test compares the two.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Float,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from hpo.storage.optuna_tables import metadata
 
-REVISIONS = ("0001", "0002", "0003")  # oldest first; a test compares them with the migrations
+REVISIONS = ("0001", "0002", "0003", "0004")  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
 
@@ -74,6 +75,8 @@ studies = Table(
     Column("created_at", DateTime, nullable=False),
     Column("started_at", DateTime),
     Column("finished_at", DateTime),
+    Column("objectives", Text),  # all of them, null when there is one
+    Column("notes", Text),  # the sampler's
     Index("hpo_studies_state", "state"),
 )
 labels = Table(
@@ -93,7 +96,7 @@ trials = Table(
     Column("state", String(16), nullable=False),
     Column("reason", String(64)),
     Column("value", Float(53)),  # null when there is none, or NaN or infinite
-    Column("values", Text),  # of several objectives
+    Column("values", Text),  # of several objectives, null when there is one
     Column("stderr", Float(53)),
     Column("best_epoch", Integer),
     Column("epochs", Integer, nullable=False),
@@ -103,8 +106,23 @@ trials = Table(
     Column("finished_at", DateTime),
     Column("params", Text, nullable=False),
     Column("facts", Text),  # null until it ends, and of trials from before there were any
+    Column("sampled", Boolean, nullable=False),  # by the sampler, not enqueued
+    Column("budget", Integer),  # epochs of its plan, where fewer than the study file's
+    Column("feasible", Boolean, nullable=False),
+    Column("lineage", Text),  # null when it inherited nothing
     Index("hpo_trials_value", "study_id", "value", "number"),
     Index("hpo_trials_state", "study_id", "state", "number"),
+)
+queue = Table(
+    "hpo_queue",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _study(),
+    Column("params", Text, nullable=False),
+    Column("retry_of", Integer),
+    Column("created_at", DateTime, nullable=False),
+    Index("hpo_queue_study", "study_id", "id"),
+    sqlite_autoincrement=True,  # an id is never used again
 )
 curves = Table(
     "hpo_curves",

@@ -20,13 +20,14 @@ from hpo.space import SearchSpace
 from hpo.states import CohortState, TrialState
 from hpo.storage import cohorts as cohort_rows
 from hpo.storage import optuna_tables as optuna
+from hpo.storage import queue
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
-from hpo.storage.records import COUNTERS, curve_columns, to_json
-from hpo.storage.rules import check_plan, facts_of, finite, storable
+from hpo.storage.records import COUNTERS, curve_columns, lineage_text, to_json
+from hpo.storage.rules import check_plan, facts_of, finite, storable, values_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
 
@@ -52,6 +53,7 @@ def plan(
     if not plans:
         return []
     _lock_numbering(connection, held, first)
+    queue.take(connection, held.study, plans)
     made = cohort_rows.add(connection, held.study, cohort_plans)
     cohort_of = {number: cohort.id for cohort in made for number in cohort.numbers}
     ids = _new_trial_ids(connection, len(plans))
@@ -78,6 +80,9 @@ def plan(
                 "cohort": cohort_of[plan.number],
                 "started_at": now,
                 "params": to_json(dict(plan.params)),
+                "sampled": plan.queued is None,
+                "budget": plan.epochs,
+                "feasible": True,
             }
             for id_, plan in zip(ids, plans, strict=True)
         ],
@@ -212,21 +217,40 @@ _FINISH_OPTUNA = (
 
 
 def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult], now: Any) -> None:
-    """Steps and values first, the state last."""
+    """Steps, values and constraints first, the state last."""
     _write_steps(connection, {id_: result.steps for id_, result in ended.items()})
     values = []
     for id_, result in ended.items():
-        if result.value is not None:
-            number, kind = _kind(result.value)
-            values.append({"trial_id": id_, "objective": 0, "value": number, "value_type": kind})
+        for objective, value in enumerate(values_of(result)):
+            number, kind = _kind(value)
+            values.append({"trial_id": id_, "objective": objective, "value": number, "value_type": kind})
     if values:
         connection.execute(insert(optuna.values), values)
+    broken = [
+        {"trial_id": id_, "key": optuna.INFEASIBLE, "value_json": "1.0"}
+        for id_, result in ended.items()
+        if not result.feasible
+    ]
+    if broken:
+        connection.execute(insert(optuna.trial_system_attributes), broken)
     connection.execute(
         _FINISH_OPTUNA, [{"id": i, "final": r.state.value, "now": now} for i, r in ended.items()]
     )
 
 
-_NARROW = ("state", "reason", "value", "stderr", "best_epoch", "epochs", "facts", "finished_at")
+_NARROW = (
+    "state",
+    "reason",
+    "value",
+    "values",
+    "stderr",
+    "best_epoch",
+    "epochs",
+    "facts",
+    "feasible",
+    "lineage",
+    "finished_at",
+)
 _FINISH_NARROW = (
     update(trials)
     .where(trials.c.study_id == bindparam("of_study"), trials.c.number == bindparam("of_number"))
@@ -245,10 +269,13 @@ def _finish_narrow(connection: Connection, study: int, results: Sequence[TrialRe
                 "new_state": r.state,
                 "new_reason": r.reason,
                 "new_value": finite(r.value),
+                "new_values": to_json(r.values) if r.values else None,
                 "new_stderr": finite(r.stderr),
                 "new_best_epoch": r.best_epoch,
                 "new_epochs": r.epochs,
                 "new_facts": to_json(facts_of(r)) if r.facts else None,
+                "new_feasible": r.feasible,
+                "new_lineage": lineage_text(r.lineage),
                 "new_finished_at": now,
             }
             for r in results

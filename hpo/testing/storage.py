@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
+from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_studies import ClaimsContract, StudiesContract
 from hpo.testing.storage_trials import TrialsContract
 
 
-class StorageContract(StudiesContract, ClaimsContract, TrialsContract, ReadingContract, DatasetsContract):
+class StorageContract(
+    StudiesContract,
+    ClaimsContract,
+    TrialsContract,
+    QueueContract,
+    FrontContract,
+    ReadingContract,
+    DatasetsContract,
+):
     """All of it."""

@@ -69,6 +69,10 @@ class StudiesContract:
             storage.trials,
             storage.best_trials,
             storage.model,
+            storage.queue,
+            storage.pareto,
+            lambda name: storage.enqueue(name, [({}, None)]),
+            lambda name: storage.curves(name, [0]),
             lambda name: storage.want(name, Wanted.STOP),
             lambda name: storage.move_study(name, StudyState.PAUSED),
             lambda name: storage.set_trials(name, 9),
@@ -203,6 +207,7 @@ class ClaimsContract:
             lambda: storage.record_epochs(claim, cohort.id, cohort.attempt, 1, {0: {1: 0.5}}),
             lambda: storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.5)]),
             lambda: storage.save_model(claim, StoredModel(number=0, value=0.5, data=b"")),
+            lambda: storage.set_notes(claim, {"rounds": 1}),
             lambda: storage.release(claim, StudyState.COMPLETED),
         ):
             with pytest.raises(LeaseLost):

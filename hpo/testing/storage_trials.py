@@ -212,6 +212,7 @@ class TrialsContract:
         assert (found.columns, found.block.tobytes()) == (curve.columns, block.tobytes())
         assert found.n_epochs == 3
         assert storage.curve("wine", 1) is None
+        assert storage.curves("wine", [0, 1, 9]) == {0: curve}
         with pytest.raises(TrialNotFound):
             storage.curve("wine", 9)
 

@@ -1,13 +1,15 @@
 """What comes out of a study, in the shapes that the contract fixes."""
 
 import json
+import math
 
 import pytest
 
 from hpo.errors import SpecError, StudyFailed, StudyNotFound, TrialNotFound, UnknownName
 from hpo.service import results
 from hpo.service.records import plain
-from hpo.states import StudyState
+from hpo.states import StudyState, TrialState
+from hpo.trial import Inheritance, TrialResult
 
 
 def test_best_has_the_shape_of_the_contract(storage, studies):
@@ -155,3 +157,23 @@ def test_a_study_shows_its_driver_its_spec_and_json_types_only(storage, studies,
 
 def test_infinities_and_nan_are_null():
     assert plain([float("inf"), float("-inf"), float("nan"), 1.5]) == [None, None, None, 1.5]
+
+
+def test_what_few_trials_have_is_shown_with_those_alone(storage, studies):
+    claim = studies.running(n_running=2)
+    lineage = (Inheritance(epoch=2, source=1, params={"learning_rate": 0.02, "optimizer": "sgd"}),)
+    unusual = TrialResult(
+        number=0, state=TrialState.COMPLETE, values=(0.5, math.inf), feasible=False, lineage=lineage
+    )
+    plain_one = TrialResult(number=1, state=TrialState.COMPLETE, value=0.5)
+    [cohort] = storage.open_cohorts("digits")
+    storage.finish_trials(claim, cohort.id, cohort.attempt, [unusual, plain_one])
+
+    first, second = results.trials(storage, "digits")
+
+    assert first["values"] == [0.5, None]
+    assert first["feasible"] is False
+    assert first["lineage"] == [
+        {"epoch": 2, "source": 1, "params": {"learning_rate": 0.02, "optimizer": "sgd"}}
+    ]
+    assert {name for name in first if name not in second} == {"values", "feasible", "lineage"}

@@ -130,6 +130,41 @@ def test_trials_of_an_older_file_have_no_facts_and_can_get_some(tmp_path: Path):
     storage.close()
 
 
+def test_trials_of_an_older_file_were_proposed_and_feasible_and_its_studies_take_settings(tmp_path: Path):
+    file = tmp_path / "hpo.db"
+    file.touch()
+    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "test", file)
+    schema.migrate(transactions, "0003")
+    transactions.close()
+    change(file, "INSERT INTO studies (study_name) VALUES ('old')")
+    change(
+        file,
+        "INSERT INTO hpo_studies (study_id, state, wanted, metric, direction, n_trials, n_waiting, n_running, "
+        "n_complete, n_pruned, n_fail, spec, data, folder, priority, labels, versions, attempt, seconds, created_at) "
+        "VALUES (1, 'COMPLETED', '', 'accuracy', 'maximize', 1, 0, 0, 1, 0, 0, '{}', '{}', '', 0, '{}', '{}', 1, 2.5, "
+        "'2026-01-02 03:04:05')",
+    )
+    change(
+        file,
+        "INSERT INTO hpo_trials (study_id, number, trial_id, state, value, epochs, params) "
+        "VALUES (1, 0, 1, 'COMPLETE', 0.5, 5, '{}')",
+    )
+
+    storage = open_storage(f"sqlite:///{file}")
+
+    assert query(tmp_path / "hpo.db.bak-0003", "SELECT count(*) FROM hpo_trials") == [(1,)]
+    [trial] = storage.best_trials("old")
+    assert (trial.sampled, trial.feasible, trial.budget) == (True, True, None)
+    assert (trial.values, trial.lineage) == ((), ())
+    study = storage.get_study("old")
+    assert (study.objectives, study.notes) == ((), {})
+    assert storage.enqueue("old", [({"dropout": 0.5}, None)]).n_trials == 2
+    storage.delete_study("old")
+    assert query(file, "SELECT count(*) FROM hpo_queue") == [(0,)]
+    storage.close()
+
+
 def test_an_older_database_is_left_alone_when_nobody_asked_for_the_upgrade(tmp_path: Path):
     file = tmp_path / "hpo.db"
     file.touch()

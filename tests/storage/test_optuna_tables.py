@@ -17,7 +17,7 @@ from hpo.errors import IllegalMove
 from hpo.space import Choice, Range, SearchSpace
 from hpo.states import StudyState, TrialState
 from hpo.storage.open import open_storage
-from hpo.study import Direction
+from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.studies import begun, complete, driver, finished, new_study
 from hpo.trial import TrialPlan, TrialResult
 
@@ -178,6 +178,51 @@ def test_the_best_trial_is_optunas_ties_and_all(file: Path, direction: Direction
     storage.close()
 
 
+def test_a_trial_that_breaks_a_constraint_is_not_the_best_for_optuna_either(file: Path):
+    storage = open_storage(f"sqlite:///{file}")
+    claim, cohort = begun(storage, 3)
+    results = [complete(0, 0.9, feasible=False), complete(1, 0.5), complete(2, 0.7)]
+    storage.finish_trials(claim, cohort.id, cohort.attempt, results)
+    study = optuna.load_study(study_name="wine", storage=f"sqlite:///{file}")
+
+    [best] = storage.best_trials("wine")
+
+    assert study.best_trial.number == best.number == 2
+    assert study.trials[0].constraints == {"infeasible": 1.0}
+    assert [trial.number for trial in study.best_trials] == [2]
+    storage.close()
+
+
+def test_the_pareto_front_is_optunas(file: Path):
+    storage = open_storage(f"sqlite:///{file}")
+    objectives = (
+        ObjectiveSpec(metric="accuracy", direction=Direction.MAXIMIZE),
+        ObjectiveSpec(metric="n_parameters", direction=Direction.MINIMIZE),
+    )
+    claim, cohort = begun(storage, 60, objectives=objectives)
+    results = [
+        TrialResult(
+            number=n,
+            state=TrialState.COMPLETE,
+            values=((n * 37 % 20) / 20, float(n * 53 % 23)),
+            feasible=n % 5 > 0,
+        )
+        for n in range(60)
+    ]
+    storage.finish_trials(claim, cohort.id, cohort.attempt, results)
+
+    study = optuna.load_study(study_name="wine", storage=f"sqlite:///{file}")
+
+    assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["accuracy", "n_parameters"]
+    assert study.user_attrs == {"metric": ["accuracy", "n_parameters"]}
+    ours = storage.pareto("wine")
+    assert sorted(t.number for t in ours) == [t.number for t in study.best_trials]
+    assert {t.number: list(t.values) for t in ours} == {t.number: t.values for t in study.best_trials}
+    assert [t.values[0] for t in ours] == sorted((t.values[0] for t in ours), reverse=True)
+    storage.close()
+
+
 def test_a_study_cancelled_while_running_fails_its_trials_for_optuna_too(file: Path):
     storage = open_storage(f"sqlite:///{file}")
     claim, _ = begun(storage, 2)
@@ -195,6 +240,7 @@ def test_a_study_deleted_by_optuna_is_gone_for_hpo_and_its_id_inherits_nothing(f
     storage = open_storage(url)
     storage.create_study(new_study("keep"))
     finished(storage, [0.5, 0.6])
+    storage.enqueue("wine", [({"hidden_units": 16}, None)])
 
     optuna.delete_study(study_name="wine", storage=url)
 
@@ -202,7 +248,7 @@ def test_a_study_deleted_by_optuna_is_gone_for_hpo_and_its_id_inherits_nothing(f
     optuna.create_study(study_name="foreign", storage=url)  # takes the freed id
     assert [s.name for s in storage.list_studies()] == ["keep"]
     with closing(sqlite3.connect(file)) as connection:
-        for table in ("hpo_trials", "hpo_cohorts", "hpo_cohort_lanes", "hpo_curves"):
+        for table in ("hpo_trials", "hpo_cohorts", "hpo_cohort_lanes", "hpo_curves", "hpo_queue"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     storage.close()
 
