@@ -236,11 +236,15 @@ class SearchSpace:
         for value in values:
             if not self.parameters[other].contains(value):
                 raise SpecError(f"{other} is never {value!r}", field=place)
-        seen, todo = {name}, [other]
+        seen, todo = set[str](), [other]
         while todo:
             current = todo.pop()
-            if current in seen:
+            if current == name:
                 raise SpecError(f"{name} depends on itself", field=place)
+            if (
+                current in seen or current not in self.parameters
+            ):  # two ways lead there; or its own check tells
+                continue
             seen.add(current)
             todo.extend(self.parameters[current].when)
 

@@ -189,6 +189,14 @@ def test_a_circle_of_conditions_is_refused():
         )
 
 
+def test_two_ways_to_the_same_condition_are_no_circle():
+    a = Choice(choices=(1, 2))
+    b = Choice(choices=(1, 2), when={"a": (1,)})
+    c = Choice(choices=(1, 2), when={"a": (1,), "b": (1,)})
+
+    assert SearchSpace({"c": c, "b": b, "a": a}).in_order() == ["a", "b", "c"]
+
+
 def test_a_parameter_counts_only_where_its_condition_holds():
     space = SearchSpace(
         {

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpo.cli import session
+from hpo.cli.agreeing import agreed
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import (
     Format,
     FormatOption,
     QuietOption,
     StudyArgument,
+    YesOption,
     pairs,
     plural,
     say,
@@ -96,6 +98,7 @@ def run(
     workers: WorkersOption = None,
     precision: PrecisionOption = None,
     cohort_lanes: LanesOption = None,
+    yes: YesOption = False,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> int:
@@ -113,7 +116,7 @@ def run(
         from hpo.service.notes import notes
 
         # The workers import torch meanwhile, which takes longer than all of this.
-        asked = draft(file, data, target, space, set_, **wanted)
+        asked = agreed(draft(file, data, target, space, set_, **wanted), yes=yes)
         opened = session.opener(stack)
         prepared = datasets.prepared(
             asked.spec, scalings=submit.scalings_of(asked.spec), folder=asked.folder, storage=opened

@@ -1,4 +1,4 @@
-"""Grid search: the point behind a trial's number by mixed radix, so every point once and none held in memory."""
+"""Grid search: the point behind a trial's number is computed, so every point once and none held in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.errors import SpecError
 from hpo.samplers.distributions import distributions_of
-from hpo.samplers.points import grid_size
+from hpo.samplers.points import Grid
 from hpo.space import SearchSpace, Value
 from hpo.trial import Trial, TrialPlan
 
@@ -20,12 +20,12 @@ from hpo.trial import Trial, TrialPlan
 class GridSampler(BaseSampler):
     """Proposes every point of a grid once; the last parameter of the study file changes fastest.
 
-    space: without conditions, every searched range with an end of points
+    space: every searched range with an end of points; where a condition does not hold, its parameter adds none
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self.size = grid_size(space)
-        self._axes = [(name, parameter.points()) for name, parameter in space.searched.items()]
+        self._grid = Grid(space)
+        self.size = self._grid.size
         self._distributions = distributions_of(space)
 
     def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
@@ -43,20 +43,14 @@ class GridSampler(BaseSampler):
         return {}
 
     def params(self, number: int) -> dict[str, Value]:
-        """The point of that place in the grid.
+        """The point of that place in the grid. Raises SpecError past its end.
 
         >>> from hpo.space import Choice
         >>> space = SearchSpace({"a": Choice(choices=(1, 2)), "b": Choice(choices=("x", "y", "z"))})
         >>> GridSampler(space).params(4)
         {'a': 2, 'b': 'y'}
         """
-        if not 0 <= number < self.size:
-            raise SpecError(f"the grid has {self.size:,} points, there is none of number {number}")
-        values: list[tuple[str, Value]] = []
-        for name, points in reversed(self._axes):
-            number, place = divmod(number, len(points))
-            values.append((name, points[place]))
-        return dict(reversed(values))
+        return self._grid.point(number)
 
     # Optuna's own interface
 

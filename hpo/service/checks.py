@@ -198,15 +198,11 @@ def highest(parameter: Parameter | None) -> int | None:
 
 
 def check_grid(space: SearchSpace) -> None:
-    """Raises SpecError unless every parameter has a countable number of points and none depends on another."""
+    """Raises SpecError unless every parameter has a countable number of points, and not too many."""
     if not space.searched:
         raise SpecError("a grid needs at least one parameter with several values", field="parameters")
     for name, parameter in space.parameters.items():
         place = f"parameters.{name}"
-        if parameter.when:
-            raise NotYet(
-                "a grid with when comes with a later version; use sampler: random", field=f"{place}.when"
-            )
         n_points = 1 if isinstance(parameter, Fixed) else parameter.n_points()
         if n_points is None:
             raise SpecError("a grid needs num or step on a float range; write num: 5", field=f"{place}.num")

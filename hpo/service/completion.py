@@ -12,6 +12,7 @@ from hpo.service.checks import check_spec, highest, values_of
 from hpo.space import Range
 from hpo.study import (
     CLASSIFICATION_METRICS,
+    MAX_TRIALS,
     METRICS,
     REGRESSION_METRICS,
     DataSpec,
@@ -25,6 +26,7 @@ DEFAULT_TRIALS = 100
 DEFAULT_EPOCHS = 50
 DEFAULT_RETRIES = 2
 DEFAULT_SHARE = 0.2
+MOST_POINTS_UNASKED = 100_000  # a larger grid is trained only when somebody says that it is meant
 DEFAULT_METRIC = {Task.CLASSIFICATION: "accuracy", Task.REGRESSION: "rmse"}
 OF_CLASSES = ("label_smoothing", "class_weight")  # hyperparameters that a regression has no use for
 _METRICS_OF = {Task.CLASSIFICATION: CLASSIFICATION_METRICS, Task.REGRESSION: REGRESSION_METRICS}
@@ -89,12 +91,31 @@ def _trials(spec: StudySpec) -> int:
     if spec.sampler.name != "grid":
         return DEFAULT_TRIALS if spec.trials is None else spec.trials
     size = grid_size(spec.parameters)
+    if points_unasked(spec) is not None:
+        raise too_many_points(size)
     if spec.trials is not None and spec.trials > size:
         raise SpecError(
             f"the grid has {size:,} points, so at most {size:,} trials; leave trials out for all of them",
             field="trials",
         )
     return size if spec.trials is None else spec.trials
+
+
+def points_unasked(spec: StudySpec) -> int | None:
+    """How many points a grid has, when they are so many that they may be a mistake and no `trials` says otherwise."""
+    if spec.sampler.name != "grid" or spec.trials is not None:
+        return None
+    size = grid_size(spec.parameters)
+    return size if size > MOST_POINTS_UNASKED else None
+
+
+def too_many_points(size: int) -> SpecError:
+    """What is said of such a grid, with what to do about it."""
+    if size > MAX_TRIALS:
+        cure = f"a study has at most {MAX_TRIALS:,} trials, so give fewer points, or write trials: 1000 for the first 1000"
+    else:
+        cure = "write trials: 1000 for the first 1000, or say --yes for all of them"
+    return SpecError(f"the grid has {size:,} points; {cure}", field="trials")
 
 
 def _check_batches(spec: StudySpec) -> None:

@@ -14,10 +14,10 @@ from hpo.training import default_loss
 
 def notes(spec: StudySpec, info: DatasetInfo) -> list[str]:
     """The sentences about a completed study that its author should see before it runs."""
-    return [*_unread(spec.parameters, info, grid=spec.sampler.name == "grid"), *_warmup(spec)]
+    return [*_unread(spec.parameters, info), *_warmup(spec)]
 
 
-def _unread(space: SearchSpace, info: DatasetInfo, *, grid: bool) -> Iterator[str]:
+def _unread(space: SearchSpace, info: DatasetInfo) -> Iterator[str]:
     defaults = {
         "loss": default_loss(info.task, len(info.classes)),
         "scaling": "minmax" if info.images else "standardize",
@@ -30,7 +30,7 @@ def _unread(space: SearchSpace, info: DatasetInfo, *, grid: bool) -> Iterator[st
                 f"{name} changes nothing: it counts where {selector} is {one.readers.words}, "
                 f"and here it is {listed(one.found, 'or')}"
             )
-        elif one.name in space.searched and selector in space.searched and not grid:
+        elif one.name in space.searched and selector in space.searched:
             when = ", ".join(map(str, one.reading))
             yield (
                 f"{name} is searched in every trial and counts where {selector} is {listed(one.reading, 'or')}; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 
 import optuna
 import pytest
@@ -50,7 +51,7 @@ def test_a_billion_points_are_counted_and_indexed_without_being_made():
     sampler = GridSampler(big())
 
     assert sampler.size == 10**9
-    assert sum(sys.getsizeof(points) for _, points in sampler._axes) < 10_000
+    assert sum(sys.getsizeof(axis) for tree in sampler._grid._trees for axis in tree._axes) < 10_000
     axis = list(big().parameters["p0"].points())
     params = sampler.params(987_654_321)
     assert [axis.index(params[f"p{i}"]) for i in range(9)] == [9, 8, 7, 6, 5, 4, 3, 2, 1]
@@ -98,6 +99,101 @@ def test_a_range_without_an_end_of_points_is_refused_at_its_place():
         GridSampler(space)
 
     assert caught.value.field == "parameters.lr.num"
+
+
+# Conditions
+
+CONTROLS = st.sampled_from(
+    [
+        Choice(choices=("a", "b", "c")),
+        Choice(choices=(1, True, "1")),
+        Range(low=0, high=6, type="int"),
+        Fixed(value="a"),
+    ]
+)
+
+
+@st.composite
+def conditional_spaces(draw):
+    """Up to five parameters, most of which count only under some values of one or two before them."""
+    parameters = {"p0": draw(CONTROLS)}
+    for i in range(1, draw(st.integers(2, 5))):
+        when = {}
+        for other in draw(st.lists(st.sampled_from(sorted(parameters)), max_size=2, unique=True)):
+            control = parameters[other]
+            points = [control.value] if isinstance(control, Fixed) else list(control.points())
+            when[other] = tuple(draw(st.lists(st.sampled_from(points), min_size=1, max_size=2)))
+        parameters[f"p{i}"] = replace(draw(CONTROLS), when=when)
+    names = draw(st.permutations(sorted(parameters)))
+    return SearchSpace({name: parameters[name] for name in names})
+
+
+def by_trying_all(space):
+    """The points of a space the slow way: every product, without what does not count under it."""
+    axes = [
+        (name, [p.value] if isinstance(p, Fixed) else list(p.points()))
+        for name, p in ((name, space.parameters[name]) for name in space.in_order())
+    ]
+    points = set()
+    for product in itertools.product(*(points for _, points in axes)):
+        values = {}
+        for (name, _), value in zip(axes, product, strict=True):
+            if space.is_active(name, values):
+                values[name] = value
+        searched = [(name, type(v), v) for name, v in values.items() if name in space.searched]
+        points.add(tuple(sorted(searched, key=lambda entry: entry[0])))
+    return points
+
+
+@given(conditional_spaces())
+def test_with_conditions_every_point_that_there_is_comes_exactly_once(space):
+    sampler = GridSampler(space)
+
+    plans = sampler.ask(0, 100_000)
+
+    points = [
+        tuple(sorted(((n, type(v), v) for n, v in plan.params.items()), key=lambda entry: entry[0]))
+        for plan in plans
+    ]
+    assert len(points) == len(set(points)) == sampler.size == grid_size(space)
+    assert set(points) == by_trying_all(space)
+
+
+def test_what_does_not_count_multiplies_nothing_and_stands_in_no_plan():
+    decay = Range(low=0, high=1, num=5, type="float", when={"optimizer": ("sgd", "momentum")})
+    space = SearchSpace(
+        {
+            "optimizer": Choice(choices=("sgd", "adam", "momentum")),
+            "momentum": Choice(choices=(0.8, 0.9), when={"optimizer": ("momentum",)}),
+            "l1": decay,
+            "width": Choice(choices=(8, 16)),
+        }
+    )
+    sampler = GridSampler(space)
+
+    plans = sampler.ask(0, 1_000)
+
+    assert sampler.size == (5 + 1 + 2 * 5) * 2
+    assert [plan.params for plan in plans[:2]] == [
+        {"optimizer": "sgd", "l1": 0.0, "width": 8},
+        {"optimizer": "sgd", "l1": 0.0, "width": 16},
+    ]
+    assert [plan.params for plan in plans if plan.params["optimizer"] == "adam"] == [
+        {"optimizer": "adam", "width": 8},
+        {"optimizer": "adam", "width": 16},
+    ]
+
+
+def test_a_huge_grid_with_conditions_is_counted_and_indexed_without_being_made():
+    switches = {f"s{i}": Choice(choices=(False, True)) for i in range(30)}
+    depths = {f"d{i}": Range(low=1, high=9, type="int", when={f"s{i}": (True,)}) for i in range(30)}
+    sampler = GridSampler(SearchSpace(switches | depths))
+
+    last = sampler.params(10**30 - 1)
+
+    assert sampler.size == (1 + 9) ** 30
+    assert last == dict.fromkeys(switches, True) | dict.fromkeys(depths, 9)
+    assert sampler.params(0) == dict.fromkeys(switches, False)
 
 
 def test_there_is_no_point_past_the_end():

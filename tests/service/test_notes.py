@@ -74,11 +74,12 @@ def test_what_counts_gets_none(text):
     assert notes_of(text) == []
 
 
-def test_a_grid_which_takes_no_conditions_is_not_told_to_write_one():
+def test_a_grid_is_told_too_what_it_multiplies_for_nothing():
     text = "data: made-up\nsampler: grid\nparameters: {optimizer: [sgd, momentum], momentum: [0.5, 0.9]}"
 
-    assert notes(complete(parse(text), INFO), INFO) == []
-    assert len(notes_of("optimizer: [sgd, momentum], momentum: [0.5, 0.9]")) == 1
+    [sentence] = notes(complete(parse(text), INFO), INFO)
+
+    assert "when: {optimizer: [momentum]} keeps it out of the others" in sentence
 
 
 def test_the_default_loss_is_that_of_the_task():

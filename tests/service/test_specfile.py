@@ -240,6 +240,23 @@ def test_a_grid_has_all_its_points_as_trials_and_never_more():
     assert caught.value.field == "trials"
 
 
+@pytest.mark.parametrize(
+    ("points", "cure"), [(317, "--yes for all of them"), (4000, "a study has at most 10,000,000 trials")]
+)
+def test_a_huge_grid_is_taken_for_a_mistake_unless_trials_says_how_many(points, cure):
+    axis = f"{{low: 0.0, high: 0.5, num: {points}}}"
+    space = f"{{dropout: {axis}, input_dropout: {axis}}}"
+
+    with pytest.raises(SpecError) as caught:
+        completed("sampler: grid", space=space)
+
+    assert caught.value.field == "trials"
+    assert f"the grid has {points**2:,} points" in caught.value.detail
+    assert "write trials: 1000 for the first 1000" in caught.value.detail
+    assert cure in caught.value.detail
+    assert completed("sampler: grid\ntrials: 1000", space=space).trials == 1000
+
+
 def test_searched_epochs_set_the_studys():
     assert completed(space="{epochs: [5, 20, 10]}").epochs == 20
     with pytest.raises(SpecError, match="20"):
