@@ -94,7 +94,9 @@ class _Tree:
         """Whether the i-th parameter counts, given what was seen of those before it."""
         known = dict(seen)
         when = self._space.parameters[self._names[i]].when
-        return all(known.get(other) in map(_kind, values) for other, values in when.items())
+        return all(
+            any(known.get(other) == _kind(value) for value in values) for other, values in when.items()
+        )
 
     def _look(self, i: int, run: _Run | None, seen: _Seen) -> _Seen:
         """What the parameters after the i-th can see, when it takes a value of that run (None: is inactive)."""
@@ -109,16 +111,20 @@ class _Tree:
         for i, name in enumerate(self._names):
             run = None
             if self._is_active(i, seen):
-                for run in self._runs[i]:
-                    below = self._count(i + 1, self._look(i, run, seen))
-                    if place < run.length * below:
-                        break
-                    place -= run.length * below
-                step, place = divmod(place, below)
+                run, step, place = self._descend(i, seen, place)
                 if not isinstance(self._space.parameters[name], Fixed):
                     values[name] = self._axes[i][run.first + step]
             seen = self._look(i, run, seen)
         return values
+
+    def _descend(self, i: int, seen: _Seen, place: int) -> tuple[_Run, int, int]:
+        """Where the i-th parameter is at a place: its run, its step in it, and the place in what is below."""
+        for run in self._runs[i]:
+            below = self._count(i + 1, self._look(i, run, seen))
+            if place < run.length * below:
+                return run, *divmod(place, below)
+            place -= run.length * below
+        raise IndexError(place)
 
 
 def grid_size(space: SearchSpace) -> int:

@@ -21,10 +21,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def draft(tmp_path):
-    def drafted(n, options=submit.Options()):
+    def drafted(n, **options):
         path = tmp_path / "study.yaml"
         path.write_text(HUGE.replace("N", str(n)))
-        return submit.draft_of_file(path, options)
+        return submit.draft_of_file(path, submit.Options(**options))
 
     return drafted
 
@@ -54,7 +54,7 @@ def test_on_a_terminal_it_is_asked(draft, monkeypatch, answer, trials):
 
 
 def test_nobody_is_asked_about_an_ordinary_grid_or_one_that_says_how_many(draft):
-    ordinary, chosen = draft(100_000), draft(1_000_000, submit.Options(trials=7))
+    ordinary, chosen = draft(100_000), draft(1_000_000, trials=7)
 
     assert agreed(ordinary, yes=False) is ordinary
     assert agreed(chosen, yes=False) is chosen

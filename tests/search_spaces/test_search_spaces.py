@@ -22,7 +22,7 @@ from hpo.hyperparams import (
     SCHEDULE_KNOBS,
     SCHEDULES,
 )
-from hpo.samplers.grid import grid_size
+from hpo.samplers.points import grid_size
 from hpo.samplers.registry import make_sampler
 from hpo.service import space_files, spaces
 from hpo.service.notes import notes
