@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hpo.constraints import Constraint
 from hpo.dataset import Rows
 from hpo.settings import EXACT
 from hpo.states import CohortState
-from hpo.study import Direction, Driver
+from hpo.study import Direction, Driver, ObjectiveSpec
 from hpo.training import LaneSettings, SharedSettings
 from hpo.trial import Curve, TrialResult
 
@@ -57,6 +58,8 @@ class CohortTask:
     beat: weights come back only when the cohort's best trial is better than this (None: in any case)
     on_diverged: fail, or worst: a diverged trial is COMPLETE with the worst value it had
     precision: exact, or fast: a setting of the whole study
+    objectives: all of several, `metric` the first; () with one. Results have `values` then and no `value`
+    constraints: what ended trials must meet; known: what these read of a trial besides its results, by number
     until: train so many epochs, whatever the values, and keep the last one's weights (None: the best ones)
     checkpoint: where to go on, as `checkpoint` of an earlier attempt gave it
     """
@@ -73,6 +76,9 @@ class CohortTask:
     beat: float | None = None
     on_diverged: str = "fail"
     precision: str = EXACT
+    objectives: tuple[ObjectiveSpec, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    known: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     until: int | None = None
     checkpoint: bytes | None = None
 

@@ -54,8 +54,12 @@ METRICS: dict[str, Direction] = {
     name: Direction.MINIMIZE if name in _MADE_SMALL else Direction.MAXIMIZE
     for name in (*CLASSIFICATION_METRICS, *REGRESSION_METRICS)
 }
-# What a trial costs says nothing of how good it is: these come with several objectives.
-METRICS_LATER = ("n_parameters", "epochs", "train_seconds")
+# What a trial costs says nothing of how good it is: an objective only beside a metric.
+COSTS: dict[str, Direction] = {
+    "n_parameters": Direction.MINIMIZE,
+    "epochs": Direction.MINIMIZE,
+    "train_seconds": Direction.MINIMIZE,
+}
 
 
 def check_name(name: str) -> None:
@@ -159,7 +163,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySpec:
-    """A study file, parsed. `service.specfile` completes it: afterwards nothing that has a default is None."""
+    """A study file, parsed. `service.specfile` completes it: afterwards nothing that has a default is None.
+
+    objective: what trials are judged by while they train; objectives: all of several in the file's order,
+    `objective` the first of them that is no cost; empty with one
+    """
 
     data: DataSpec | None = None
     parameters: SearchSpace
@@ -167,6 +175,7 @@ class StudySpec:
     seed: int = 0
     description: str = ""
     objective: ObjectiveSpec | None = None
+    objectives: tuple[ObjectiveSpec, ...] = ()
     trials: int | None = None
     epochs: int | None = None
     sampler: SamplerSpec = field(default_factory=SamplerSpec)

@@ -210,7 +210,10 @@ def validate(
 def _plan_text(plan: dict[str, Any]) -> str:
     """What would run, as people read it."""
     lanes = plan["n_lanes"] // plan["n_trials"]
-    lines = {
+    refused = {}
+    if plan["infeasible"]:
+        refused = {"infeasible": f"about {plan['infeasible']:.0%} of all trials, refused before they train"}
+    lines = refused | {
         "trials": f"{plan['n_trials']:,}" + (f", {plural(lanes, 'network')} each" if lanes > 1 else ""),
         "cohorts": f"{plan['n_cohorts']:,}, the widest of {plural(plan['widest_lanes'], 'lane')}",
         "workers": f"{plan['workers']} on {plan['device']}",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
+from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.flight import Flight, TaskMaker, Work
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
 from hpo.coordinator.proposals import Proposals
@@ -78,6 +79,7 @@ class Drive:
             precision=study.versions.get("precision", EXACT),
         )
         self.resolver = Resolver(self.spec, self.data.info)
+        self.feasibility = feasibility_of(self.spec, self.data.info)
         self.planner = Planner(
             self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
         )
@@ -111,7 +113,11 @@ class Drive:
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             members = [self.resolver.resolve(trial.number, trial.params) for trial in trials]
             self.results.params |= {trial.number: trial.params for trial in trials}
-            self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(members))))
+            may, refused = self.feasibility.parted(members)
+            if refused:  # a driver died before it could write that
+                self.results.refuse(cohort, refused, done=not may)
+            if may or not refused:
+                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may))))
 
     @property
     def stopping(self) -> bool:
@@ -154,8 +160,9 @@ class Drive:
             plans, trials = next_window(self.proposals, self.resolver, self.planner)
             if not plans:
                 return
-            parts = self.planner.cohorts(trials)
-            cohorts = [self._cohort_plan(part) for part in parts]
+            may, refused = self.feasibility.parted(trials)
+            parts = self.planner.cohorts(may)
+            cohorts = [self._cohort_plan(part) for part in (*parts, *([tuple(refused)] if refused else ()))]
             stored = self.write(
                 lambda plans=plans, cohorts=cohorts: self.storage.plan_trials(  # type: ignore[misc]
                     self.claim, self.spec.parameters, plans, cohorts
@@ -165,8 +172,13 @@ class Drive:
             self.tally.planned(len(plans))
             self.results.params |= {plan.number: plan.params for plan in plans}
             self.ready += (
-                Work(cohort=cohort, parts=deque([part])) for cohort, part in zip(stored, parts, strict=True)
+                Work(cohort=cohort, parts=deque([part]))
+                for cohort, part in zip(stored[: len(parts)], parts, strict=True)
             )
+            if refused:
+                self.results.refuse(stored[-1], refused)
+                self.heed()  # whole windows may be refused, one after another
+                self.show()
 
     def _cohort_plan(self, part: Part) -> CohortPlan:
         return CohortPlan(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hpo.cohort import CohortDone, CohortFailed, EpochResult, Report, ScoreDone, ScoreTask, Task
 from hpo.coordinator.drive import PAGE, Drive
@@ -34,12 +35,19 @@ def test_metrics(metric: str, kind: Kind) -> tuple[str, ...]:
     return tuple(dict.fromkeys((metric, *USUAL_METRICS[kind])))
 
 
-def why_failed(reasons: Sequence[str | None]) -> str:
-    """One sentence about a study in which not one trial is complete.
+def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) -> str:
+    """One sentence about a study in which not one trial is complete, or none that meets its constraints.
 
-    >>> why_failed(["diverged@4", "diverged@1", "error"])
+    >>> why_failed(["diverged@4", "diverged@1", "error"], {})
     'not one trial is complete: 2 diverged, 1 error'
+    >>> why_failed(["infeasible", "infeasible"], {"n_parameters": "<= 100"})
+    'not one of the trials meets the constraints (n_parameters <= 100); loosen them, or narrow the parameters'
     """
+    if reasons and set(reasons) == {Reason.INFEASIBLE.value}:
+        bounds = ", ".join(f"{expression} {condition}" for expression, condition in constraints.items())
+        return (
+            f"not one of the trials meets the constraints ({bounds}); loosen them, or narrow the parameters"
+        )
     counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
     return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
 
@@ -62,7 +70,7 @@ class Ending:
         if best:
             scored = self._score(best[0])
             reason, test = (scored, None) if isinstance(scored, str) else (None, scored)
-        elif drive.tally.counts[TrialState.FAIL] or drive.tally.counts[TrialState.PRUNED]:
+        elif any(drive.tally.counts[ended] for ended in TrialState if ended.finished):
             state, reason = StudyState.FAILED, self._why_failed()
         # In one transaction: a coordinator that dies before the end has not scored, one that dies after it is done.
         study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason, test=test))
@@ -71,9 +79,11 @@ class Ending:
 
     def _why_failed(self) -> str:
         drive = self._drive
-        query = TrialQuery(states=(TrialState.FAIL, TrialState.PRUNED), limit=PAGE)
+        ended = tuple(state for state in TrialState if state.finished)
+        query = TrialQuery(states=ended, limit=PAGE)
         failed = drive.write(lambda: drive.storage.trials(drive.claim.name, query))
-        return why_failed([trial.reason for trial in failed])
+        reasons = [trial.reason if trial.feasible else Reason.INFEASIBLE.value for trial in failed]
+        return why_failed(reasons, drive.spec.constraints)
 
     def _score(self, best: Trial) -> ScoredTest | str | None:
         """Score the best trial's model on the test rows, if any; a sentence when that did not work."""
@@ -101,7 +111,8 @@ class Ending:
             return stored.data
         trial = drive.resolver.resolve(best.number, best.params)
         drive.give_data(trial.shared.scaling, refit=self._refits)
-        task, where = drive.maker.task(MODEL_TASK, 1, (trial,)), "again"
+        # It has been judged; a constraint on seconds might come out otherwise this time.
+        task, where = replace(drive.maker.task(MODEL_TASK, 1, (trial,)), constraints=()), "again"
         if self._refits:
             where = f"anew on all {self._info.n_rows - self._info.n_test:,} rows but the test rows"
             drive.show(message=f"training trial {best.number} {where}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
+from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.planner import Part, ReadyTrial, n_folds, refits
 from hpo.dataset import DatasetInfo
 from hpo.settings import EXACT
@@ -120,6 +121,7 @@ class TaskMaker:
     ) -> CohortTask:
         """The message that trains a part. kept: value and number of the model there is already."""
         shared = part[0].shared
+        feasibility = feasibility_of(self.spec, self.info)
         lanes = tuple(
             LaneTask(number=trial.number, repeat=repeat, fold=fold, settings=trial.lane)
             for trial in part
@@ -137,6 +139,11 @@ class TaskMaker:
             direction=self.direction,
             precision=self.precision,
             beat=self._to_beat(part, kept),
+            objectives=self.spec.objectives,
+            constraints=feasibility.after,
+            known={trial.number: feasibility.known(trial, feasibility.after) for trial in part}
+            if feasibility.after
+            else {},
             on_diverged=self.spec.objective.on_diverged if self.spec.objective else "fail",
         )
 

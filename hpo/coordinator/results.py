@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hpo.coordinator.flight import Flight
+from hpo.cohort import Cohort
+from hpo.coordinator.feasibility import refusals
+from hpo.coordinator.flight import Flight, Work
+from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
 from hpo.coordinator.tally import Tally, is_better
 from hpo.coordinator.writer import Writer
@@ -59,6 +63,13 @@ class Results:
         self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
         self.finish(flight, done=False)
         flight.written()
+
+    def refuse(self, cohort: Cohort, trials: Sequence[ReadyTrial], *, done: bool = True) -> None:
+        """End infeasible trials of a stored cohort that no worker was given; done: the cohort has no others."""
+        started = self.write(lambda: self.storage.start_cohort(self.claim, cohort.id))
+        work = Work(cohort=started, parts=deque())
+        ended = refusals(trials)
+        self.finish(Flight(work=work, part=(), attempt=started.attempt, living={}, ended=ended), done=done)
 
     def finish(self, flight: Flight, *, done: bool) -> None:
         """Write results of a flight in one transaction, count them, tell the sampler."""

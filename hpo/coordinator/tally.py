@@ -70,7 +70,7 @@ class Tally:
         for result in results:
             self.counts[TrialState.RUNNING] -= 1
             self.counts[result.state] += 1
-            if result.state is TrialState.COMPLETE and result.value is not None:
+            if result.state is TrialState.COMPLETE and result.feasible and result.value is not None:
                 new = (result.value, result.number)
                 if is_better(self._study.direction, new, self.best):
                     self.best = new

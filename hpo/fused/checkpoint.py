@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hpo.fused.trainer import Trainer
 
 _ABOUT = "about"
-_TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch", "start")
+_TRIAL = ("best_epoch", "best", "stderr", "mark", "mark_epoch", "start", "seconds")
 
 
 def save(trainer: Trainer) -> bytes:

@@ -236,21 +236,21 @@ _SUMS = ("loss", "correct", "squares", "absolute", "_cells", "actual")
 COUNTED: set[str] = {"balanced_accuracy", *_PER_CLASS, *(f"{name}_macro" for name in _PER_CLASS)}
 
 
-def curve_metrics(objective: str, n_classes: int) -> tuple[str, ...]:
-    """The metrics of a trial's curve: the objective, then those every trial of the kind has.
+def curve_metrics(wanted: Iterable[str], n_classes: int) -> tuple[str, ...]:
+    """The metrics of a trial's curve: the objective and others that are wanted, then those every trial of the kind has.
 
-    >>> curve_metrics("f1", 3), curve_metrics("rmse", 0)
-    (('f1', 'accuracy', 'log_loss'), ('rmse', 'r2'))
+    >>> curve_metrics(["f1"], 3), curve_metrics(["rmse", "mae"], 0)
+    (('f1', 'accuracy', 'log_loss'), ('rmse', 'mae', 'r2'))
     """
-    return tuple(dict.fromkeys((objective, *(CLASSIFICATION if n_classes else REGRESSION))))
+    return tuple(dict.fromkeys((*wanted, *(CLASSIFICATION if n_classes else REGRESSION))))
 
 
-def curve_columns(objective: str, n_classes: int) -> tuple[str, ...]:
+def curve_columns(wanted: Iterable[str], n_classes: int) -> tuple[str, ...]:
     """The columns of a trial's curve.
 
-    >>> curve_columns("accuracy", 2)[:4]
+    >>> curve_columns(["accuracy"], 2)[:4]
     ('train_loss', 'train_accuracy', 'train_log_loss', 'validation_loss')
     """
-    names = ("loss", *curve_metrics(objective, n_classes))
+    names = ("loss", *curve_metrics(wanted, n_classes))
     measured = tuple(f"{part}_{name}" for part in ("train", "validation") for name in names)
     return measured + facts.COLUMNS

@@ -25,6 +25,7 @@ class Progress:
     mark: the value from which early stopping measures min_delta, and when it was seen
     start: the facts that are known after the first batch
     until: see CohortTask; such a trial has no values, only epochs
+    seconds: its share of the time its cohort has trained, where that is asked for
     """
 
     number: int
@@ -40,6 +41,7 @@ class Progress:
     mark: float = math.nan
     mark_epoch: int = 0
     start: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
 
     @property
     def epoch(self) -> int:

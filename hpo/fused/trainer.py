@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from hpo.dataset import TrainingData
 from hpo.errors import SpecError
 from hpo.fused import checkpoint
 from hpo.fused.copying import check_copy, other_parameters
+from hpo.fused.judging import Judge, metrics_of
 from hpo.fused.lanes import LaneGroup, Measures, Recipe, kind_of
 from hpo.fused.layers import LaneWeights
 from hpo.fused.metrics import curve_columns, curve_metrics
@@ -20,7 +22,7 @@ from hpo.fused.recording import Recorder, recorder_of
 from hpo.fused.stopping import Progress
 from hpo.settings import FAST
 from hpo.states import TrialState
-from hpo.training import LaneSettings
+from hpo.training import LaneSettings, shape_of
 from hpo.trial import TrialResult
 
 Report = Callable[[EpochResult], Sequence[bool] | None]
@@ -63,14 +65,15 @@ class Trainer:
         self._recipe = Recipe(
             shared=task.shared,
             data=data,
-            metrics=curve_metrics(task.metric, data.n_classes),
+            metrics=curve_metrics(metrics_of(task), data.n_classes),
             seed=task.seed,
             device=torch.device(device),
             dtype=dtype,
             recorder=recorder or recorder_of(torch.device(device)),
             fast=task.precision == FAST and torch.device(device).type == "cpu",
         )
-        columns = curve_columns(task.metric, data.n_classes)
+        columns = curve_columns(metrics_of(task), data.n_classes)
+        self._ends = Judge(task, self._n_parameters)
         settings = {lane.number: lane.settings for lane in reversed(task.lanes)}
         self.trials = {
             number: Progress(
@@ -169,7 +172,9 @@ class Trainer:
         while self.trials:
             self.epoch += 1
             numbers = tuple(self.trials)
+            began = time.monotonic()
             values = self._train_epoch()
+            self._share(time.monotonic() - began)
             ended = self._diverged()
             if not self.task.judged:
                 ended |= self._ended()
@@ -201,7 +206,7 @@ class Trainer:
     def _judge(self, numbers: Sequence[int], mask: Sequence[bool] | None) -> list[TrialResult]:
         """After a report: end what the mask drops, then, in a judged cohort, what ends by itself."""
         keep = dict(zip(numbers, mask, strict=True)) if mask is not None else {}
-        ended = {n: trial.pruned() for n, trial in self.trials.items() if not keep.get(n, True)}
+        ended = {n: self._judged(t.pruned(), t) for n, t in self.trials.items() if not keep.get(n, True)}
         self._drop(ended)
         if self.task.judged:
             by_itself = self._ended()
@@ -245,7 +250,7 @@ class Trainer:
 
     def _diverged(self) -> dict[int, TrialResult]:
         on = self.task.on_diverged
-        return {n: trial.diverged(on) for n, trial in self.trials.items() if n in self._bad}
+        return {n: self._judged(t.diverged(on), t) for n, t in self.trials.items() if n in self._bad}
 
     def _ended(self) -> dict[int, TrialResult]:
         """Trials that have stopped early or trained all their epochs; the best of them leaves its weights."""
@@ -253,10 +258,26 @@ class Trainer:
         for number, trial in self.trials.items():
             result = trial.ended() if number not in self._bad else None
             if result is not None:
-                ended[number] = result
-                if result.state is TrialState.COMPLETE and self._is_best(trial):
+                ended[number] = result = self._judged(result, trial)
+                if result.state is TrialState.COMPLETE and result.feasible and self._is_best(trial):
                     self.best = trial, self._weights_of(number)
         return ended
+
+    def _judged(self, result: TrialResult, trial: Progress) -> TrialResult:
+        """A result with what the task's objectives and constraints make of it; a refit has neither."""
+        return result if self.task.until is not None else self._ends.judged(result, trial.seconds)
+
+    def _n_parameters(self, number: int) -> int:
+        """What training moves in a trial's network."""
+        data = self._recipe.data
+        settings = self.trials[number].settings
+        return shape_of(self.task.shared, settings, data.n_features, data.n_classes).n_parameters
+
+    def _share(self, seconds: float) -> None:
+        """Divide the time of an epoch among the trials that trained in it."""
+        if self._ends.timed:
+            for trial in self.trials.values():
+                trial.seconds += seconds / len(self.trials)
 
     def _is_best(self, trial: Progress) -> bool:
         """Whether a trial beats the cohort's best so far; of equals the lower number does."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 
-from hpo.errors import NotYet, SpecError, UnknownName, lookup
+from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
+from hpo.service.objectives import check_objectives
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
 from hpo.study import (
     MAX_EPOCHS,
     MAX_FOLDS,
     MAX_REPEATS,
     MAX_TRIALS,
-    METRICS,
-    METRICS_LATER,
     SplitSpec,
     StudySpec,
     check_name,
@@ -21,7 +20,6 @@ from hpo.study import (
 
 TASKS = ("classification", "regression")
 TARGET_SCALINGS = ("standardize", "none", "log1p")
-ON_DIVERGED = ("fail", "worst")
 MAX_RETRIES = 100
 MAX_LABELS = 100
 MAX_SEED = 2**63 - 1
@@ -68,29 +66,14 @@ def _check_numbers(spec: StudySpec) -> None:
 def _check_words(spec: StudySpec) -> None:
     if spec.name is not None:
         check_name(spec.name)
-    data, objective = spec.data, spec.objective
+    data = spec.data
     for field, word, words in (
         ("data.task", data and data.task, TASKS),
         ("data.target_scaling", data and data.target_scaling, TARGET_SCALINGS),
-        ("objective.on_diverged", objective and objective.on_diverged, ON_DIVERGED),
     ):
         if word is not None and word not in words:
             raise SpecError(f"must be {' or '.join(words)}, got {word!r}", field=field)
-    if objective is not None:
-        _check_metric(objective.metric)
-
-
-def _check_metric(metric: str) -> None:
-    if metric in METRICS_LATER:
-        raise NotYet(
-            f"{metric} is a cost, to be weighed against a metric: it comes with several objectives, in a later "
-            f"version; there are {', '.join(METRICS)}",
-            field="objective.metric",
-        )
-    try:
-        lookup(METRICS, metric, "metric")
-    except UnknownName as error:
-        raise UnknownName(error.detail, field="objective.metric") from None
+    check_objectives(spec)
 
 
 def check_split(split: SplitSpec) -> None:

@@ -56,6 +56,7 @@ _HINTS = {
     ("early_stopping", "patience"): "write early_stopping: {patience: 10}",
     ("early_stopping",): "write early_stopping: {patience: 10}",
     ("objective", "metric"): "write objective: {metric: accuracy}",
+    ("constraints",): 'write constraints: {n_parameters: "<= 200000"}',
 }
 
 
@@ -72,6 +73,8 @@ def one_error(errors: Sequence[Any], tree: Mapping[str, Any], written: Any) -> S
     unknown = [error for error in errors if error["type"] == "unexpected_keyword_argument"]
     error = (unknown or list(errors))[0]
     loc = tuple(error["loc"])
+    if loc[:1] == ("objectives",):
+        loc = ("objective", *loc[1:])
     same = [e for e in errors if e["loc"][:-1] == loc[:-1] and e["loc"] and e["loc"][-1] in _UNION_ARMS]
     cause = error.get("ctx", {}).get("error")
     if unknown:
@@ -94,7 +97,7 @@ def _arm(name: str) -> str:
 
 def _unknown_key(loc: tuple[Any, ...]) -> str:
     """`no such key`, the nearest key, or the section where it belongs."""
-    *place, key = loc
+    *place, key = _without_places(loc)
     section = (
         _SHAPES.get(str(place[-1]))
         if place[:1] == ["parameters"]
@@ -114,10 +117,17 @@ def _unknown_key(loc: tuple[Any, ...]) -> str:
     return f"there is no such key; there are {', '.join(known)}"
 
 
+def _without_places(loc: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A location in a list of objectives as it would be with one."""
+    return (
+        (loc[0], *loc[2:]) if loc[:1] == ("objective",) and len(loc) > 2 and isinstance(loc[1], int) else loc
+    )
+
+
 def _sentence(error: Mapping[str, Any], loc: tuple[Any, ...]) -> str:
     kind, given = error["type"], _shown(error["input"])
     if kind == "missing":
-        hint = _HINTS.get(loc)
+        hint = _HINTS.get(_without_places(loc))
         if hint is None and loc[:1] == ("parameters",):
             hint = "write {low: …, high: …}, a list of choices, or a value"
         return f"is needed; {hint}" if hint else "is needed"
@@ -133,6 +143,8 @@ def _cure(kind: str, given: Any, loc: tuple[Any, ...]) -> str:
     scalar = isinstance(given, str | int | float)
     if kind == "dataclass_type" and loc in _HINTS:
         return f"; {_HINTS[loc]}"
+    if loc[:1] == ("constraints",):
+        return f"; {_HINTS[loc[:1]]}"
     if kind == "string_type" and scalar:
         return f'; put it in quotes: "{json.dumps(given)}"'
     if kind in ("tuple_type", "list_type") and scalar:

@@ -9,17 +9,9 @@ from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.samplers.points import grid_size
 from hpo.service.checks import check_spec, highest, values_of
+from hpo.service.objectives import complete_objectives
 from hpo.space import Range
-from hpo.study import (
-    CLASSIFICATION_METRICS,
-    MAX_TRIALS,
-    METRICS,
-    REGRESSION_METRICS,
-    DataSpec,
-    ObjectiveSpec,
-    SplitSpec,
-    StudySpec,
-)
+from hpo.study import MAX_TRIALS, DataSpec, SplitSpec, StudySpec
 from hpo.training import check_loss
 
 DEFAULT_TRIALS = 100
@@ -27,9 +19,7 @@ DEFAULT_EPOCHS = 50
 DEFAULT_RETRIES = 2
 DEFAULT_SHARE = 0.2
 MOST_POINTS_UNASKED = 100_000  # a larger grid is trained only when somebody says that it is meant
-DEFAULT_METRIC = {Task.CLASSIFICATION: "accuracy", Task.REGRESSION: "rmse"}
 OF_CLASSES = ("label_smoothing", "class_weight")  # hyperparameters that a regression has no use for
-_METRICS_OF = {Task.CLASSIFICATION: CLASSIFICATION_METRICS, Task.REGRESSION: REGRESSION_METRICS}
 
 
 def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
@@ -43,9 +33,8 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
     _check_losses(spec, info)
     _check_batches(spec)
     completed = replace(
-        spec,
+        complete_objectives(spec, info.task),
         data=_data(spec.data, spec.seed, info),
-        objective=_objective(spec.objective, info.task),
         trials=_trials(spec),
         epochs=spec.epochs or highest(spec.parameters.parameters.get("epochs")) or DEFAULT_EPOCHS,
         sampler=replace(spec.sampler, seed=spec.seed if spec.sampler.seed is None else spec.sampler.seed),
@@ -75,16 +64,6 @@ def _split(split: SplitSpec, seed: int) -> SplitSpec:
         return split
     validation = DEFAULT_SHARE if split.validation is None and split.folds is None else split.validation
     return replace(split, validation=validation, test=DEFAULT_SHARE if split.test is None else split.test)
-
-
-def _objective(objective: ObjectiveSpec | None, task: Task) -> ObjectiveSpec:
-    objective = objective or ObjectiveSpec(metric=DEFAULT_METRIC[task])
-    if objective.metric not in _METRICS_OF[task]:
-        raise SpecError(
-            f"{objective.metric} is no metric of {task}; there are {', '.join(_METRICS_OF[task])}",
-            field="objective.metric",
-        )
-    return replace(objective, direction=objective.direction or METRICS[objective.metric])
 
 
 def _trials(spec: StudySpec) -> int:

@@ -11,6 +11,7 @@ from hpo.data.registry import BUILT_IN
 from hpo.dataset import PreparedData, TrainingData
 from hpo.errors import DataError, DatasetNotFound, suggest
 from hpo.service import records
+from hpo.service.objectives import metrics_named
 from hpo.storage.base import Storage, StoredDataset
 from hpo.study import DataSpec, StudySpec
 
@@ -28,7 +29,7 @@ def prepared(
     if spec.data is None:
         raise DataError("the study names no data; add `data: {source: …}`", field="data")
     found = prepare(spec.data, scalings=scalings, folder=folder, seed=spec.seed, stored=_reader(storage))
-    if spec.objective is not None and spec.objective.metric == "auc":
+    if "auc" in metrics_named(spec):
         _check_ranked(next(iter(found.scaled.values())).training)
     return found
 
@@ -39,7 +40,7 @@ def _check_ranked(data: TrainingData) -> None:
         if data.n_classes and (validation.y == validation.y[0]).all():
             raise DataError(
                 "auc needs validation rows of two classes, and all are of one; divide the rows otherwise, or choose "
-                "another objective",
+                "another metric",
                 field="data.split",
             )
 

@@ -26,13 +26,13 @@ class _Later(NamedTuple):
 
 
 _KEYS = (
+    _Later("objective", lambda s: s.objectives[1:], (), "give one"),
     _Later("stop", lambda s: s.stop or StopSpec(), StopSpec(), "leave it out"),
     _Later("limits.wall_time", lambda s: s.limits.wall_time, None, "leave it out"),
     _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),
     _Later("limits.max_failed", lambda s: s.limits.max_failed, None, "leave it out"),
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
     _Later("enqueue", lambda s: s.enqueue, (), "leave it out"),
-    _Later("constraints", lambda s: dict(s.constraints), {}, "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
     _Later("sampler.widen", lambda s: s.sampler.widen, False, "leave it out"),

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.errors import NotYet, SpecError
+from hpo.errors import SpecError
 from hpo.service.plain_text import check_plain, read_plain
 from hpo.service.space_files import read
 
@@ -38,6 +38,10 @@ def written_out(tree: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
     tree = {} if tree is None else copy.deepcopy(tree)
     if not isinstance(tree, dict):
         raise SpecError("a study file is a mapping: data: …, parameters: …")
+    if "objectives" in tree or "objectives" in overrides:
+        raise SpecError(
+            "there is no such key; several objectives are a list under objective", field="objectives"
+        )
     _write_out(tree)
     for key, value in overrides.items():
         _set(tree, key, copy.deepcopy(value))
@@ -48,8 +52,7 @@ def written_out(tree: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_out(tree: dict[str, Any]) -> None:
     """Make mappings of sections that are given as one value."""
-    if isinstance(tree.get("objective"), list):
-        raise NotYet("several objectives come with a later version; give one", field="objective")
+    _write_out_objectives(tree)
     for section, key in _MAIN_KEY.items():
         if isinstance(tree.get(section), str):
             tree[section] = {key: tree[section]}
@@ -60,6 +63,18 @@ def _write_out(tree: dict[str, Any]) -> None:
             del tree[section]
     if isinstance(tree.get("parameters"), str):
         tree["parameters"] = _named(tree["parameters"])
+
+
+def _write_out_objectives(tree: dict[str, Any]) -> None:
+    """Several objectives stand under a key of their own once the file is read; one given later replaces them."""
+    written = tree.get("objective")
+    if isinstance(written, list):
+        if not written:
+            raise SpecError("needs at least one metric; write objective: accuracy", field="objective")
+        del tree["objective"]
+        tree["objectives"] = [{"metric": one} if isinstance(one, str) else one for one in written]
+    elif written is not None:
+        tree.pop("objectives", None)
 
 
 def _named(name: str) -> dict[str, Any]:

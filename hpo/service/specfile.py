@@ -82,6 +82,9 @@ def _built(tree: dict[str, Any]) -> StudySpec:
     refuse_later(file)
     values = {field.name: getattr(file, field.name) for field in dataclasses.fields(StudySpec)}
     values["parameters"] = _space(values["parameters"], tree["parameters"])
+    if values["objectives"]:
+        first, *others = values["objectives"]
+        values |= {"objective": first, "objectives": (first, *others) if others else ()}
     spec = StudySpec(**values)
     check_spec(spec)
     return spec
@@ -156,12 +159,18 @@ def _as_float(value: Value) -> Value:
 
 def json_schema() -> dict[str, Any]:
     """The JSON schema of a study file in its long form, for the API's document."""
-    return _ADAPTER.json_schema()
+    schema: dict[str, Any] = _ADAPTER.json_schema()
+    keys = schema["properties"]
+    several = {"type": "array", "minItems": 1, "items": keys.pop("objectives")["items"]}
+    keys["objective"]["anyOf"].append(several)
+    return schema
 
 
 def to_json(spec: StudySpec) -> dict[str, Any]:
     """A study as plain JSON types, without what is not used; `from_json` gives the same study back."""
     tree = _section(spec)
+    if spec.objectives:
+        tree["objective"] = tree.pop("objectives")
     tree["parameters"] = {name: _parameter(name, p) for name, p in spec.parameters.parameters.items()}
     return tree
 

@@ -15,6 +15,7 @@ from hpo import __version__
 from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
+from hpo.service.objectives import in_words
 from hpo.service.shorthand import parse_override
 from hpo.settings import EXACT
 from hpo.space import Choice, Fixed, Parameter, Value
@@ -199,7 +200,7 @@ def sentence(spec: StudySpec) -> str:
         counts = [f"{n} {word}" for n, word in ((spec.repeats, "repeats"), (n_folds, "folds")) if n > 1]
         text += f", each the mean of {' of '.join(counts)}"
     if spec.objective is not None:
-        text += f", {spec.objective.direction or ''} {spec.objective.metric}".replace("  ", " ")
+        text += f", {in_words(spec)}"
     if spec.parameters.searched:
         text += f" over {', '.join(spec.parameters.searched)}"
     elif spec.trials != 1:

@@ -12,6 +12,7 @@ import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from hpo.cohort import (
     CohortDone,
@@ -25,14 +26,16 @@ from hpo.cohort import (
 )
 from hpo.dataset import TrainingData
 from hpo.errors import PoolError
+from hpo.fused.judging import Judge, metrics_of
 from hpo.seeds import seed_of
 from hpo.states import Reason, TrialState
-from hpo.training import LaneSettings
+from hpo.training import LaneSettings, shape_of
 from hpo.trial import Curve, TrialResult
 from hpo.workers.base import Slot
 
 DIVERGES_AT = 10.0  # learning rate
 COLUMNS = ("train_loss", "validation_loss")
+EPOCH_S = 1.0  # what every epoch is said to take of each trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Fault:
 class _Running:
     task: CohortTask
     fault: Fault | None
+    judge: Judge
     epoch: int = 0
     cancelled: bool = False
     curves: dict[int, list[float]] = field(default_factory=dict)
@@ -119,7 +123,11 @@ class SimulatedPool:
             raise PoolError(f"no data is called {task.data}")
         if task.id in self._running:
             raise PoolError(f"cohort {task.id} runs already")
-        self._running[task.id] = _Running(task=task, fault=self._faults.get(self._n_cohorts))
+        self._running[task.id] = _Running(
+            task=task,
+            fault=self._faults.get(self._n_cohorts),
+            judge=Judge(task, partial(_n_parameters, task, self.data[task.data])),
+        )
         self._n_cohorts += 1
 
     def poll(self, timeout_s: float) -> list[Report]:
@@ -204,7 +212,8 @@ def _epoch(running: _Running) -> EpochResult:
         curve = running.curves.setdefault(number, [])
         curve.append(value)
         if number in diverged or epoch == last[number]:
-            running.done[number] = _result(task, number, curve, number in diverged)
+            ended_now = _result(task, number, curve, number in diverged)
+            running.done[number] = running.judge.judged(ended_now, EPOCH_S * epoch)
             ended.append(running.done[number])
     return EpochResult(
         cohort=task.id,
@@ -225,7 +234,10 @@ def _best(task: CohortTask, curve: Sequence[float]) -> tuple[float, int]:
 
 def _result(task: CohortTask, number: int, curve: Sequence[float], diverged: bool) -> TrialResult:
     value, best_epoch = _best(task, curve)
-    block = array("f", (v for value in curve for v in (value, value)))
+    # Metrics beside the objective, where a task asks for any, are all alike.
+    others = tuple(f"validation_{name}" for name in metrics_of(task)[1:])
+    columns = (*COLUMNS, *others)
+    block = array("f", (v for value in curve for v in (value,) * len(columns)))
     return TrialResult(
         number=number,
         state=TrialState.FAIL if diverged else TrialState.COMPLETE,
@@ -233,7 +245,7 @@ def _result(task: CohortTask, number: int, curve: Sequence[float], diverged: boo
         value=None if diverged else value,
         best_epoch=None if diverged else best_epoch,
         epochs=len(curve),
-        curve=Curve(columns=COLUMNS, block=block),
+        curve=Curve(columns=columns, block=block),
         steps={len(curve): curve[-1]},
     )
 
@@ -241,24 +253,31 @@ def _result(task: CohortTask, number: int, curve: Sequence[float], diverged: boo
 def _done(running: _Running) -> CohortDone:
     task = running.task
     sign = task.direction.sign
-    complete = [r for r in running.done.values() if r.value is not None]
-    best = min(complete, key=lambda r: (sign * (r.value or 0.0), r.number), default=None)
+    complete = [(value, number) for number, value in _first_values(running).items()]
+    value, best = min(complete, key=lambda pair: (sign * pair[0], pair[1]), default=(None, None))
     model = None
-    if (
-        best is not None
-        and best.value is not None
-        and (task.beat is None or sign * best.value < sign * task.beat)
-    ):
-        model = json.dumps({"number": best.number, "value": best.value}).encode()
+    if value is not None and (task.beat is None or sign * value < sign * task.beat):
+        model = json.dumps({"number": best, "value": value}).encode()
     return CohortDone(
         cohort=task.id,
         attempt=task.attempt,
-        best_number=None if best is None else best.number,
-        best_value=None if best is None else best.value,
+        best_number=best,
+        best_value=value,
         model=model,
         train_seconds=0.0,
         lane_steps=len(task.lanes) * running.epoch,
     )
+
+
+def _first_values(running: _Running) -> dict[int, float]:
+    """The first objective of each complete trial that meets the constraints."""
+    first = {n: r.values[0] if r.values else r.value for n, r in running.done.items() if r.feasible}
+    return {number: value for number, value in first.items() if value is not None}
+
+
+def _n_parameters(task: CohortTask, data: TrainingData, number: int) -> int:
+    settings = next(lane.settings for lane in task.lanes if lane.number == number)
+    return shape_of(task.shared, settings, data.n_features, data.n_classes).n_parameters
 
 
 def _scores(task: ScoreTask) -> dict[str, float]:

@@ -57,24 +57,27 @@ class Deadly:
 
 
 SPEC = spec_of(trials=30, epochs=2)
+# A third of these are refused before they train.
+CONSTRAINED = spec_of(trials=30, epochs=2, constraints={"learning_rate": "<= 0.05"})
 
 
-def n_writes(make_world) -> int:
-    world = make_world(SPEC)
+def n_writes(make_world, spec=SPEC) -> int:
+    world = make_world(spec)
     counter = Deadly(world.storage, None, after=False)
     world.run(storage=counter, max_lanes=5)
     return counter.n_writes
 
 
+@pytest.mark.parametrize("spec", [SPEC, CONSTRAINED], ids=["all", "constrained"])
 @pytest.mark.parametrize("after", [False, True])
-def test_death_at_any_write_loses_nothing_and_repeats_nothing_that_was_finished(make_world, after):
-    undisturbed = make_world(SPEC)
+def test_death_at_any_write_loses_nothing_and_repeats_nothing_that_was_finished(make_world, after, spec):
+    undisturbed = make_world(spec)
     expected = undisturbed.run()
-    total = n_writes(make_world)
+    total = n_writes(make_world, spec)
     assert total > 15
 
     for nth in range(total):
-        world = make_world(SPEC)
+        world = make_world(spec)
         with pytest.raises(Killed):
             world.run(storage=Deadly(world.storage, nth, after=after), max_lanes=5)
         left = world.storage.get_study("small")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hpo.errors import NotYet, SpecError
 from hpo.samplers.points import grid_size
 from hpo.service.specfile import from_json, parse
-from hpo.study import METRICS_LATER, StudySpec
+from hpo.study import COSTS, StudySpec
 
 GOOD = {
     "data": {"source": "digits", "split": {"test": 0.2}},
@@ -132,6 +132,17 @@ WRONG = [
     ("sampler", "randm", "sampler.name", "did you mean 'random'"),
     ("sampler", "grid", "parameters.learning_rate.num", "write num: 5"),
     ("pruner", "halvin", "pruner.name", "did you mean 'halving'"),
+    ("constraints", {"n_parameters": 200000}, "constraints.n_parameters", 'must be text, got 200000; write constraints: {n_parameters: "<= 200000"}'),
+    ("constraints", ["n_parameters <= 5"], "constraints", "must be a mapping"),
+    ("constraints", {"n_parametrs": "<= 5"}, "constraints.n_parametrs", "did you mean 'n_parameters'"),
+    ("constraints", {"hidden_units *": "<= 5"}, "constraints.hidden_units *", "is no arithmetic"),
+    *[("objective", cost, "objective.metric", f"objective: [accuracy, {cost}], or bound it with constraints") for cost in COSTS],
+    ("objective", [], "objective", "needs at least one metric"),
+    ("objective", ["accuracy", {"metrc": "f1"}], "objective.1.metrc", "did you mean 'metric'"),
+    ("objective", ["accuracy", {"direction": "minimize"}], "objective.1.metric", "is needed; write objective"),
+    ("objective", ["accuracy", 5], "objective.1", "must be a mapping"),
+    ("objective", {"metric": "accuracy", "on_diverged": "nan"}, "objective.on_diverged", "must be fail or worst"),
+    ("objectives", ["accuracy", "f1"], "objectives", "a list under objective"),
 ]  # fmt: skip
 
 
@@ -169,7 +180,6 @@ LATER = [
         ("sampler", {"name": name}, "sampler.name")
         for name in ("coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
     ],
-    *[("objective", metric, "objective.metric") for metric in METRICS_LATER],
     ("objective", [{"metric": "accuracy"}, {"metric": "f1"}], "objective"),
     ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("stop", {"value": 0.98}, "stop"),
@@ -179,7 +189,6 @@ LATER = [
     ("limits", {"max_failed": 20}, "limits.max_failed"),
     ("limits", {"lease": 60}, "limits.lease"),
     ("enqueue", [{"learning_rate": 1e-3}], "enqueue"),
-    ("constraints", {"n_parameters": "<= 200000"}, "constraints"),
     ("warm_start", ["other"], "warm_start"),
     ("trainer", "external", "trainer"),
     ("sampler", {"batch": 32}, "sampler.batch"),
