@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
+from hpo.coordinator.enqueued import Enqueued
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.flight import Flight, TaskMaker, Work
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
-from hpo.coordinator.proposals import Proposals
+from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
 from hpo.coordinator.results import Results
 from hpo.coordinator.tally import Tally
@@ -21,6 +22,7 @@ from hpo.coordinator.window import next_window
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
+from hpo.samplers.random import filler
 from hpo.samplers.registry import make_sampler
 from hpo.settings import EXACT
 from hpo.states import Reason, StudyState, TrialState, Wanted
@@ -83,7 +85,20 @@ class Drive:
         self.planner = Planner(
             self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
         )
-        self.proposals = Proposals(make_sampler(self.spec), planned=study.n_planned, total=study.n_trials)
+        self.proposals = Proposals(
+            make_sampler(self.spec),
+            planned=study.n_planned,
+            total=study.n_trials,
+            fill=filler(self.spec),
+        )
+        self.enqueued = Enqueued(
+            storage=self.storage,
+            write=self.write,
+            name=name,
+            proposals=self.proposals,
+            tally=self.tally,
+            every_s=self.renew_s,
+        )
         self.results = Results(
             storage=self.storage,
             write=self.write,
@@ -102,6 +117,7 @@ class Drive:
         for offset in range(0, n_planned, PAGE):
             query = TrialQuery(states=finished, limit=PAGE, offset=offset)
             page = self.write(lambda query=query: self.storage.trials(self.claim.name, query))  # type: ignore[misc]
+            self.proposals.stored(page)
             self.proposals.finished(page)
             if len(page) < PAGE:
                 return
@@ -110,9 +126,10 @@ class Drive:
         """Cohorts that an earlier driver left go first, under the same numbers."""
         cohorts = self.write(lambda: self.storage.open_cohorts(self.claim.name))
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
+        self.proposals.stored(unfinished)
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             members = [self.resolver.resolve(trial.number, trial.params) for trial in trials]
-            self.results.params |= {trial.number: trial.params for trial in trials}
+            self.results.running |= {trial.number: trial for trial in trials}
             may, refused = self.feasibility.parted(members)
             if refused:  # a driver died before it could write that
                 self.results.refuse(cohort, refused, done=not may)
@@ -133,7 +150,9 @@ class Drive:
             self._plan_ahead()
             self._dispatch()
             if not self.flights and not self.ready:
-                return
+                if self.stopping or not self.enqueued.notice(now=True):
+                    return
+                continue
             for report in self.pool.poll(self.poll_s):
                 self.take(report)
             if not self.asked():
@@ -156,6 +175,7 @@ class Drive:
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
         while not self.stopping and len(self.ready) < len(self.pool.slots()):
+            self.enqueued.notice()
             self.planner.machine = machine_of(self.pool.slots())
             plans, trials = next_window(self.proposals, self.resolver, self.planner)
             if not plans:
@@ -170,7 +190,7 @@ class Drive:
             )
             self.proposals.planned(len(plans))
             self.tally.planned(len(plans))
-            self.results.params |= {plan.number: plan.params for plan in plans}
+            self.results.running |= {plan.number: running_trial(plan) for plan in plans}
             self.ready += (
                 Work(cohort=cohort, parts=deque([part]))
                 for cohort, part in zip(stored[: len(parts)], parts, strict=True)

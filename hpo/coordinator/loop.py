@@ -88,7 +88,7 @@ class Coordinator:
             write = Writer(self._storage, claim, patience_s=self._options.patience_s)
             drive = self._drive(job, claim, write)
             drive.train()
-            return Ending(drive, job.data).conclude()
+            study = Ending(drive, job.data).conclude()
         except Asked as asked:
             return self._hand_back(claim, drive, asked.wanted)
         except LeaseLost:
@@ -104,6 +104,7 @@ class Coordinator:
             raise
         finally:
             self._cancel(drive)
+        return self.run(job) if self._came_late(drive, study) else study
 
     def _drive(self, job: Job, claim: Claim, write: Writer) -> Drive:
         drive = Drive(
@@ -122,6 +123,19 @@ class Coordinator:
         )
         drive.begin()
         return drive
+
+    def _came_late(self, drive: Drive, study: Study) -> bool:
+        """Whether a setting was enqueued while the study was already ending; then it waits for a driver again."""
+        if drive.stopping or self._asked is not Wanted.NOTHING:
+            return False
+        try:
+            if not drive.proposals.is_new(self._storage.queue(study.name)):
+                return False
+            self._storage.move_study(study.name, StudyState.QUEUED)
+        except HpoError as error:  # the study has ended well, and whoever enqueued can resume it
+            log.warning("study %s is left as it is: %s", study.name, error.detail)
+            return False
+        return True
 
     def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted) -> Study:
         """Pause or cancel: call the workers back, keep what they have finished, leave the study."""

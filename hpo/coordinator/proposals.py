@@ -1,24 +1,39 @@
-"""The sampler's side of a study: which numbers come next, and finished trials told in order of number."""
+"""What is proposed for the next numbers, the queue before the sampler, and finished trials told in order of number."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from hpo.samplers.base import Sampler
 from hpo.space import Params
-from hpo.trial import Trial, TrialPlan, TrialResult
+from hpo.states import TrialState
+from hpo.trial import Queued, Trial, TrialPlan, TrialResult
+
+# A setting in which something is left out -> the whole of it, for the trial of a number.
+Fill = Callable[[int, Params], Params]
+
+
+def as_given(_number: int, params: Params) -> Params:
+    """Settings in which nothing is left out."""
+    return params
 
 
 class Proposals:
-    """Asks a sampler for consecutive numbers up to a total and tells it what became of them.
+    """Fills consecutive numbers up to a total, from the queue, else by the sampler, which is told what came of them.
 
     planned: trials that have a number already
     """
 
-    def __init__(self, sampler: Sampler, *, planned: int, total: int) -> None:
+    def __init__(self, sampler: Sampler, *, planned: int, total: int, fill: Fill = as_given) -> None:
         self._sampler = sampler
         self._next = planned
         self._total = total
+        self._fill = fill
+        self._place = planned  # plans that the sampler gave for lower numbers
+        self._queue: deque[Queued] = deque()
+        self._newest = 0  # the highest id in the queue so far: ids ascend
         self._asked: list[TrialPlan] = []  # from _next on; a sampler is asked for a number once
         self._told = 0
         self._held: dict[int, Trial] = {}  # finished before one of a lower number
@@ -32,8 +47,37 @@ class Proposals:
         """The next plans, at most n; none when there are no more, or when finished trials must be told first."""
         missing = min(n, self.remaining) - len(self._asked)
         if missing > 0:
-            self._asked += self._sampler.ask(self._next + len(self._asked), missing)
+            self._ask(missing)
         return self._asked[:n]
+
+    def _ask(self, n: int) -> None:
+        """Settings of the queue take the next numbers, the sampler's plans the rest."""
+        for _ in range(min(n, len(self._queue))):
+            entry, number = self._queue.popleft(), self._next + len(self._asked)
+            params = self._fill(number, entry.params)
+            plan = TrialPlan(number=number, params=params, retry_of=entry.retry_of, queued=entry.id)
+            self._asked.append(plan)
+            n -= 1
+        if n > 0:
+            plans = self._sampler.ask(self._next + len(self._asked), n, self._place)
+            self._place += len(plans)
+            self._asked += plans
+
+    def enqueued(self, queue: Sequence[Queued], *, total: int) -> None:
+        """The queue as it is stored, and the total. What was proposed already keeps its number."""
+        self._total = total
+        for entry in queue:
+            if entry.id > self._newest:
+                self._queue.append(entry)
+                self._newest = entry.id
+
+    def is_new(self, queue: Sequence[Queued]) -> bool:
+        """Whether a stored queue holds anything that was not there at the last look."""
+        return any(entry.id > self._newest for entry in queue)
+
+    def stored(self, trials: Iterable[Trial]) -> None:
+        """Trials that earlier drivers planned: those that were enqueued are no plans of the sampler."""
+        self._place -= sum(not trial.sampled for trial in trials)
 
     def planned(self, n: int) -> None:
         """The next n numbers are taken."""
@@ -53,21 +97,37 @@ class Proposals:
             self._sampler.tell(ready)
 
 
-def told_trial(result: TrialResult, params: Params, cohort: int) -> Trial:
-    """A finished trial as samplers are told of it."""
+def running_trial(plan: TrialPlan) -> Trial:
+    """A planned trial as it is until it ends."""
     return Trial(
-        number=result.number,
+        number=plan.number,
+        state=TrialState.RUNNING,
+        reason=None,
+        value=None,
+        stderr=None,
+        params=plan.params,
+        epochs=0,
+        best_epoch=None,
+        retry_of=plan.retry_of,
+        cohort=None,
+        started_at=None,
+        finished_at=None,
+        budget=plan.epochs,
+        sampled=plan.queued is None,
+    )
+
+
+def told_trial(result: TrialResult, running: Trial, cohort: int) -> Trial:
+    """A finished trial as samplers are told of it."""
+    return replace(
+        running,
         state=result.state,
         reason=result.reason,
         value=result.value,
         stderr=result.stderr,
-        params=params,
         epochs=result.epochs,
         best_epoch=result.best_epoch,
-        retry_of=None,
         cohort=cohort,
-        started_at=None,
-        finished_at=None,
         facts=result.facts,
         values=result.values,
         feasible=result.feasible,

@@ -13,9 +13,9 @@ from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
 from hpo.coordinator.tally import Tally, is_better
 from hpo.coordinator.writer import Writer
-from hpo.space import Params
 from hpo.storage.base import Claim, Storage, StoredModel
 from hpo.study import Direction
+from hpo.trial import Trial
 
 
 @dataclass(kw_only=True)
@@ -23,7 +23,7 @@ class Results:
     """Holds what has come back until it is written. Any call may raise LeaseLost, StorageUnavailable.
 
     kept: value and number of the best model there is; model: that model while it is not yet stored
-    landed: flights that are over; params: of trials that run
+    landed: flights that are over; running: trials that have a number, until they end
     """
 
     storage: Storage
@@ -35,7 +35,7 @@ class Results:
     kept: tuple[float, int] | None
     model: StoredModel | None = None
     landed: list[Flight] = field(default_factory=list)
-    params: dict[int, Params] = field(default_factory=dict)
+    running: dict[int, Trial] = field(default_factory=dict)
 
     def keep(self, model: StoredModel) -> None:
         """Keep a model in place of an earlier one, if its trial is better."""
@@ -84,5 +84,5 @@ class Results:
         finished = [result for result in results if result.number in really]
         self.tally.finished(finished)
         self.proposals.finished(
-            told_trial(result, self.params.pop(result.number), flight.id) for result in finished
+            told_trial(result, self.running.pop(result.number), flight.id) for result in finished
         )

@@ -43,6 +43,7 @@ class Tally:
         if best is not None and best.value is not None:
             self.best = (best.value, best.number)
         self._study = study
+        self._n_trials = study.n_trials
         self._watch = watch
         self._clock = clock
         self._began = clock()
@@ -75,6 +76,11 @@ class Tally:
                 if is_better(self._study.direction, new, self.best):
                     self.best = new
 
+    def raised(self, n_trials: int) -> None:
+        """The study's total is another now."""
+        self._n_trials = n_trials
+        self._progress = replace(self._progress, n_trials=n_trials)
+
     def trained(self, model_steps: int) -> None:
         """Steps of single models that were trained."""
         if not self._model_steps:  # rates count from here: workers take seconds to start
@@ -96,7 +102,7 @@ class Tally:
             return
         self._shown = moment
         trials_per_s, steps_per_s = self._rates(moment)
-        left = self._study.n_trials - self._n_finished
+        left = self._n_trials - self._n_finished
         self._progress = replace(
             self._progress,
             state=state,

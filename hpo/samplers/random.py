@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from optuna.trial import FrozenTrial
 
 from hpo.samplers.distributions import distributions_of
 from hpo.seeds import parameter_seed
-from hpo.space import SearchSpace, Value
+from hpo.space import Params, SearchSpace, Value
+from hpo.study import StudySpec
 from hpo.trial import Trial, TrialPlan
 
 Draw = Callable[[np.random.RandomState], Value]
@@ -55,8 +57,8 @@ class RandomSampler(BaseSampler):
         """Nothing to say."""
         return {}
 
-    def params(self, number: int) -> dict[str, Value]:
-        """The values of the active searched parameters of one trial."""
+    def params(self, number: int, given: Params = MappingProxyType({})) -> dict[str, Value]:
+        """The values of the active searched parameters of one trial; only what is not given is drawn."""
         values: dict[str, Value] = {}
         searched: dict[str, Value] = {}
         for name, draw, conditional in self._steps:
@@ -64,6 +66,8 @@ class RandomSampler(BaseSampler):
                 continue
             if draw is None:
                 values[name] = self._fixed[name]
+            elif name in given:
+                values[name] = searched[name] = given[name]
             else:
                 values[name] = searched[name] = self._draw(draw, number, name)
         return searched
@@ -90,6 +94,13 @@ class RandomSampler(BaseSampler):
     ) -> Any:
         """The value of one parameter in the trial of that number."""
         return self._draw(draw_of(param_distribution), trial.number, param_name)
+
+
+def filler(spec: StudySpec) -> Callable[[int, Params], Params]:
+    """What completes a setting for the trial of a number: the values that random search would have drawn for it."""
+    return RandomSampler(
+        spec.seed if spec.sampler.seed is None else spec.sampler.seed, spec.parameters
+    ).params
 
 
 def draw_of(distribution: BaseDistribution) -> Draw:

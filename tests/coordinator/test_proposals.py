@@ -14,7 +14,7 @@ class Patient:
     asked: list[int] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
 
-    def ask(self, first, n):
+    def ask(self, first, n, place):
         plans = [TrialPlan(number=i, params={}) for i in range(first, min(first + n, len(self.told) + 4))]
         self.asked += [plan.number for plan in plans]
         return plans
