@@ -40,7 +40,7 @@ class History:
     ended at most the epoch in which it did, and of one that diverged the one before
     """
 
-    values: tuple[float, ...] = ()
+    values: Sequence[float] = ()
     last: int = 0
 
     def best(self, epoch: int, sign: int) -> float:
@@ -53,12 +53,14 @@ class History:
 class Judge:
     """How a worker judges a cohort that holds whole brackets, without asking anybody.
 
-    epochs: of the study; ended: members of these brackets that are not in the cohort, since they have ended
+    epochs: of the study
+    known: members of these brackets that are not in the cohort, since they have ended; and of those that are
+    the values so far, when the cohort goes on from a checkpoint
     """
 
     pruner: PrunerSpec
     epochs: int
-    ended: Mapping[int, History] = field(default_factory=dict)
+    known: Mapping[int, History] = field(default_factory=dict)
 
 
 def single(values: Sequence[float]) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hpo.bracket import Judge
 from hpo.constraints import Constraint
 from hpo.dataset import Rows
 from hpo.settings import EXACT
@@ -61,7 +62,9 @@ class CohortTask:
     objectives: all of several, `metric` the first; () with one. Results have `values` then and no `value`
     constraints: what ended trials must meet; known: what these read of a trial besides its results, by number
     until: train so many epochs, whatever the values, and keep the last one's weights (None: the best ones)
-    checkpoint: where to go on, as `checkpoint` of an earlier attempt gave it
+    judge: the worker judges the cohort itself, which holds whole brackets, besides any mask
+    halt: after this epoch the worker hands the cohort back as it stands, if any of its trials still trains
+    checkpoints: where to go on, as earlier tasks gave them; together they hold all trials of this one
     """
 
     id: int
@@ -80,7 +83,9 @@ class CohortTask:
     constraints: tuple[Constraint, ...] = ()
     known: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     until: int | None = None
-    checkpoint: bytes | None = None
+    judge: Judge | None = None
+    halt: int | None = None
+    checkpoints: tuple[bytes, ...] = ()
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -122,6 +127,25 @@ class CohortDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CohortHalted:
+    """The last message about a cohort that was to halt.
+
+    checkpoint: where its living trials are; standing: what they would be, were they pruned now
+    best_number, best_value, model: as in CohortDone, of the trials that have ended
+    """
+
+    cohort: int
+    attempt: int
+    checkpoint: bytes
+    standing: tuple[TrialResult, ...]
+    best_number: int | None
+    best_value: float | None
+    model: bytes | None
+    train_seconds: float
+    lane_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CohortFailed:
     """A cohort that did not end by itself. reason is error, out_of_memory, lost or cancelled.
 
@@ -158,17 +182,20 @@ class ScoreDone:
 
 
 Task = CohortTask | ScoreTask
-Report = EpochResult | CohortDone | CohortFailed | ScoreDone
+LastReport = CohortDone | CohortHalted | CohortFailed | ScoreDone
+Report = EpochResult | LastReport
 
 __all__ = [
     "Cohort",
     "CohortDone",
     "CohortFailed",
+    "CohortHalted",
     "CohortPlan",
     "CohortTask",
     "Curve",
     "EpochResult",
     "LaneTask",
+    "LastReport",
     "Report",
     "ScoreDone",
     "ScoreTask",

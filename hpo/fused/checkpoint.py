@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +56,20 @@ def save(trainer: Trainer) -> bytes:
     return into.getvalue()
 
 
-def load(trainer: Trainer, data: bytes) -> None:
-    """Put a fresh trainer of the same task where `save` found another; trials that had ended stay out."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        about = json.loads(arrays[_ABOUT].tobytes())
-        tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != _ABOUT}
-    trainer.epoch = about["epoch"]
-    settings = {int(n): _settings(stored) for n, stored in about["settings"].items()}
+def load(trainer: Trainer, saved: Sequence[bytes]) -> None:
+    """Put a fresh trainer where `save` found others at the same epoch; trials that had ended stay out.
+
+    The trainer's task has trials of one of these cohorts or of several, all that lived or some of them.
+    """
+    read = [_read(data, trainer.task.numbers) for data in saved]
+    stored: dict[str, Any] = {n: trial for about, _ in read for n, trial in about["trials"].items()}
+    tensors = {name: tensor for _, found in read for name, tensor in found.items()}
+    settings = {int(n): _settings(one) for about, _ in read for n, one in about["settings"].items()}
+    trainer.epoch = read[0][0]["epoch"]
     trainer.groups = trainer.grouped(
         replace(lane, settings=settings.get(lane.number, lane.settings))
         for lane in trainer.task.lanes
-        if str(lane.number) in about["trials"]
+        if str(lane.number) in stored
     )
     for group in trainer.groups:
         group.steps_done = group.steps_per_epoch * trainer.epoch
@@ -79,18 +82,32 @@ def load(trainer: Trainer, data: bytes) -> None:
             for i, state in enumerate(group.states):
                 state[rows] = tensors[f"{name}/state{i}"]
     held = trainer.trials
-    trainer.trials = {n: t for n, t in held.items() if str(n) in about["trials"]}
+    trainer.trials = {n: t for n, t in held.items() if str(n) in stored}
     for number, trial in trainer.trials.items():
-        _trial_from_json(trial, about["trials"][str(number)])
+        _trial_from_json(trial, stored[str(number)])
         trial.settings = settings.get(number, trial.settings)
-    if about["best"] is not None:
-        trial = held[about["best"]["number"]]
-        _trial_from_json(trial, about["best_trial"])
-        lanes = tuple(
-            _best_lane(tensors, f"best/{i}", repeat, fold)
-            for i, (repeat, fold) in enumerate(about["best"]["lanes"])
-        )
-        trainer.best = trial, lanes
+    for about, found in read:
+        if about["best"] is not None and about["best"]["number"] in held:
+            _load_best(trainer, held[about["best"]["number"]], about, found)
+
+
+def _read(data: bytes, numbers: Sequence[int]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What is stored of these trials, and of the best one that had ended."""
+    wanted = {"best", *map(str, numbers)}
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        about = json.loads(arrays[_ABOUT].tobytes())
+        names = [name for name in arrays.files if name.split("/")[0] in wanted]
+        tensors = {name: torch.from_numpy(arrays[name]) for name in names}
+    about["trials"] = {n: trial for n, trial in about["trials"].items() if n in wanted}
+    return about, tensors
+
+
+def _load_best(trainer: Trainer, trial: Progress, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Take over the best trial that had ended; one that is not of the task was handed over when it was saved."""
+    _trial_from_json(trial, about["best_trial"])
+    if trainer.is_best(trial):
+        lanes = enumerate(about["best"]["lanes"])
+        trainer.best = trial, tuple(_best_lane(tensors, f"best/{i}", *lane) for i, lane in lanes)
 
 
 def _changed(trainer: Trainer) -> dict[int, LaneSettings]:

@@ -58,7 +58,7 @@ class Progress:
             self.block.extend(rows[0])
         else:
             mean = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
-            self.block.extend(sum(column) / len(column) for column in zip(*rows, strict=True))
+            self.block.extend(_mean(column) for column in zip(*rows, strict=True))
         self.values.append(mean)
         if self.until is not None:
             self.best, self.best_epoch = mean, self.epoch
@@ -131,6 +131,12 @@ class Progress:
             steps=thin(self.values),
             facts=facts.summary(self.columns, self.block, self.start),
         )
+
+
+def _mean(column: Sequence[float]) -> float:
+    """The mean as values have it, to the last bit: trials are judged now by the one and later by the other."""
+    total = sum(column)
+    return (math.fsum(column) if math.isfinite(total) else total) / len(column)
 
 
 def thin(values: Sequence[float]) -> dict[int, float]:

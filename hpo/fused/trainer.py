@@ -87,14 +87,18 @@ class Trainer:
         }
         self.groups = self.grouped(task.lanes)
         self.best: tuple[Progress, tuple[LaneWeights, ...]] | None = None
-        if task.checkpoint is not None:
-            checkpoint.load(self, task.checkpoint)
+        if task.checkpoints:
+            checkpoint.load(self, task.checkpoints)
             if task.judged:
                 self._pending = self._judge((), None)  # what came after the mask was not reported yet
 
     def checkpoint(self) -> bytes:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""
         return checkpoint.save(self)
+
+    def standing(self) -> tuple[TrialResult, ...]:
+        """What each living trial would be, were it pruned after the last epoch reported."""
+        return tuple(self._judged(trial.pruned(), trial) for trial in self.trials.values())
 
     def grouped(self, lanes: Iterable[LaneTask]) -> list[LaneGroup]:
         """Untrained groups of these lanes: one for each repeat, fold and kind of network."""
@@ -184,7 +188,7 @@ class Trainer:
             self._pending = self._judge(numbers, mask)
         if self._pending:
             report(self._result((), (), (), tuple(self._pending)))
-        return self._trained()
+        return self.trained()
 
     def _result(
         self,
@@ -259,7 +263,7 @@ class Trainer:
             result = trial.ended() if number not in self._bad else None
             if result is not None:
                 ended[number] = result = self._judged(result, trial)
-                if result.state is TrialState.COMPLETE and result.feasible and self._is_best(trial):
+                if result.state is TrialState.COMPLETE and result.feasible and self.is_best(trial):
                     self.best = trial, self._weights_of(number)
         return ended
 
@@ -279,7 +283,7 @@ class Trainer:
             for trial in self.trials.values():
                 trial.seconds += seconds / len(self.trials)
 
-    def _is_best(self, trial: Progress) -> bool:
+    def is_best(self, trial: Progress) -> bool:
         """Whether a trial beats the cohort's best so far; of equals the lower number does."""
         if self.best is None:
             return True
@@ -310,7 +314,8 @@ class Trainer:
                 group.keep(living)
         self.groups = [group for group in self.groups if group.lanes]
 
-    def _trained(self) -> Trained:
+    def trained(self) -> Trained:
+        """What has come of the trials that have ended."""
         if self.best is None:
             return Trained(best_number=None, best_value=None, best_lanes=None, lane_steps=self.lane_steps)
         trial, lanes = self.best

@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 import psutil
 
-from hpo.cohort import CohortDone, CohortFailed, CohortTask, EpochResult, LaneTask, Report, ScoreDone
+from hpo.cohort import CohortTask, EpochResult, LaneTask, LastReport, Report
 from hpo.dataset import Rows, Task, TrainingData
 from hpo.space import Value
 from hpo.study import Direction
@@ -70,7 +70,7 @@ def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         reports += pool.poll(1.0)
-        if sum(isinstance(r, CohortDone | CohortFailed | ScoreDone) for r in reports) >= n_last:
+        if sum(isinstance(r, LastReport) for r in reports) >= n_last:
             return reports
     raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
 

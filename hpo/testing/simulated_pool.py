@@ -11,12 +11,13 @@ import json
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from hpo.cohort import (
     CohortDone,
     CohortFailed,
+    CohortHalted,
     CohortTask,
     EpochResult,
     Report,
@@ -32,9 +33,9 @@ from hpo.states import Reason, TrialState
 from hpo.training import LaneSettings, shape_of
 from hpo.trial import Curve, TrialResult
 from hpo.workers.base import Slot
+from hpo.workers.judging import Halted, judged
 
 DIVERGES_AT = 10.0  # learning rate
-COLUMNS = ("train_loss", "validation_loss")
 EPOCH_S = 1.0  # what every epoch is said to take of each trial
 
 
@@ -61,6 +62,21 @@ class _Running:
     cancelled: bool = False
     curves: dict[int, list[float]] = field(default_factory=dict)
     done: dict[int, TrialResult] = field(default_factory=dict)
+    said: list[Report] = field(default_factory=list)
+    listen: Callable[[EpochResult], Sequence[bool] | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Go on from checkpoints, if there are any, and judge as a worker does."""
+        self.listen = judged(self.task, self.said.append)  # type: ignore[arg-type]
+        for saved in map(json.loads, self.task.checkpoints):
+            self.epoch = saved["epoch"]
+            known = {int(number): curve for number, curve in saved["curves"].items()}
+            self.curves |= {number: known[number] for number in self.task.numbers if number in known}
+
+    @property
+    def over(self) -> bool:
+        """Whether every trial has ended."""
+        return len(self.done) == len(self.task.numbers)
 
 
 class SimulatedPool:
@@ -163,8 +179,19 @@ class SimulatedPool:
                 self._late.append(_done(running))
             return [failed]
         running.epoch += 1
-        reports: list[Report] = [_epoch(running)]
-        if len(running.done) == len(task.numbers):
+        result = _epoch(running)
+        try:
+            mask = running.listen(result)
+        except Halted:
+            del self._running[task.id]
+            return [*_heard(running), _halted(running)]
+        dropped = [n for n, keep in zip(result.numbers, mask, strict=True) if not keep] if mask else []
+        if dropped:
+            running.done |= {number: _pruned(running, number) for number in dropped}
+            ended = tuple(running.done[number] for number in dropped)
+            running.listen(replace(result, numbers=(), values=(), best_values=(), ended=ended))
+        reports = _heard(running)
+        if running.over:
             del self._running[task.id]
             reports.append(_done(running))
         return reports
@@ -236,7 +263,7 @@ def _result(task: CohortTask, number: int, curve: Sequence[float], diverged: boo
     value, best_epoch = _best(task, curve)
     # Metrics beside the objective, where a task asks for any, are all alike.
     others = tuple(f"validation_{name}" for name in metrics_of(task)[1:])
-    columns = (*COLUMNS, *others)
+    columns = ("train_loss", f"validation_{task.metric}", *others)
     block = array("f", (v for value in curve for v in (value,) * len(columns)))
     return TrialResult(
         number=number,
@@ -247,6 +274,36 @@ def _result(task: CohortTask, number: int, curve: Sequence[float], diverged: boo
         epochs=len(curve),
         curve=Curve(columns=columns, block=block),
         steps={len(curve): curve[-1]},
+    )
+
+
+def _pruned(running: _Running, number: int) -> TrialResult:
+    result = _result(running.task, number, running.curves[number], diverged=False)
+    return replace(result, state=TrialState.PRUNED, reason=f"pruned@{running.epoch}")
+
+
+def _heard(running: _Running) -> list[Report]:
+    """What the worker has said since the last time."""
+    said = list(running.said)
+    running.said.clear()
+    return said
+
+
+def _halted(running: _Running) -> CohortHalted:
+    """The living trials as they stand."""
+    task, done = running.task, _done(running)
+    living = [number for number in task.numbers if number not in running.done]
+    saved = {"epoch": running.epoch, "curves": {n: running.curves[n] for n in living}}
+    return CohortHalted(
+        cohort=task.id,
+        attempt=task.attempt,
+        checkpoint=json.dumps(saved).encode(),
+        standing=tuple(_pruned(running, number) for number in living),
+        best_number=done.best_number,
+        best_value=done.best_value,
+        model=done.model,
+        train_seconds=0.0,
+        lane_steps=done.lane_steps,
     )
 
 
@@ -271,7 +328,8 @@ def _done(running: _Running) -> CohortDone:
 
 def _first_values(running: _Running) -> dict[int, float]:
     """The first objective of each complete trial that meets the constraints."""
-    first = {n: r.values[0] if r.values else r.value for n, r in running.done.items() if r.feasible}
+    complete = {n: r for n, r in running.done.items() if r.feasible and r.state is TrialState.COMPLETE}
+    first = {n: r.values[0] if r.values else r.value for n, r in complete.items()}
     return {number: value for number, value in first.items() if value is not None}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from hpo.cohort import CohortDone, CohortFailed, CohortTask, Report, ScoreDone, Task
+from hpo.cohort import CohortFailed, CohortTask, LastReport, Report, Task
 from hpo.errors import PoolError
 from hpo.states import Reason
 from hpo.workers.base import Slot
@@ -195,7 +195,7 @@ class Crew(Generic[P]):
         if isinstance(message, Hello):
             self._welcome(worker, message)
             return None
-        if isinstance(message, CohortDone | CohortFailed | ScoreDone):
+        if isinstance(message, LastReport):
             worker.free()
         return message
 

@@ -18,7 +18,7 @@ import ray.exceptions
 from ray._private import worker as ray_internals
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-from hpo.cohort import CohortDone, CohortFailed, CohortTask, Report, ScoreDone, Task
+from hpo.cohort import CohortTask, LastReport, Report, Task
 from hpo.dataset import TrainingData
 from hpo.errors import PoolError
 from hpo.workers.base import Slot
@@ -106,7 +106,7 @@ class RayProcess:
             if isinstance(message, Hello | Unfit):
                 self._hello = None
                 self._pid = message.pid if isinstance(message, Hello) else 0
-            elif isinstance(message, CohortDone | CohortFailed | ScoreDone):
+            elif isinstance(message, LastReport):
                 self._stream = None
         if self.death:
             self.kill()  # a task that failed in Ray's hands leaves a living actor

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from hpo.cohort import CohortDone, CohortFailed, CohortTask, EpochResult, Report, ScoreDone, Task
+from hpo.cohort import CohortTask, EpochResult, LastReport, Report, Task
 from hpo.dataset import TrainingData
 from hpo.errors import HpoError
 from hpo.workers.mailbox import Mailbox
@@ -55,7 +55,7 @@ class RayWorker:
                 yield Beat()
                 continue
             yield report
-            if isinstance(report, CohortDone | CohortFailed | ScoreDone):
+            if isinstance(report, LastReport):
                 return
 
     def _train(self, task: Task, data: TrainingData | None, send: Send) -> None:

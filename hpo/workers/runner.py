@@ -12,6 +12,7 @@ from dataclasses import replace
 from hpo.cohort import (
     CohortDone,
     CohortFailed,
+    CohortHalted,
     CohortTask,
     EpochResult,
     Report,
@@ -28,6 +29,7 @@ from hpo.fused.stopping import stderr_of
 from hpo.fused.trainer import Trained, Trainer
 from hpo.models import Lane, Model, from_bytes, to_bytes
 from hpo.states import Reason
+from hpo.workers.judging import Halted, defers, judged
 from hpo.workers.mailbox import Cancelled
 
 log = logging.getLogger(__name__)
@@ -73,14 +75,32 @@ def train(
     *,
     device: str,
     report: Callable[[EpochResult], Sequence[bool] | None],
-) -> CohortDone:
-    """Train a cohort to its end. Raises whatever the trainer or `report` raises."""
+) -> CohortDone | CohortHalted:
+    """Train a cohort to its end, or until it is to halt. Raises whatever the trainer or `report` raises."""
     release_memory(device)
     began = time.monotonic()
+    halted = False
     with products(task.precision, device) as in_force:
-        trained = Trainer(replace(task, precision=in_force), data, device=device).run(report)
+        trainer = Trainer(replace(task, precision=in_force, judged=defers(task)), data, device=device)
+        try:
+            trainer.run(judged(task, report))
+        except Halted:
+            halted = True
+    trained = trainer.trained()
     seconds = time.monotonic() - began
     log.info("cohort %d: %d lanes on %s, %.1f s", task.id, len(task.lanes), device, seconds)
+    if halted:
+        return CohortHalted(
+            cohort=task.id,
+            attempt=task.attempt,
+            checkpoint=trainer.checkpoint(),
+            standing=trainer.standing(),
+            best_number=trained.best_number,
+            best_value=trained.best_value,
+            model=_model_bytes(task, data, trained),
+            train_seconds=seconds,
+            lane_steps=trained.lane_steps,
+        )
     return CohortDone(
         cohort=task.id,
         attempt=task.attempt,

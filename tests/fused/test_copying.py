@@ -129,7 +129,7 @@ def test_a_checkpoint_after_a_copy_resumes_to_the_bit():
 
     for place in (2, 4):
         again = []
-        trainer_of(*trials, data=data, checkpoint=checkpoints[place]).run(again.append)
+        trainer_of(*trials, data=data, checkpoints=(checkpoints[place],)).run(again.append)
         assert again == reports[place + 1 :]
     assert {r.number: r.epochs for report in reports for r in report.ended} == {0: 9, 1: 7, 2: 9, 3: 9}
 

@@ -207,7 +207,7 @@ def test_facts_are_the_same_after_a_checkpoint():
     trainer.run(lambda report: saved.append(trainer.checkpoint()))
 
     whole = results_of(task, data)
-    again = results_of(replace(task, checkpoint=saved[0]), data)
+    again = results_of(replace(task, checkpoints=(saved[0],)), data)
     assert {n: r.facts for n, r in again.items()} == {n: r.facts for n, r in whole.items()}
 
 

@@ -137,7 +137,7 @@ def test_stopping_and_resuming_changes_nothing():
 
     for done in (1, 3):
         rest = []
-        again = Trainer(replace(task, checkpoint=checkpoints[done - 1]), data).run(rest.append)
+        again = Trainer(replace(task, checkpoints=(checkpoints[done - 1],)), data).run(rest.append)
         assert repr(rest) == repr(reports[done:])
         for got, wanted in zip(again.best_lanes, outcome.best_lanes, strict=True):
             assert_same_bits(got, wanted)

@@ -52,7 +52,7 @@ def test_a_fast_cohort_that_is_resumed_ends_as_one_that_was_not():
     with products(FAST):
         trainer = Trainer(task, data)
         expected = trainer.run(lambda _: checkpoints.append(trainer.checkpoint())).best_lanes
-        resumed = Trainer(replace(task, checkpoint=checkpoints[1]), data).run(lambda _: None).best_lanes
+        resumed = Trainer(replace(task, checkpoints=(checkpoints[1],)), data).run(lambda _: None).best_lanes
 
     assert expected is not None
     assert resumed is not None

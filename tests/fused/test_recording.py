@@ -119,7 +119,7 @@ def test_copies_and_resumes_do_not_notice_ended_lanes_that_are_still_recorded():
         trainer = Trainer(task, data, recorder=recorder)
         with pytest.raises(KeyboardInterrupt):
             trainer.run(stop_after_six)
-        resumed = Trainer(replace(task, checkpoint=trainer.checkpoint()), data, recorder=recorder)
+        resumed = Trainer(replace(task, checkpoints=(trainer.checkpoint(),)), data, recorder=recorder)
         for one in (trainer, resumed):
             ended = []
             to, source = list(one.trials)[:2]

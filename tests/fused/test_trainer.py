@@ -218,7 +218,7 @@ def test_stopping_anywhere_and_resuming_changes_nothing(n_classes, judged):
     outcome = trainer.run(note)
 
     for place, checkpoint in enumerate(checkpoints[:-1]):
-        rest, again = run(replace(task, checkpoint=checkpoint), data)
+        rest, again = run(replace(task, checkpoints=(checkpoint,)), data)
         assert repr(rest) == repr(reports[place + 1 :])
         assert (again.best_number, again.best_value) == (outcome.best_number, outcome.best_value)
         for got, wanted in zip(again.best_lanes, outcome.best_lanes, strict=True):
@@ -288,7 +288,7 @@ def test_a_checkpoint_holds_all_of_a_best_trial_that_has_ended():
     trainer, checkpoints = Trainer(task, data), []
 
     outcome = trainer.run(lambda report: checkpoints.append(trainer.checkpoint()))
-    _, again = run(replace(task, checkpoint=checkpoints[2]), data)
+    _, again = run(replace(task, checkpoints=(checkpoints[2],)), data)
 
     assert outcome.best_number == again.best_number == 0
     assert set(again.best_lanes[0].extras) == {"gamma", "beta", "slope", "mean", "variance"}

@@ -175,7 +175,7 @@ def test_a_cohort_goes_on_from_a_checkpoint_in_another_process(tmp_path):
     pool.start()
     pool.put_data(KEY, make_data())
 
-    pool.submit(replace(make_task([0, 1], epochs=4), checkpoint=trainer.checkpoint()))
+    pool.submit(replace(make_task([0, 1], epochs=4), checkpoints=(trainer.checkpoint(),)))
 
     assert [report.epoch for report in collect(pool)[:-1]] == [3, 4]
     pool.close()
