@@ -102,7 +102,9 @@ def _read(data: bytes, numbers: Sequence[int]) -> tuple[dict[str, Any], dict[str
     return about, tensors
 
 
-def _load_best(trainer: Trainer, trial: Progress, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+def _load_best(
+    trainer: Trainer, trial: Progress, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
     """Take over the best trial that had ended; one that is not of the task was handed over when it was saved."""
     _trial_from_json(trial, about["best_trial"])
     if trainer.is_best(trial):

@@ -89,8 +89,9 @@ class Trainer:
         self.best: tuple[Progress, tuple[LaneWeights, ...]] | None = None
         if task.checkpoints:
             checkpoint.load(self, task.checkpoints)
-            if task.judged:
-                self._pending = self._judge((), None)  # what came after the mask was not reported yet
+            ended = self._ended()  # by itself, after a judgement that was not heard yet
+            self._drop(ended)
+            self._pending = list(ended.values())
 
     def checkpoint(self) -> bytes:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""

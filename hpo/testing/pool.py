@@ -16,9 +16,11 @@ import numpy as np
 import psutil
 import pytest
 
+from hpo.bracket import Judge
 from hpo.cohort import (
     CohortDone,
     CohortFailed,
+    CohortHalted,
     EpochResult,
     ScoreDone,
     ScoreTask,
@@ -26,6 +28,7 @@ from hpo.cohort import (
 from hpo.errors import PoolError
 from hpo.models import from_bytes, predict
 from hpo.states import TrialState
+from hpo.study import PrunerSpec
 from hpo.testing.pool_talk import (
     FOREVER,
     KEY,
@@ -192,6 +195,32 @@ class WorkerPoolContract:
         }
         assert ended == {0: TrialState.COMPLETE, 1: TrialState.PRUNED, 2: TrialState.COMPLETE}
         assert isinstance(last[-1], CohortDone)
+
+    def test_cohorts_that_halt_free_their_slots_and_go_on_together(self, pool: LocatedPool) -> None:
+        pool.submit(make_task(range(4), id=1, epochs=4))
+        undisturbed = bits(collect(pool))
+
+        pool.submit(replace(make_task([0, 2], id=2, epochs=4), halt=2))
+        pool.submit(replace(make_task([1, 3], id=3, epochs=4), halt=2))
+        halted = [report for report in collect(pool, 2) if isinstance(report, CohortHalted)]
+        free = [slot.task is None for slot in pool.slots()]
+        checkpoints = tuple(report.checkpoint for report in halted)
+        pool.submit(replace(make_task(range(3), id=4, epochs=4), checkpoints=checkpoints))
+        merged = bits(collect(pool))
+
+        assert sorted((r.cohort, r.attempt, len(r.standing)) for r in halted) == [(2, 1, 2), (3, 1, 2)]
+        assert free == [True, True]
+        assert merged == {number: undisturbed[number] for number in range(3)}
+
+    def test_a_cohort_with_a_judge_is_halved_without_a_word_from_the_pool(self, pool: LocatedPool) -> None:
+        halving = PrunerSpec(name="halving", min_epochs=1, factor=2, bracket=4)
+        pool.submit(replace(make_task(range(4), epochs=3), judge=Judge(pruner=halving, epochs=3)))
+
+        reports = collect(pool)
+
+        ended = [t for r in reports if isinstance(r, EpochResult) for t in r.ended]
+        assert sorted(t.reason or "" for t in ended) == ["", "halving@1", "halving@1", "halving@2"]
+        assert isinstance(reports[-1], CohortDone)
 
     def test_a_task_that_cannot_be_done_is_an_error_and_the_worker_lives(self, pool: LocatedPool) -> None:
         before = pool.pids()

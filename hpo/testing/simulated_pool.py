@@ -67,7 +67,7 @@ class _Running:
 
     def __post_init__(self) -> None:
         """Go on from checkpoints, if there are any, and judge as a worker does."""
-        self.listen = judged(self.task, self.said.append)  # type: ignore[arg-type]
+        self.listen = judged(self.task, self.said.append)
         for saved in map(json.loads, self.task.checkpoints):
             self.epoch = saved["epoch"]
             known = {int(number): curve for number, curve in saved["curves"].items()}

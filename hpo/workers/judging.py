@@ -67,7 +67,7 @@ def ended_by(ended: TrialResult, pruner: str) -> TrialResult:
 
 def defers(task: CohortTask) -> bool:
     """Whether a trial of the task ends by itself only after the judgement of its epoch."""
-    return task.judged or task.judge is not None or task.halt is not None or bool(task.checkpoints)
+    return task.judged or task.judge is not None or task.halt is not None
 
 
 def judged(task: CohortTask, report: Report) -> Report:

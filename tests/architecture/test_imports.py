@@ -34,7 +34,7 @@ MAY_IMPORT = {
     # layer 4
     "api": {"service", "storage", "figures"},
     "client": set(),
-    "testing": {"fused", "samplers", "storage", "workers", "models", "data"},
+    "testing": {"fused", "samplers", "pruners", "storage", "workers", "models", "data"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 ONLY_MODULE = {("coordinator", "workers"): "hpo.workers.base"}

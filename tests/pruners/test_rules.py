@@ -92,9 +92,7 @@ def test_best_so_far_counts_not_the_last_value():
 
 
 def test_a_bracket_of_81_leaves_27_then_9():
-    judge = own_pruner(
-        PrunerSpec(name="halving", min_epochs=3, factor=3, bracket=81), 27, Direction.MAXIMIZE
-    )
+    judge = own_pruner(PrunerSpec(name="halving", min_epochs=3, factor=3, bracket=81), 27, Direction.MAXIMIZE)
     bracket = judge.bracket(80)
     members = {n: living([n / 100] * 27, budget=27) for n in bracket.numbers}
 

@@ -71,9 +71,7 @@ def test_cohorts_that_halt_and_are_merged_end_as_if_they_had_never_parted(params
     said, done = run(make_task(range(5), epochs=6, **params))
     undisturbed = bits(said)
 
-    parts = [
-        run(replace(make_task(numbers, epochs=6, **params), halt=3)) for numbers in ([0, 3], [1, 2, 4])
-    ]
+    parts = [run(replace(make_task(numbers, epochs=6, **params), halt=3)) for numbers in ([0, 3], [1, 2, 4])]
     first = {k: v for reports, _ in parts for k, v in bits(reports).items()}
     assert all(isinstance(last, CohortHalted) for _, last in parts)
     standing = [trial for _, last in parts for trial in last.standing]
