@@ -96,7 +96,7 @@ def test_seconds_before_a_checkpoint_count():
     with pytest.raises(Stop):
         trainer.run(stop_at_three)
     before = {number: trial.seconds for number, trial in trainer.trials.items()}
-    resumed = Trainer(replace(task, checkpoint=trainer.checkpoint()), DATA)
+    resumed = Trainer(replace(task, checkpoints=(trainer.checkpoint(),)), DATA)
 
     assert all(seconds > 0 for seconds in before.values())
     assert {number: trial.seconds for number, trial in resumed.trials.items()} == before
