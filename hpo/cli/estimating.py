@@ -27,7 +27,7 @@ def estimate(
     """
     from hpo.coordinator.capacity import Machine
     from hpo.coordinator.planner import estimate as planned
-    from hpo.samplers.registry import make_sampler
+    from hpo.samplers.registry import preview
     from hpo.workers.devices import memory_per_worker, worker_devices
 
     devices = worker_devices(workers, session.settings().device)
@@ -36,7 +36,7 @@ def estimate(
         memory_bytes=memory_per_worker(len(devices)),
         gpu=devices[0].startswith("cuda"),
     )
-    plans = make_sampler(spec).ask(0, min(spec.trials or FIRST_PLANS, FIRST_PLANS))
+    plans = preview(spec, FIRST_PLANS)
     may, share = _feasible(spec, info, plans)
     n_trials = None if spec.trials is None else max(1, round(spec.trials * (1 - share)))
     found = planned(spec, info, may, machine, n_trials=n_trials, max_lanes=max_lanes)

@@ -23,6 +23,7 @@ from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
 from hpo.samplers.random import filler
+from hpo.samplers.reach import stored_space
 from hpo.samplers.registry import make_sampler
 from hpo.settings import EXACT
 from hpo.states import Reason, StudyState, TrialState, Wanted
@@ -82,6 +83,7 @@ class Drive:
         )
         self.resolver = Resolver(self.spec, self.data.info)
         self.feasibility = feasibility_of(self.spec, self.data.info)
+        self.space = stored_space(self.spec)
         self.planner = Planner(
             self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
         )
@@ -128,7 +130,7 @@ class Drive:
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
         self.proposals.stored(unfinished)
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
-            members = [self.resolver.resolve(trial.number, trial.params) for trial in trials]
+            members = [self.resolver.resolve(t.number, t.params, t.budget) for t in trials]
             self.results.running |= {trial.number: trial for trial in trials}
             may, refused = self.feasibility.parted(members)
             if refused:  # a driver died before it could write that
@@ -185,7 +187,7 @@ class Drive:
             cohorts = [self._cohort_plan(part) for part in (*parts, *([tuple(refused)] if refused else ()))]
             stored = self.write(
                 lambda plans=plans, cohorts=cohorts: self.storage.plan_trials(  # type: ignore[misc]
-                    self.claim, self.spec.parameters, plans, cohorts
+                    self.claim, self.space, plans, cohorts
                 )
             )
             self.proposals.planned(len(plans))

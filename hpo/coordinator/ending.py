@@ -88,7 +88,7 @@ class Ending:
     def _score(self, best: Trial) -> ScoredTest | str | None:
         """Score the best trial's model on the test rows, if any; a sentence when that did not work."""
         drive = self._drive
-        scaling = drive.resolver.resolve(best.number, best.params).shared.scaling
+        scaling = drive.resolver.resolve(best.number, best.params, best.budget).shared.scaling
         rows = self._scaled[scaling].test
         model = self._model_of(best)
         if isinstance(model, str):
@@ -109,7 +109,7 @@ class Ending:
         stored = drive.write(lambda: drive.storage.model(drive.claim.name))
         if stored is not None and stored.number == best.number:
             return stored.data
-        trial = drive.resolver.resolve(best.number, best.params)
+        trial = drive.resolver.resolve(best.number, best.params, best.budget)
         drive.give_data(trial.shared.scaling, refit=self._refits)
         # It has been judged; a constraint on seconds might come out otherwise this time.
         task, where = replace(drive.maker.task(MODEL_TASK, 1, (trial,)), constraints=()), "again"

@@ -58,8 +58,8 @@ class Resolver:
         if not self._conditional:
             self._first |= spec.parameters.fixed
 
-    def resolve(self, number: int, params: Params) -> ReadyTrial:
-        """The trial's settings. Raises SpecError when they do not fit together."""
+    def resolve(self, number: int, params: Params, budget: int | None = None) -> ReadyTrial:
+        """The trial's settings; budget: its epochs at most. Raises SpecError when they do not fit together."""
         values = self._with_conditions(params) if self._conditional else params
         shared, lane = settings_of(
             self._first | dict(values),
@@ -72,6 +72,8 @@ class Resolver:
         )
         if lane.activation != "maxout":  # or trials would be parted by pieces that they do not have
             shared = replace(shared, maxout_pieces=1)
+        if budget is not None and budget < lane.epochs:  # its schedule runs over so many too
+            lane = replace(lane, epochs=budget)
         return ReadyTrial(number=number, params=params, shared=shared, lane=lane)
 
     def _with_conditions(self, params: Params) -> dict[str, Value]:
@@ -226,7 +228,7 @@ def estimate(
     total = n_trials if n_trials is not None else spec.trials or len(plans)
     planner = Planner(spec, info, machine, max_lanes=max_lanes)
     resolver = Resolver(spec, info)
-    trials = [resolver.resolve(plan.number, plan.params) for plan in plans]
+    trials = [resolver.resolve(plan.number, plan.params, plan.epochs) for plan in plans]
     parts = planner.cohorts(trials)
     scale = total / len(plans)
     flops = sum(_flops(trial, spec, info) for trial in trials)

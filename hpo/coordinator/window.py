@@ -29,4 +29,4 @@ def next_window(proposals: Proposals, resolver: Resolver, planner: Planner) -> W
 
 def _resolved(proposals: Proposals, resolver: Resolver, n: int) -> Window:
     plans = proposals.peek(n)
-    return plans, [resolver.resolve(plan.number, plan.params) for plan in plans]
+    return plans, [resolver.resolve(plan.number, plan.params, plan.epochs) for plan in plans]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -39,12 +39,9 @@ class RandomSampler(BaseSampler):
         self._space = space or SearchSpace({})
         self._random = np.random.RandomState(0)
         self._fixed = self._space.fixed
-        draws = {name: draw_of(d) for name, d in distributions_of(self._space).items()}
-        # (name, how to draw it or None when fixed, whether it has a condition), conditions first
-        self._steps = [
-            (name, draws.get(name), bool(self._space.parameters[name].when))
-            for name in self._space.in_order()
-        ]
+        self._draws = {name: draw_of(d) for name, d in distributions_of(self._space).items()}
+        # (name, whether it has a condition), conditions first
+        self._steps = [(name, bool(self._space.parameters[name].when)) for name in self._space.in_order()]
 
     def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
         """The plans of trials first … first + n - 1; there is no end of them."""
@@ -57,22 +54,33 @@ class RandomSampler(BaseSampler):
         """Nothing to say."""
         return {}
 
-    def params(self, number: int, given: Params = MappingProxyType({})) -> dict[str, Value]:
-        """The values of the active searched parameters of one trial; only what is not given is drawn."""
+    def params(
+        self,
+        number: int,
+        given: Params = MappingProxyType({}),
+        draws: Mapping[str, Draw] | None = None,
+    ) -> dict[str, Value]:
+        """The values of the active searched parameters of one trial; only what is not given is drawn.
+
+        draws: how to draw each parameter, where not as the search space says
+        """
+        draws = self._draws if draws is None else draws
         values: dict[str, Value] = {}
         searched: dict[str, Value] = {}
-        for name, draw, conditional in self._steps:
+        for name, conditional in self._steps:
             if conditional and not self._space.is_active(name, values):
                 continue
+            draw = draws.get(name)
             if draw is None:
                 values[name] = self._fixed[name]
             elif name in given:
                 values[name] = searched[name] = given[name]
             else:
-                values[name] = searched[name] = self._draw(draw, number, name)
+                values[name] = searched[name] = self.draw(draw, number, name)
         return searched
 
-    def _draw(self, draw: Draw, number: int, name: str) -> Value:
+    def draw(self, draw: Draw, number: int, name: str) -> Value:
+        """A value from the stream of seed, number and name."""
         # Seeding one generator anew gives the stream of a new one, at a tenth of the price.
         self._random.seed(parameter_seed(self.seed, number, name))
         return draw(self._random)
@@ -93,7 +101,7 @@ class RandomSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The value of one parameter in the trial of that number."""
-        return self._draw(draw_of(param_distribution), trial.number, param_name)
+        return self.draw(draw_of(param_distribution), trial.number, param_name)
 
 
 def filler(spec: StudySpec) -> Callable[[int, Params], Params]:

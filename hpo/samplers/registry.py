@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hpo.errors import lookup
 from hpo.samplers.base import Sampler
+from hpo.samplers.coarse_to_fine import CoarseToFineSampler
 from hpo.samplers.grid import GridSampler
 from hpo.samplers.points import grid_size
 from hpo.samplers.random import RandomSampler
-from hpo.study import StudySpec
+from hpo.samplers.rounds import rounds_of
+from hpo.study import Direction, StudySpec
+from hpo.trial import TrialPlan
 
-__all__ = ["SAMPLERS", "grid_size", "make_sampler"]
+__all__ = ["SAMPLERS", "grid_size", "make_sampler", "preview"]
+
+
+def _seed(spec: StudySpec) -> int:
+    return spec.seed if spec.sampler.seed is None else spec.sampler.seed
 
 
 def _random(spec: StudySpec) -> Sampler:
-    seed = spec.seed if spec.sampler.seed is None else spec.sampler.seed
-    return RandomSampler(seed, spec.parameters)
+    return RandomSampler(_seed(spec), spec.parameters)
 
 
 def _grid(spec: StudySpec) -> Sampler:
     return GridSampler(spec.parameters)
 
 
-SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {"random": _random, "grid": _grid}
+def _coarse_to_fine(spec: StudySpec) -> Sampler:
+    direction = spec.objective.direction if spec.objective else None
+    return CoarseToFineSampler(
+        _seed(spec),
+        spec.parameters,
+        rounds=rounds_of(spec),
+        direction=direction or Direction.MINIMIZE,
+        widen=spec.sampler.widen,
+    )
+
+
+SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {
+    "random": _random,
+    "grid": _grid,
+    "coarse_to_fine": _coarse_to_fine,
+}
 
 
 def make_sampler(spec: StudySpec) -> Sampler:
     """The sampler a study asks for. Raises UnknownName, SpecError for a grid without end."""
     return lookup(SAMPLERS, spec.sampler.name, "sampler")(spec)
+
+
+def preview(spec: StudySpec, n: int) -> list[TrialPlan]:
+    """About n plans that stand for a whole study, for estimates: results that it may wait for are not known.
+
+    Those of a sampler that learns are drawn from the study file's ranges; of a search in rounds they are
+    taken from all rounds alike, with the epochs of each.
+    """
+    total = spec.trials or n
+    if spec.sampler.name != "coarse_to_fine":
+        plans = make_sampler(spec).ask(0, min(n, total))
+        return plans if len(plans) >= min(n, total) else _random(spec).ask(0, min(n, total))
+    rounds = rounds_of(spec)
+    drawn = _random(spec).ask(0, min(n, total))
+    return [
+        replace(plan, epochs=rounds.at(place * total // len(drawn)).epochs)
+        for place, plan in enumerate(drawn)
+    ]

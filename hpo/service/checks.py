@@ -7,6 +7,7 @@ import math
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.service.objectives import check_objectives
+from hpo.service.sampler_checks import check_sampler
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
 from hpo.study import (
     MAX_EPOCHS,
@@ -36,6 +37,7 @@ def check_spec(spec: StudySpec) -> None:
         raise SpecError("must be a built-in name, a file or an id, got nothing", field="data.source")
     check_split(spec.data.split)
     check_together(spec)
+    check_sampler(spec)
     if spec.sampler.name == "grid":
         check_grid(spec.parameters)
 

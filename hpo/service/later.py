@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from hpo.errors import NotYet, UnknownName, lookup
 from hpo.study import PrunerSpec, StopSpec, StudySpec
 
-SAMPLERS = ("random", "grid")
-SAMPLERS_LATER = ("coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
+SAMPLERS = ("random", "grid", "coarse_to_fine")
+SAMPLERS_LATER = ("sobol", "tpe", "cmaes", "gp", "nsga2")
 PRUNERS = ("none",)
 PRUNERS_LATER = ("median", "halving", "hyperband", "population")
 TRAINERS = ("mlp",)
@@ -35,8 +35,6 @@ _KEYS = (
     _Later("enqueue", lambda s: s.enqueue, (), "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
-    _Later("sampler.widen", lambda s: s.sampler.widen, False, "leave it out"),
-    _Later("sampler.options", lambda s: dict(s.sampler.options), {}, "leave it out"),
     _Later("pruner", lambda s: s.pruner, PrunerSpec(), "leave it out"),
 )
 

@@ -1,0 +1,29 @@
+"""What a study file may say of its sampler beyond the types of its keys."""
+
+from __future__ import annotations
+
+from hpo.errors import SpecError
+from hpo.samplers.rounds import rounds_of
+from hpo.study import StudySpec
+
+COARSE_TO_FINE = "coarse_to_fine"
+WITHOUT_OPTIONS = ("random", "grid")
+
+
+def check_sampler(spec: StudySpec) -> None:
+    """Raises SpecError when the sampler's keys do not fit the sampler, or the study does not."""
+    name = spec.sampler.name
+    if spec.sampler.widen and name != COARSE_TO_FINE:
+        raise SpecError(
+            f"only coarse_to_fine goes beyond the written ranges, not {name}; leave it out, or write "
+            "sampler: {name: coarse_to_fine, widen: true}",
+            field="sampler.widen",
+        )
+    if spec.sampler.options and name in WITHOUT_OPTIONS:
+        raise SpecError(f"{name} has no options; leave it out", field="sampler.options")
+    if name == COARSE_TO_FINE:
+        if not spec.parameters.searched:
+            raise SpecError(
+                "coarse_to_fine needs at least one parameter with several values", field="parameters"
+            )
+        rounds_of(spec)
