@@ -24,10 +24,12 @@ from hpo.cli.output import (
     pairs,
     plural,
     say,
+    width_of,
     write_record,
     write_rows,
 )
 from hpo.cli.phrases import score_texts, split_text, with_stderr
+from hpo.cli.rounds import notes_text
 from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
@@ -86,7 +88,9 @@ def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: Quiet
     with session.storage() as storage:
         record = results.show(storage, study)
         abandoned = follow.progress(storage, study, is_alive=session.is_alive).message
-    write_record(record, format, fit(_study_text(record, abandoned), sys.stdout))
+    text = fit(_study_text(record, abandoned), sys.stdout)
+    notes = notes_text(record["notes"], width=width_of(sys.stdout))
+    write_record(record, format, f"{text}\n\n{notes}" if notes else text)
 
 
 def _study_text(record: dict[str, Any], abandoned: str | None) -> str:

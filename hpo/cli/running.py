@@ -206,6 +206,8 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
     write_record(best, options.format, best_report(best))
     if study.reason:
         say(f"study {study.name}: {study.reason}", quiet=options.quiet)
+    for sentence in study.notes.get("sentences", ()):
+        say(sentence, quiet=options.quiet)
     if not options.quiet and options.format is Format.TABLE:
         print("\n" + next_commands(study))
     return code

@@ -13,6 +13,7 @@ from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.enqueued import Enqueued
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.flight import Flight, TaskMaker, Work
+from hpo.coordinator.noting import Noting
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
@@ -110,7 +111,15 @@ class Drive:
             direction=study.direction,
             kept=None if model is None else (model.value, model.number),
         )
+        self.noting = Noting(
+            storage=self.storage,
+            write=self.write,
+            claim=self.claim,
+            proposals=self.proposals,
+            stored=study.notes,
+        )
         self._tell_stored(study.n_planned)
+        self.noting.write_news()
         self._take_up()
 
     def _tell_stored(self, n_planned: int) -> None:
@@ -309,6 +318,7 @@ class Drive:
     def write_results(self) -> None:
         """Write what has come back, and how far the running cohorts are."""
         self.results.write_all(self.flights.values())
+        self.noting.write_news()
 
     # The end
 

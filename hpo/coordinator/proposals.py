@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hpo.samplers.base import Sampler
 from hpo.space import Params
@@ -83,6 +84,10 @@ class Proposals:
         """The next n numbers are taken."""
         self._next += n
         del self._asked[:n]
+
+    def notes(self) -> Mapping[str, Any]:
+        """What the sampler decided."""
+        return self._sampler.notes()
 
     def finished(self, trials: Iterable[Trial]) -> None:
         """Finished trials in any order; those whose predecessors are all finished are told."""

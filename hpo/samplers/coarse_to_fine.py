@@ -68,8 +68,9 @@ class CoarseToFineSampler(RandomSampler):
                 break
             draws = {name: draw_of(d) for name, d in self._step_to(round_.index).box.items()}
             upto = min(n - len(plans), round_.end - place)
+            epochs = round_.epochs if round_.epochs < self.rounds.epochs else None
             plans += [
-                TrialPlan(number=i, params=self.params(i, draws=draws), epochs=round_.epochs)
+                TrialPlan(number=i, params=self.params(i, draws=draws), epochs=epochs)
                 for i in range(number, number + upto)
             ]
             place += upto
@@ -88,7 +89,7 @@ class CoarseToFineSampler(RandomSampler):
         if self._n_ended(self._n_places) != self._n_ended(n_before):
             self._notes = self._make_notes()
 
-    def notes(self) -> Mapping[str, Any]:
+    def notes(self) -> dict[str, Any]:
         """The rounds that have ended and the next one's box, and sentences about them; empty before."""
         return self._notes
 

@@ -59,16 +59,16 @@ def _record(one: Seen, *, ended: bool) -> dict[str, Any]:
         "ended": ended,
         "best_number": None if one.best is None else one.best.number,
         "best_value": None if one.best is None else one.best.value,
-        "box": {name: ends_of(distribution) for name, distribution in one.step.box.items()},
+        "box": {name: range_of(distribution) for name, distribution in one.step.box.items()},
         "why": why(one.step) if one.round.index else "the study file's ranges",
     }
 
 
-def ends_of(distribution: BaseDistribution) -> list[Any]:
-    """Low and high, or the choices."""
+def range_of(distribution: BaseDistribution) -> dict[str, Any]:
+    """A range or choices as a study file writes them."""
     if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    return [distribution.low, distribution.high]  # type: ignore[attr-defined]
+        return {"choices": list(distribution.choices)}
+    return {"low": distribution.low, "high": distribution.high}  # type: ignore[attr-defined]
 
 
 def why(step: Step) -> str:
@@ -100,7 +100,7 @@ def _summary(rounds: Rounds, seen: Sequence[Seen], ranges: Ranges) -> str:
     narrowed = [
         f"{name} to {_range_text(distribution)}"
         for name, distribution in box.items()
-        if ends_of(distribution) != ends_of(ranges.written[name])
+        if distribution != ranges.written[name]
     ]
     what = f"narrowed {', '.join(narrowed)}" if narrowed else "narrowed no range"
     count = f"{len(ended)} round" + ("s" if len(ended) > 1 else "")
@@ -108,10 +108,9 @@ def _summary(rounds: Rounds, seen: Sequence[Seen], ranges: Ranges) -> str:
 
 
 def _range_text(distribution: BaseDistribution) -> str:
-    ends = ends_of(distribution)
     if isinstance(distribution, CategoricalDistribution):
-        return " or ".join(map(text_of, ends))
-    return f"{text_of(ends[0])} … {text_of(ends[1])}"
+        return " or ".join(map(text_of, distribution.choices))
+    return " … ".join(map(text_of, range_of(distribution).values()))
 
 
 def _edge_sentence(n: int, edge: Edge, *, n_rounds: int, widen: bool) -> str:

@@ -106,6 +106,7 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "stderr": None if best is None else plain(best.stderr),
         "facts": None if best is None else plain(best.facts),
         "test": plain(study.test),
+        "notes": plain(study.notes),
         "owner": study.owner,
         "priority": study.priority,
         "driver": None if driver is None else {"host": driver.host, "pid": driver.pid},

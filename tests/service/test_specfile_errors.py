@@ -176,10 +176,7 @@ def test_patience_cannot_stand_in_two_places():
 # (what is changed, to what, the place shown)
 LATER = [
     *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband", "population")],
-    *[
-        ("sampler", {"name": name}, "sampler.name")
-        for name in ("coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
-    ],
+    *[("sampler", {"name": name}, "sampler.name") for name in ("sobol", "tpe", "cmaes", "gp", "nsga2")],
     ("objective", [{"metric": "accuracy"}, {"metric": "f1"}], "objective"),
     ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("stop", {"value": 0.98}, "stop"),
@@ -192,8 +189,6 @@ LATER = [
     ("warm_start", ["other"], "warm_start"),
     ("trainer", "external", "trainer"),
     ("sampler", {"batch": 32}, "sampler.batch"),
-    ("sampler", {"widen": True}, "sampler.widen"),
-    ("sampler", {"options": {"n": 1}}, "sampler.options"),
 ]
 
 
