@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hpo import __version__
-from hpo.cli import checking, data, looking, moving, searching
+from hpo.cli import adding, checking, data, looking, moving, searching
 from hpo.cli.doctor import doctor
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
@@ -42,6 +42,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "stop": moving.stop,
     "cancel": moving.cancel,
     "rm": moving.rm,
+    "enqueue": adding.enqueue,
+    "retry": adding.retry,
     "export": looking.export,
     "spaces": looking.spaces,
     "doctor": doctor,
@@ -69,6 +71,8 @@ EXAMPLES: dict[str, str] = {
     "stop": "hpo stop digits",
     "cancel": "hpo cancel digits",
     "rm": "hpo rm digits --yes",
+    "enqueue": "hpo enqueue digits learning_rate=1e-3 optimizer=adam",
+    "retry": "hpo retry digits --trial 7",
     "export": "hpo export digits -o trials.parquet",
     "spaces": "hpo spaces mlp-default",
     "doctor": "hpo doctor",

@@ -8,6 +8,7 @@ from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.service.objectives import check_objectives
 from hpo.service.sampler_checks import check_sampler
+from hpo.service.settings_given import check_enqueue
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
 from hpo.study import (
     MAX_EPOCHS,
@@ -40,6 +41,7 @@ def check_spec(spec: StudySpec) -> None:
     check_sampler(spec)
     if spec.sampler.name == "grid":
         check_grid(spec.parameters)
+    check_enqueue(spec)
 
 
 def _check_numbers(spec: StudySpec) -> None:

@@ -170,4 +170,6 @@ def _path(loc: Sequence[Any], written: Any) -> str:
     if len(parts) >= 3 and parts[0] == "parameters" and parts[2] in _SHAPES:
         long = isinstance(written, dict) and isinstance(written.get(parts[1]), dict)
         parts = parts[:2] + (parts[3:] if long or parts[3:4] not in (["choices"], ["value"]) else parts[4:])
+    if parts[:1] == ["enqueue"] and len(parts) > 1:  # a list of settings: enqueue[0].learning_rate
+        parts = [f"enqueue[{parts[1]}]", *parts[2:]]
     return ".".join(parts)

@@ -67,17 +67,22 @@ def _split(split: SplitSpec, seed: int) -> SplitSpec:
 
 
 def _trials(spec: StudySpec) -> int:
+    n_enqueued = len(spec.enqueue)
+    if spec.trials is not None and spec.trials < n_enqueued:
+        raise SpecError(f"must be >= {n_enqueued}, the number of settings under enqueue", field="trials")
     if spec.sampler.name != "grid":
-        return DEFAULT_TRIALS if spec.trials is None else spec.trials
+        return max(DEFAULT_TRIALS, n_enqueued) if spec.trials is None else spec.trials
     size = grid_size(spec.parameters)
     if points_unasked(spec) is not None:
         raise too_many_points(size)
-    if spec.trials is not None and spec.trials > size:
+    most = size + n_enqueued
+    if spec.trials is not None and spec.trials > most:
+        beside = f" and {n_enqueued:,} enqueued settings" if n_enqueued else ""
         raise SpecError(
-            f"the grid has {size:,} points, so at most {size:,} trials; leave trials out for all of them",
+            f"the grid has {size:,} points{beside}, so at most {most:,} trials; leave trials out for all of them",
             field="trials",
         )
-    return size if spec.trials is None else spec.trials
+    return most if spec.trials is None else spec.trials
 
 
 def points_unasked(spec: StudySpec) -> int | None:

@@ -32,7 +32,6 @@ _KEYS = (
     _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),
     _Later("limits.max_failed", lambda s: s.limits.max_failed, None, "leave it out"),
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
-    _Later("enqueue", lambda s: s.enqueue, (), "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
     _Later("pruner", lambda s: s.pruner, PrunerSpec(), "leave it out"),

@@ -9,8 +9,9 @@ from hpo.dataset import DatasetInfo
 from hpo.errors import DataChanged, IllegalMove, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
+from hpo.service.results import pages
 from hpo.states import FINAL, StudyState, Wanted, check_move
-from hpo.storage.base import Storage
+from hpo.storage.base import Storage, TrialQuery
 from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
 DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
@@ -102,7 +103,7 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
     if study.state not in DRIVEN and study.state is not StudyState.QUEUED:
         check_move(name, study.state, StudyState.QUEUED)
     spec = specfile.from_json(study.spec)
-    n_trials = study.n_trials if trials is None else _raised(study, spec, trials)
+    n_trials = study.n_trials if trials is None else _raised(storage, study, spec, trials)
     if study.state is StudyState.COMPLETED and study.n_finished >= n_trials:
         raise IllegalMove(
             f"study {name!r} is COMPLETED with all of its {n_trials} trials; "
@@ -111,16 +112,27 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
     return Resumable(study=study, spec=replace(spec, trials=n_trials), n_trials=n_trials, dead=dead)
 
 
-def _raised(study: Study, spec: StudySpec, trials: int) -> int:
+def _raised(storage: Storage, study: Study, spec: StudySpec, trials: int) -> int:
     if trials > MAX_TRIALS:
         raise SpecError(f"must be <= {MAX_TRIALS:,}, got {trials}", field="trials")
     if trials < study.n_trials:
         raise IllegalMove(
             f"the total of trials only goes up: study {study.name!r} has {study.n_trials}", field="trials"
         )
-    if spec.sampler.name == "grid" and trials > (size := grid_size(spec.parameters)):
-        raise IllegalMove(f"the grid of study {study.name!r} has {size} points and no more", field="trials")
+    if spec.sampler.name == "grid":
+        size = grid_size(spec.parameters)
+        # As many trials may have been enqueued beside the points of the grid.
+        if trials > size and trials > size + _n_enqueued(storage, study.name):
+            raise IllegalMove(
+                f"the grid of study {study.name!r} has {size} points and no more", field="trials"
+            )
     return trials
+
+
+def _n_enqueued(storage: Storage, name: str) -> int:
+    """How many of a study's trials are no proposals of its sampler, those that still wait included."""
+    taken = sum(not trial.sampled for trial in pages(storage, name, TrialQuery()))
+    return taken + len(storage.queue(name))
 
 
 def check_data(study: Study, info: DatasetInfo) -> None:

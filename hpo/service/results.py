@@ -100,16 +100,16 @@ def trials(
     """
     query = query_of(sort=sort, states=states, limit=limit)
     storage.get_study(name)  # so that an unknown name is told before the first page
-    return (records.trial_record(trial) for trial in _pages(storage, name, query))
+    return (records.trial_record(trial) for trial in pages(storage, name, query))
 
 
 def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
     """All trials of a study as exports show them, with their facts. Raises StudyNotFound."""
     storage.get_study(name)
-    return (records.exported_record(trial) for trial in _pages(storage, name, TrialQuery()))
+    return (records.exported_record(trial) for trial in pages(storage, name, TrialQuery()))
 
 
-def _pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
+def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
     """All trials of a query, a page at a time."""
     left, offset = query.limit, 0
     while left is None or left > 0:

@@ -15,7 +15,9 @@ _MAIN_KEY = {"data": "source", "objective": "metric", "sampler": "name", "pruner
 _MAY_BE_NONE = ("early_stopping", "stop")
 
 
-def parse_override(text: str) -> tuple[str, Any]:
+def parse_override(
+    text: str, *, example: str = "parameters.dropout=0.5", field: str = "--set"
+) -> tuple[str, Any]:
     """Key and value of KEY=VALUE; the value is read as YAML, so numbers, lists and {…} work.
 
     >>> parse_override("parameters.dropout=0.5"), parse_override("parameters.optimizer=[sgd, adam]")
@@ -23,7 +25,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     key, sign, value = text.partition("=")
     if not sign or not all(part.strip() for part in key.split(".")):
-        raise SpecError(f"must be KEY=VALUE like parameters.dropout=0.5, got {text!r}", field="--set")
+        raise SpecError(f"must be KEY=VALUE like {example}, got {text!r}", field=field)
     try:
         return key.strip(), read_plain(value)
     except SpecError as error:

@@ -16,6 +16,7 @@ from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
 from hpo.service.objectives import in_words
+from hpo.service.settings_given import settings_of
 from hpo.service.shorthand import parse_override
 from hpo.settings import EXACT
 from hpo.space import Choice, Fixed, Parameter, Value
@@ -69,9 +70,14 @@ class Options:
         return {key: value for key, value in given.items() if value is not None} | dict(self.settings or {})
 
 
-def parse_settings(words: Sequence[str]) -> dict[str, Any]:
-    """The KEY=VALUE words of --set; a later one goes before an earlier. Raises SpecError."""
-    return dict(parse_override(word) for word in words)
+def parse_settings(
+    words: Sequence[str], *, example: str = "parameters.dropout=0.5", field: str = "--set"
+) -> dict[str, Any]:
+    """KEY=VALUE words, such as those of --set; a later one goes before an earlier. Raises SpecError.
+
+    example, field: what the error shows for a word that is none, and where
+    """
+    return dict(parse_override(word, example=example, field=field) for word in words)
 
 
 def draft_of_file(path: Path, options: Options = Options()) -> Draft:
@@ -183,6 +189,7 @@ def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo, precision:
         priority=spec.priority,
         labels=dict(spec.labels),
         versions=versions() | {"precision": precision},
+        enqueue=settings_of(spec),
     )
 
 
@@ -194,6 +201,8 @@ def sentence(spec: StudySpec) -> str:
     '64 random trials of at most 30 epochs; all are the same, since no parameter has several values'
     """
     trials = "1 trial" if spec.trials == 1 else f"{spec.trials} {spec.sampler.name} trials"
+    if spec.enqueue:
+        trials += f" ({len(spec.enqueue)} enqueued)"
     text = f"{trials} of at most {spec.epochs} epochs"
     n_folds = (spec.data.split.folds if spec.data else None) or 1
     if spec.repeats * n_folds > 1:

@@ -185,7 +185,6 @@ LATER = [
     ("limits", {"parallel": 512}, "limits.parallel"),
     ("limits", {"max_failed": 20}, "limits.max_failed"),
     ("limits", {"lease": 60}, "limits.lease"),
-    ("enqueue", [{"learning_rate": 1e-3}], "enqueue"),
     ("warm_start", ["other"], "warm_start"),
     ("trainer", "external", "trainer"),
     ("sampler", {"batch": 32}, "sampler.batch"),

@@ -1,0 +1,67 @@
+"""The verbs that add to a study."""
+
+import json
+
+import pytest
+
+from hpo.states import StudyState
+
+
+def test_a_setting_is_enqueued_and_the_next_step_said(hpo, study, database):
+    study()
+
+    code, out, err = hpo("enqueue", "digits", "learning_rate=1e-3")
+
+    assert (code, out) == (0, "")
+    assert "1 setting enqueued in study digits; its total is 5 trials now; `hpo resume digits` goes on" in err
+    with database() as storage:
+        assert [entry.params for entry in storage.queue("digits")] == [{"learning_rate": 1e-3}]
+        assert storage.get_study("digits").state is StudyState.QUEUED
+
+
+def test_a_running_study_takes_it_up_by_itself(hpo, study):
+    study(state=StudyState.RUNNING)
+
+    _, out, err = hpo("enqueue", "digits", "learning_rate=1e-3", "-f", "json")
+
+    assert json.loads(out) == {
+        "study": "digits",
+        "state": "RUNNING",
+        "n_trials": 5,
+        "enqueued": [{"learning_rate": 1e-3}],
+        "retry_of": [],
+    }
+    assert err == ""
+    assert "process" in hpo("enqueue", "digits", "learning_rate=1e-3")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "code"),
+    [
+        (["digits", "lr=1e-3"], "lr: the study has no parameter 'lr'; there are learning_rate", 2),
+        (["digits", "learning-rate=1e-3"], "did you mean 'learning_rate'?", 2),
+        (["digits", "learning_rate=7"], "learning_rate: must be between 0.0001 and 0.1, got 7", 2),
+        (["digits", "1e-3"], "enqueue: must be KEY=VALUE like learning_rate=1e-3, got '1e-3'", 2),
+        (["nobody", "learning_rate=1e-3"], "no study is called 'nobody'", 4),
+        (["digits"], "missing argument", 2),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(hpo, study, words, sentence, code):
+    study()
+
+    given, out, err = hpo("enqueue", *words)
+
+    assert (given, out) == (code, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_retry_says_when_there_is_nothing_to_retry(hpo, study):
+    study()  # its failed trial diverged, and would again
+
+    code, _, err = hpo("retry", "digits")
+
+    assert code == 0
+    assert "no trial to retry: none failed by error, lost, out_of_memory" in err
+    assert json.loads(hpo("retry", "digits", "-f", "json")[1])["enqueued"] == []
+    assert "only trials that failed by error" in hpo("retry", "digits", "--trial", "2")[2]
