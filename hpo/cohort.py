@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hpo.bracket import Judge
 from hpo.constraints import Constraint
 from hpo.dataset import Rows
+from hpo.evolution import Evolution
 from hpo.settings import EXACT
 from hpo.states import CohortState
 from hpo.study import Direction, Driver, ObjectiveSpec
@@ -65,6 +66,7 @@ class CohortTask:
     judge: the worker judges the cohort itself, which holds whole brackets, besides any mask
     halt: after this epoch the worker hands the cohort back as it stands, if any of its trials still trains
     checkpoints: where to go on, as earlier tasks gave them; together they hold all trials of this one
+    evolution: how its trials change while they train; None: not at all
     """
 
     id: int
@@ -86,6 +88,7 @@ class CohortTask:
     judge: Judge | None = None
     halt: int | None = None
     checkpoints: tuple[bytes, ...] = ()
+    evolution: Evolution | None = None
 
     @property
     def numbers(self) -> tuple[int, ...]:

@@ -38,3 +38,12 @@ def lane_seed(seed: int, repeat: int, purpose: str, layer: int = 0, epoch: int =
 def split_seed(seed: int) -> int:
     """The seed of splits and folds; 32 bits."""
     return seed_of(seed, "split") % 2**32
+
+
+def uniform(*words: Word) -> float:
+    """A number from 0 up to but not including 1, from the stream of these words.
+
+    >>> uniform("a", 1) == uniform("a", 1), 0.0 <= uniform("a", 2) < 1.0
+    (True, True)
+    """
+    return (seed_of(*words) >> 11) / 2**53  # as many bits as a float holds

@@ -266,6 +266,17 @@ class SearchSpace:
             for other, values in when.items()
         )
 
+    def active(self, params: Params, names: Sequence[str] | None = None) -> dict[str, Value]:
+        """The searched values and those fixed ones whose condition holds. names: `in_order()`, if at hand."""
+        values: dict[str, Value] = {}
+        for name in names or self.in_order():
+            parameter = self.parameters[name]
+            if name in params:
+                values[name] = params[name]
+            elif isinstance(parameter, Fixed) and self.is_active(name, values):
+                values[name] = parameter.value
+        return values
+
     def in_order(self) -> list[str]:
         """The names, each after those its condition names."""
         done: dict[str, None] = {}

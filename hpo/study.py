@@ -192,6 +192,17 @@ class StudySpec:
     priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def settled(self) -> dict[str, Value]:
+        """The hyperparameters that stand beside `parameters`: epochs and early stopping."""
+        values: dict[str, Value] = {} if self.epochs is None else {"epochs": self.epochs}
+        if self.early_stopping is not None:
+            values |= {
+                "patience": self.early_stopping.patience,
+                "min_delta": self.early_stopping.min_delta,
+            }
+        return values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewStudy:

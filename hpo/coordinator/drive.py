@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hpo.cohort import CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
+from hpo.cohort import Cohort, CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.enqueued import Enqueued
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.flight import Flight, TaskMaker, Work
 from hpo.coordinator.noting import Noting
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
+from hpo.coordinator.populations import again_whole
 from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
 from hpo.coordinator.results import Results
@@ -30,6 +31,7 @@ from hpo.settings import EXACT
 from hpo.states import Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
 from hpo.study import Study, StudySpec
+from hpo.trial import Trial
 from hpo.workers.base import WorkerPool
 
 log = logging.getLogger(__name__)
@@ -139,13 +141,21 @@ class Drive:
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
         self.proposals.stored(unfinished)
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
-            members = [self.resolver.resolve(t.number, t.params, t.budget) for t in trials]
             self.results.running |= {trial.number: trial for trial in trials}
+            whole = trials if self.planner.population is None else self._whole(cohort)
+            members = [self.resolver.resolve(t.number, t.params, t.budget) for t in whole]
+            ended = {trial.number for trial in whole} - {trial.number for trial in trials}
             may, refused = self.feasibility.parted(members)
             if refused:  # a driver died before it could write that
                 self.results.refuse(cohort, refused, done=not may)
             if may or not refused:
-                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may))))
+                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may)), ended=ended))
+
+    def _whole(self, cohort: Cohort) -> Sequence[Trial]:
+        """All trials of a stored population: those that have ended train again for the others."""
+        query = TrialQuery(limit=cohort.numbers[-1] + 1 - cohort.numbers[0], offset=cohort.numbers[0])
+        stored = self.write(lambda: self.storage.trials(self.claim.name, query))
+        return [trial for trial in stored if trial.number in cohort.numbers]
 
     @property
     def stopping(self) -> bool:
@@ -238,7 +248,7 @@ class Drive:
         task = self.maker.task(work.cohort.id, attempt, part, kept=self.results.kept)
         self.give_data(part[0].shared.scaling)
         self.pool.submit(task)
-        living = {trial.number: trial for trial in part}
+        living = {trial.number: trial for trial in part if trial.number not in work.ended}
         self.flights[work.cohort.id] = Flight(work=work, part=part, attempt=attempt, living=living)
 
     def give_data(self, scaling: str, *, refit: bool = False) -> None:
@@ -300,6 +310,12 @@ class Drive:
             self.planner.saturation.refused(flight.part[0].shared, lanes=lanes)
         if isinstance(next_step, GiveUp):
             flight.fail_living(next_step.reason)
+        elif rest and self.planner.population is not None:
+            failure = again_whole(flight, too_large=isinstance(next_step, Halve))
+            if failure is not None:
+                self._land(flight)
+                self.write_results()
+                raise failure
         elif rest:
             work.parts.extendleft(reversed(cut(rest, 2) if isinstance(next_step, Halve) else [rest]))
         self._land(flight)

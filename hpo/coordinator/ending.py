@@ -9,8 +9,10 @@ from dataclasses import replace
 from hpo.cohort import CohortDone, CohortFailed, EpochResult, Report, ScoreDone, ScoreTask, Task
 from hpo.coordinator.drive import PAGE, Drive
 from hpo.coordinator.planner import refits
+from hpo.coordinator.populations import once_more
 from hpo.dataset import PreparedData
 from hpo.dataset import Task as Kind
+from hpo.errors import SpecError
 from hpo.states import Reason, StudyState, TrialState
 from hpo.storage.base import ScoredTest, StoredModel, TrialQuery
 from hpo.study import Study
@@ -109,7 +111,10 @@ class Ending:
         stored = drive.write(lambda: drive.storage.model(drive.claim.name))
         if stored is not None and stored.number == best.number:
             return stored.data
-        trial = drive.resolver.resolve(best.number, best.params, best.budget)
+        try:
+            trial, evolution = once_more(drive.spec, drive.resolver, best, self._trials)
+        except SpecError as error:
+            return error.detail
         drive.give_data(trial.shared.scaling, refit=self._refits)
         # It has been judged; a constraint on seconds might come out otherwise this time.
         task, where = replace(drive.maker.task(MODEL_TASK, 1, (trial,)), constraints=()), "again"
@@ -117,12 +122,19 @@ class Ending:
             where = f"anew on all {self._info.n_rows - self._info.n_test:,} rows but the test rows"
             drive.show(message=f"training trial {best.number} {where}")
             task = drive.maker.refit_task(MODEL_TASK, trial, best.best_epoch or 1)
+        if evolution is not None:
+            task = replace(task, evolution=evolution, until=best.best_epoch)
         report = self._run(task)
         if not isinstance(report, CohortDone) or report.model is None or best.value is None:
             return f"the best trial's model could not be trained {where}: {self._detail(report)}"
         model = StoredModel(number=best.number, value=best.value, data=report.model)
         drive.write(lambda: drive.storage.save_model(drive.claim, model))
         return model.data
+
+    def _trials(self, first: int, n: int) -> list[Trial]:
+        """The stored trials of n numbers from a first one on."""
+        drive = self._drive
+        return drive.write(lambda: drive.storage.trials(drive.claim.name, TrialQuery(limit=n, offset=first)))
 
     def _run(self, task: Task) -> Report:
         """The last report of a task that runs alone; a lost worker is replaced `retries` times."""

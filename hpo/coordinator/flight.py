@@ -12,6 +12,7 @@ from functools import cache
 from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.planner import Part, ReadyTrial, n_folds, refits
+from hpo.coordinator.populations import evolution_of, until_of
 from hpo.dataset import DatasetInfo
 from hpo.settings import EXACT
 from hpo.states import Reason, TrialState
@@ -29,6 +30,7 @@ class Work:
     cohort: Cohort
     parts: deque[Part]
     losses: int = 0  # how often a worker died over it
+    ended: set[int] = field(default_factory=set)  # trials that train again only for the others of a population
 
     @property
     def begun(self) -> bool:
@@ -145,6 +147,8 @@ class TaskMaker:
             if feasibility.after
             else {},
             on_diverged=self.spec.objective.on_diverged if self.spec.objective else "fail",
+            until=until_of(self.spec),
+            evolution=evolution_of(self.spec, part),
         )
 
     def refit_task(self, task_id: int, trial: ReadyTrial, epochs: int) -> CohortTask:

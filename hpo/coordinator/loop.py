@@ -13,7 +13,7 @@ from hpo.coordinator.ending import Ending
 from hpo.coordinator.recovery import this_process
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
-from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable
+from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable, StudyFailed
 from hpo.progress import Progress
 from hpo.states import StudyState, Wanted
 from hpo.storage.base import Claim, Storage
@@ -99,6 +99,8 @@ class Coordinator:
                     drive.write_results()
             self._let_go(claim, error)
             raise
+        except StudyFailed as error:
+            return self._fail(claim, drive, error)
         except HpoError as error:
             self._let_go(claim, error)
             raise
@@ -144,6 +146,13 @@ class Coordinator:
                 drive.call_back(time.monotonic() + HAND_BACK_S)
         state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
         study = self._storage.release(claim, state)
+        if drive is not None:
+            drive.show_end(study)
+        return study
+
+    def _fail(self, claim: Claim, drive: Drive | None, error: StudyFailed) -> Study:
+        """Leave a study that cannot be trained to its end FAILED, with the sentence why."""
+        study = self._storage.release(claim, StudyState.FAILED, reason=error.detail)
         if drive is not None:
             drive.show_end(study)
         return study

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
+from hpo.coordinator.populations import blocks, size_of
 from hpo.coordinator.saturation import Saturation
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
-from hpo.space import Fixed, Params, Range, Value
+from hpo.space import Params, Range
 from hpo.study import StudySpec
 from hpo.training import LaneSettings, SharedSettings, settings_of
 from hpo.trial import TrialPlan
@@ -49,18 +50,13 @@ class Resolver:
             isinstance(spec.parameters.parameters.get(name), Range)
             for name in ("hidden_units", "samples_alpha")
         )
-        self._first: dict[str, Value] = {}
-        if spec.epochs is not None:
-            self._first["epochs"] = spec.epochs
-        if spec.early_stopping is not None:
-            self._first["patience"] = spec.early_stopping.patience
-            self._first["min_delta"] = spec.early_stopping.min_delta
+        self._first = spec.settled
         if not self._conditional:
             self._first |= spec.parameters.fixed
 
     def resolve(self, number: int, params: Params, budget: int | None = None) -> ReadyTrial:
         """The trial's settings; budget: its epochs at most. Raises SpecError when they do not fit together."""
-        values = self._with_conditions(params) if self._conditional else params
+        values = self._space.active(params, self._names) if self._conditional else params
         shared, lane = settings_of(
             self._first | dict(values),
             task=self._info.task,
@@ -75,17 +71,6 @@ class Resolver:
         if budget is not None and budget < lane.epochs:  # its schedule runs over so many too
             lane = replace(lane, epochs=budget)
         return ReadyTrial(number=number, params=params, shared=shared, lane=lane)
-
-    def _with_conditions(self, params: Params) -> dict[str, Value]:
-        """The searched values and those fixed ones whose condition holds."""
-        values: dict[str, Value] = {}
-        for name in self._names:
-            parameter = self._space.parameters[name]
-            if name in params:
-                values[name] = params[name]
-            elif isinstance(parameter, Fixed) and self._space.is_active(name, values):
-                values[name] = parameter.value
-        return values
 
 
 def lanes_per_trial(spec: StudySpec) -> int:
@@ -140,6 +125,7 @@ class Planner:
         self._info = info
         self.machine = machine
         self._max_lanes = max_lanes
+        self.population = size_of(spec)  # trials that must train as one cohort
         self.lanes_per_trial = lanes_per_trial(spec)
         self.saturation = Saturation(gpu=machine.gpu)
 
@@ -152,6 +138,8 @@ class Planner:
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""
+        if self.population is not None:
+            return blocks(trials, self.population)
         groups = group(trials)
         slots = self.machine.n_slots
         fair = -(-len(trials) // slots)  # no cohort is larger than a slot's fair share of the window
@@ -165,6 +153,8 @@ class Planner:
 
     def again(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a stored cohort as parts that fit here: mostly one."""
+        if self.population is not None:
+            return blocks(trials, self.population)
         return [
             part
             for members in group(trials)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hpo.coordinator.planner import MOST_IN_WINDOW, Planner, ReadyTrial, Resolver
+from hpo.coordinator.populations import whole_blocks
 from hpo.coordinator.proposals import Proposals
 from hpo.trial import TrialPlan
 
@@ -19,6 +20,8 @@ def next_window(proposals: Proposals, resolver: Resolver, planner: Planner) -> W
     if not plans:
         return plans, trials
     size = planner.first_window(trials[0].shared, proposals.remaining)
+    if planner.population is not None:
+        return _resolved(proposals, resolver, whole_blocks(plans[0].number, size, planner.population))
     while True:
         plans, trials = _resolved(proposals, resolver, size)
         larger = min(2 * size, MOST_IN_WINDOW)

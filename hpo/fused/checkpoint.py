@@ -35,16 +35,17 @@ def save(trainer: Trainer) -> bytes:
             tensors[f"{name}/skipped"] = group.skipped[place]
             for i, state in enumerate(group.states):
                 tensors[f"{name}/state{i}"] = state[place]
+    given = {lane.number: lane.settings for lane in trainer.task.lanes}
     about: dict[str, Any] = {
         "epoch": trainer.epoch,
-        "trials": {str(n): _trial_to_json(t) for n, t in trainer.trials.items()},
+        "trials": {str(n): _trial_to_json(t, given[n]) for n, t in trainer.trials.items()},
         "settings": {str(n): asdict(s) for n, s in _changed(trainer).items()},
         "best": None,
     }
     if trainer.best is not None:
         trial, lanes = trainer.best
         about["best"] = {"number": trial.number, "lanes": [[w.repeat, w.fold] for w in lanes]}
-        about["best_trial"] = _trial_to_json(trial)
+        about["best_trial"] = _trial_to_json(trial, given[trial.number])
         for i, lane_weights in enumerate(lanes):
             for what, kept in lane_weights.arrays.items():
                 for layer, one in enumerate(kept):
@@ -134,15 +135,19 @@ def _best_lane(tensors: Mapping[str, Tensor], place: str, repeat: int, fold: int
     return LaneWeights(repeat=repeat, fold=fold, weights=weights, biases=biases, extras=arrays)
 
 
-def _trial_to_json(trial: Progress) -> dict[str, Any]:
+def _trial_to_json(trial: Progress, given: LaneSettings) -> dict[str, Any]:
+    best = trial.best_settings
     return {name: getattr(trial, name) for name in _TRIAL} | {
         "values": trial.values,
         "block": list(trial.block),
+        "best_settings": None if best is None or best == given else asdict(best),
     }
 
 
 def _trial_from_json(trial: Progress, stored: Mapping[str, Any]) -> None:
     for name in _TRIAL:
         setattr(trial, name, stored[name])
+    kept = stored["best_settings"]
+    trial.best_settings = trial.settings if kept is None else _settings(kept)
     trial.values = list(stored["values"])
     trial.block = array("f", stored["block"])

@@ -42,6 +42,7 @@ class Progress:
     mark_epoch: int = 0
     start: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    best_settings: LaneSettings | None = None  # those it had in its best epoch; a copy changes settings
 
     @property
     def epoch(self) -> int:
@@ -61,7 +62,8 @@ class Progress:
             self.block.extend(_mean(column) for column in zip(*rows, strict=True))
         self.values.append(mean)
         if self.until is not None:
-            self.best, self.best_epoch = mean, self.epoch
+            self.best, self.best_epoch, self.best_settings = mean, self.epoch, self.settings
+            self.stderr = stderr_of(values) if math.isfinite(mean) else None
             return True
         if not math.isfinite(mean):
             return False
@@ -71,6 +73,7 @@ class Progress:
         if self.best_epoch and sign * mean >= sign * self.best:
             return False
         self.best, self.best_epoch, self.stderr = mean, self.epoch, stderr_of(values)
+        self.best_settings = self.settings
         return True
 
     def ended(self) -> TrialResult | None:

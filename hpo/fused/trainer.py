@@ -34,6 +34,7 @@ class Trained:
 
     best_number, best_value: of its best COMPLETE trial, None when there is none
     best_lanes: that trial's weights at its best epoch; None when it is worse than the task's `beat`
+    best_settings: the settings it had then
     lane_steps: lanes times steps trained by this call
     """
 
@@ -41,6 +42,7 @@ class Trained:
     best_value: float | None
     best_lanes: tuple[LaneWeights, ...] | None
     lane_steps: int
+    best_settings: LaneSettings | None = None
 
 
 class Trainer:
@@ -325,6 +327,7 @@ class Trainer:
             best_number=trial.number,
             best_value=trial.best,
             best_lanes=lanes if beat is None or sign * trial.best <= sign * beat else None,
+            best_settings=trial.best_settings,
             lane_steps=self.lane_steps,
         )
 

@@ -29,6 +29,7 @@ from hpo.fused.stopping import stderr_of
 from hpo.fused.trainer import Trained, Trainer
 from hpo.models import Lane, Model, from_bytes, to_bytes
 from hpo.states import Reason
+from hpo.workers.evolving import evolving
 from hpo.workers.judging import Halted, defers, judged
 from hpo.workers.mailbox import Cancelled
 
@@ -83,7 +84,7 @@ def train(
     with products(task.precision, device) as in_force:
         trainer = Trainer(replace(task, precision=in_force, judged=defers(task)), data, device=device)
         try:
-            trainer.run(judged(task, report))
+            trainer.run(evolving(trainer, data, judged(task, report)))
         except Halted:
             halted = True
     trained = trainer.trained()
@@ -131,16 +132,15 @@ def score_model(task: ScoreTask) -> ScoreDone:
 
 
 def _model_bytes(task: CohortTask, data: TrainingData, trained: Trained) -> bytes | None:
-    if trained.best_lanes is None or trained.best_number is None:
+    if trained.best_lanes is None or trained.best_number is None or trained.best_settings is None:
         return None
-    settings = next(lane.settings for lane in task.lanes if lane.number == trained.best_number)
     model = Model(
         number=trained.best_number,
         task=data.task,
         n_features=data.n_features,
         n_classes=data.n_classes,
         shared=task.shared,
-        settings=settings,
+        settings=trained.best_settings,
         target_scaling=data.target_scaling(0),
         positive=data.positive,
         lanes=tuple(
