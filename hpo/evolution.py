@@ -77,9 +77,7 @@ def _untold(trial: Trial) -> bool:
     return trial.reason in {reason.value for reason in UNTOLD}
 
 
-def schedule_of(
-    space: SearchSpace, first: Params, changes: Sequence[Inheritance]
-) -> tuple[Change, ...]:
+def schedule_of(space: SearchSpace, first: Params, changes: Sequence[Inheritance]) -> tuple[Change, ...]:
     """The changes as what differs from one stretch of epochs to the next.
 
     >>> from hpo.space import Range

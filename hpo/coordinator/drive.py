@@ -142,7 +142,7 @@ class Drive:
         self.proposals.stored(unfinished)
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             self.results.running |= {trial.number: trial for trial in trials}
-            whole = trials if self.planner.population is None else self._whole(cohort)
+            whole = self._whole(cohort) if trials and self.planner.population else trials
             members = [self.resolver.resolve(t.number, t.params, t.budget) for t in whole]
             ended = {trial.number for trial in whole} - {trial.number for trial in trials}
             may, refused = self.feasibility.parted(members)

@@ -85,7 +85,9 @@ def movable(space: SearchSpace) -> dict[str, Searched]:
 
 def _harmless(name: str, parameter: object) -> bool:
     """Whether a fixed value may come and go while a trial trains."""
-    return isinstance(parameter, Fixed) and HYPERPARAMETERS[name].fusible and name not in STAYING | {"skip_norm"}
+    return (
+        isinstance(parameter, Fixed) and HYPERPARAMETERS[name].fusible and name not in STAYING | {"skip_norm"}
+    )
 
 
 def sources(values: Mapping[int, float], sign: int, evolution: Evolution, generation: int) -> dict[int, int]:

@@ -7,6 +7,7 @@ import math
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.service.objectives import check_objectives
+from hpo.service.populations import check_population
 from hpo.service.sampler_checks import check_sampler
 from hpo.service.settings_given import check_enqueue
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
@@ -42,6 +43,7 @@ def check_spec(spec: StudySpec) -> None:
     if spec.sampler.name == "grid":
         check_grid(spec.parameters)
     check_enqueue(spec)
+    check_population(spec)
 
 
 def _check_numbers(spec: StudySpec) -> None:

@@ -8,6 +8,7 @@ from hpo.dataset import DatasetInfo, Task
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.samplers.points import grid_size
+from hpo.service import populations
 from hpo.service.checks import check_spec, highest, values_of
 from hpo.service.objectives import complete_objectives
 from hpo.space import Range
@@ -42,6 +43,7 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
             spec.limits, retries=DEFAULT_RETRIES if spec.limits.retries is None else spec.limits.retries
         ),
     )
+    completed = replace(completed, pruner=populations.completed(completed))
     check_spec(completed)
     return completed
 

@@ -10,8 +10,8 @@ from hpo.study import PrunerSpec, StopSpec, StudySpec
 
 SAMPLERS = ("random", "grid", "coarse_to_fine")
 SAMPLERS_LATER = ("sobol", "tpe", "cmaes", "gp", "nsga2")
-PRUNERS = ("none",)
-PRUNERS_LATER = ("median", "halving", "hyperband", "population")
+PRUNERS = ("none", "population")
+PRUNERS_LATER = ("median", "halving", "hyperband")
 TRAINERS = ("mlp",)
 TRAINERS_LATER = ("external",)
 
@@ -34,7 +34,9 @@ _KEYS = (
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
-    _Later("pruner", lambda s: s.pruner, PrunerSpec(), "leave it out"),
+    _Later(
+        "pruner", lambda s: None if s.pruner.name == "population" else s.pruner, PrunerSpec(), "leave it out"
+    ),
 )
 
 

@@ -40,7 +40,9 @@ class Evolving:
         """Report with the lineage of those who ended. Raises what the report and `Trainer.copy` raise."""
         ended = tuple(replace(one, lineage=self.lineage.get(one.number, ())) for one in result.ended)
         mask = self._report(replace(result, ended=ended))
-        dropped = set() if mask is None else {n for n, keep in zip(result.numbers, mask, strict=True) if not keep}
+        dropped = (
+            set() if mask is None else {n for n, keep in zip(result.numbers, mask, strict=True) if not keep}
+        )
         living = [number for number in self._trainer.trials if number not in dropped]
         every = self._evolution.every
         if every and result.epoch % every == 0:

@@ -25,13 +25,17 @@ def ranges(draw):
         low, high = sorted(draw(st.integers(1 if log else -1000, 1000)) for _ in range(2))
         step = None if log else draw(st.none() | st.integers(1, 7))
         return Range(low=low, high=high, log=log, step=step, type="int")
-    numbers = st.floats(1e-9, 1e6) if log else st.floats(-1e6, 1e6)
+    numbers = st.floats(1e-9, 1e6) if log else st.floats(-1e6, 1e6, allow_subnormal=False)
     low, high = sorted(draw(numbers) for _ in range(2))
     step = None if log else draw(st.none() | st.floats(0.01, 10.0))
     return Range(low=low, high=high, log=log, step=step, type="float")
 
 
-@given(ranges(), st.floats(0.0, 1.0, exclude_max=True), st.floats(0.01, 0.99) | st.floats(1.01, 100.0))
+@given(
+    ranges(),
+    st.floats(0.0, 1.0, exclude_max=True, allow_subnormal=False),
+    st.floats(0.01, 0.99) | st.floats(1.01, 100.0),
+)
 def test_a_perturbed_value_stays_in_its_range_and_moves_the_right_way(range_, share, factor):
     before = drawn(range_, share)
 
@@ -108,7 +112,9 @@ def test_a_draw_depends_on_seed_trial_generation_and_name_only():
 
     def rate(space, seed=0, number=3, generation=2):
         params = {name: start[name] for name in space.parameters}
-        return perturbed(params, evolution_of(space, seed=seed, resample=1.0), number, generation)["learning_rate"]
+        return perturbed(params, evolution_of(space, seed=seed, resample=1.0), number, generation)[
+            "learning_rate"
+        ]
 
     assert rate(one) == rate(more) == rate(one)
     assert len({rate(one), rate(one, seed=1), rate(one, number=4), rate(one, generation=3)}) == 4
@@ -142,10 +148,20 @@ def test_what_a_copy_may_not_change_stays_as_it_is():
     )
 
     assert set(movable(space)) == {"momentum", "dropout", "schedule", "decay"}
-    params = {"optimizer": "adam", "initializer": "zeros", "activation": "tanh", "dropout": 0.1, "schedule": "constant"}
+    params = {
+        "optimizer": "adam",
+        "initializer": "zeros",
+        "activation": "tanh",
+        "dropout": 0.1,
+        "schedule": "constant",
+    }
     for number in range(50):
         found = perturbed(params, evolution_of(space, resample=0.5), number, 1)
-        assert [found[name] for name in ("optimizer", "initializer", "activation")] == ["adam", "zeros", "tanh"]
+        assert [found[name] for name in ("optimizer", "initializer", "activation")] == [
+            "adam",
+            "zeros",
+            "tanh",
+        ]
         assert ("decay" in found) is (found["schedule"] == "step")
         assert "momentum" not in found
         assert all(space.parameters[name].contains(value) for name, value in found.items())

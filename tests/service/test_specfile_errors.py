@@ -175,7 +175,7 @@ def test_patience_cannot_stand_in_two_places():
 
 # (what is changed, to what, the place shown)
 LATER = [
-    *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband", "population")],
+    *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband")],
     *[("sampler", {"name": name}, "sampler.name") for name in ("sobol", "tpe", "cmaes", "gp", "nsga2")],
     ("objective", [{"metric": "accuracy"}, {"metric": "f1"}], "objective"),
     ("pruner", {"name": "none", "factor": 3}, "pruner"),

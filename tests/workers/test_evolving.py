@@ -89,7 +89,9 @@ def test_a_population_equals_training_by_hand_with_copies(trained):
             pairs = sources({n: values[n] for n in trainer.trials}, 1, EVOLUTION, report.epoch // 2)
             new = {to: perturbed(params[of], EVOLUTION, to, report.epoch // 2) for to, of in pairs.items()}
             params.update(new)
-            settings = {to: settings_by_hand(new[to], trainer.trials[of].settings) for to, of in pairs.items()}
+            settings = {
+                to: settings_by_hand(new[to], trainer.trials[of].settings) for to, of in pairs.items()
+            }
             trainer.copy(pairs, settings)
 
     trainer.run(copying)
@@ -97,7 +99,11 @@ def test_a_population_equals_training_by_hand_with_copies(trained):
     _, found = trained
     assert {n: replace(result, lineage=()) for n, result in found.items()} == ended
     assert sum(len(result.lineage) for result in found.values()) >= 10
-    assert any(result.lineage[-1].params["activation"] != PARAMS[n]["activation"] for n, result in found.items() if result.lineage)
+    assert any(
+        result.lineage[-1].params["activation"] != PARAMS[n]["activation"]
+        for n, result in found.items()
+        if result.lineage
+    )
 
 
 def stored(ended):
