@@ -121,7 +121,8 @@ class Rounds:
 def rounds_of(spec: StudySpec) -> Rounds:
     """The rounds of a study file. Raises SpecError when its options or its trials make none."""
     options = round_options(spec.sampler.options)
-    trials = DEFAULT_TRIALS if spec.trials is None else spec.trials
+    # Enqueued trials take numbers of the total, but no places of the sampler.
+    trials = (DEFAULT_TRIALS if spec.trials is None else spec.trials) - len(spec.enqueue)
     if trials < options.rounds * FEWEST_IN_ROUND:
         fewer = trials // FEWEST_IN_ROUND
         cure = f", or sampler: {{options: {{rounds: {fewer}}}}}" if fewer > 1 else ", or sampler: random"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hpo.dataset import DatasetInfo
 from hpo.relevance import listed, unread
+from hpo.samplers.rounds import rounds_of
 from hpo.service.checks import highest
 from hpo.space import SearchSpace
 from hpo.study import StudySpec
@@ -40,8 +41,13 @@ def _unread(space: SearchSpace, info: DatasetInfo) -> Iterator[str]:
 
 def _warmup(spec: StudySpec) -> Iterator[str]:
     longest = highest(spec.parameters.parameters.get("warmup_epochs"))
-    if longest is not None and spec.epochs is not None and longest > spec.epochs:
+    if longest is None or spec.epochs is None:
+        return
+    epochs, where = spec.epochs, ""
+    if spec.sampler.name == "coarse_to_fine":
+        epochs, where = rounds_of(spec).at_index(0).epochs, " of the first round"
+    if longest > epochs:
         yield (
-            f"parameters.warmup_epochs goes up to {longest}, and a trial has at most {spec.epochs} epochs: "
+            f"parameters.warmup_epochs goes up to {longest}, and a trial{where} has at most {epochs} epochs: "
             "its learning rate is never reached"
         )

@@ -26,4 +26,10 @@ def check_sampler(spec: StudySpec) -> None:
             raise SpecError(
                 "coarse_to_fine needs at least one parameter with several values", field="parameters"
             )
+        if spec.pruner.name != "none":
+            raise SpecError(
+                "coarse_to_fine trains its early rounds for few epochs instead, and a round waits for all trials "
+                "before it, as a pruner's bracket may for the next round; leave the pruner out",
+                field="pruner",
+            )
         rounds_of(spec)

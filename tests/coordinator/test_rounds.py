@@ -146,6 +146,39 @@ def test_more_trials_than_the_study_file_says_train_at_full_length(make_world):
     assert [trial.epochs for trial in world.trials()[30:]] == [8] * 15
 
 
+SETTINGS = ({"learning_rate": 0.5, "l2": 1e-3}, {"learning_rate": 0.25, "l2": 1e-4})
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_enqueued_trials_of_the_study_file_train_at_full_length_and_rounds_share_the_rest(
+    make_world, workers
+):
+    spec = coarse(trials=32, enqueue=SETTINGS)
+    world = make_world(spec, enqueue=SETTINGS)
+
+    study = world.run(workers=workers, max_lanes=4)
+
+    assert [trial.sampled for trial in world.trials()] == [False] * 2 + [True] * 30
+    assert [trial.epochs for trial in world.trials()] == [8] * 2 + [2] * 10 + [4] * 10 + [8] * 10
+    assert [r["trials"] for r in study.notes["rounds"]] == [10, 10, 10]
+
+
+@pytest.mark.parametrize("n_finished", [3, 10, 17])
+def test_trials_enqueued_in_between_take_no_place_of_a_round(make_world, n_finished):
+    world = make_world(coarse())
+
+    def later():
+        if world.storage.get_study("small").n_trials == 30 and world.n_finished >= n_finished:
+            world.storage.enqueue("small", [(setting, None) for setting in SETTINGS])
+
+    world.run(workers=1, max_lanes=3, each_poll=later)
+
+    own = [trial for trial in world.trials() if trial.sampled]
+    assert len(world.trials()) == 32
+    assert [trial.budget for trial in own] == [2] * 10 + [4] * 10 + [None] * 10
+    assert [trial.epochs for trial in world.trials() if not trial.sampled] == [8, 8]
+
+
 # Ranges in the database
 
 

@@ -74,6 +74,16 @@ def test_what_counts_gets_none(text):
     assert notes_of(text) == []
 
 
+def test_a_warm_up_must_fit_into_the_first_round():
+    text = "data: made-up\nepochs: 8\nsampler: coarse_to_fine\nparameters: "
+    tight, fits = (text + f"{{learning_rate: {{low: 0.1, high: 1}}, warmup_epochs: {n}}}" for n in (3, 2))
+
+    [sentence] = notes(complete(parse(tight), INFO), INFO)
+
+    assert "and a trial of the first round has at most 2 epochs" in sentence
+    assert notes(complete(parse(fits), INFO), INFO) == []
+
+
 def test_a_grid_is_told_too_what_it_multiplies_for_nothing():
     text = "data: made-up\nsampler: grid\nparameters: {optimizer: [sgd, momentum], momentum: [0.5, 0.9]}"
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hpo.errors import SpecError
+from hpo.service.sampler_checks import check_sampler
 from hpo.service.specfile import parse
+from hpo.study import PrunerSpec
 
 RATE = "parameters: {learning_rate: {low: 1e-4, high: 1e-1, log: true}}"
 
@@ -63,3 +67,12 @@ def test_there_must_be_something_to_narrow():
     error = error_of("sampler: coarse_to_fine", "parameters: {learning_rate: 0.1}")
 
     assert (error.field, "at least one parameter" in error.detail) == ("parameters", True)
+
+
+def test_rounds_and_a_pruners_brackets_would_wait_for_one_another():
+    spec = replace(spec_of("sampler: coarse_to_fine"), pruner=PrunerSpec(name="halving"))
+
+    with pytest.raises(SpecError, match="leave the pruner out") as caught:
+        check_sampler(spec)
+
+    assert caught.value.field == "pruner"

@@ -1,0 +1,41 @@
+"""Samplers that learn find better trials than random search, on surfaces whose best point is known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpo.samplers.random import RandomSampler
+from hpo.samplers.registry import make_sampler
+from hpo.study import SamplerSpec, StudySpec
+from hpo.testing.surfaces import EPOCHS, SPACE, best_found, surface_of
+
+SEEDS = range(20)
+ENOUGH = 15
+
+
+def sampler_of(name, seed, trials):
+    sampler = SamplerSpec(name=name, seed=seed)
+    return make_sampler(StudySpec(parameters=SPACE, trials=trials, epochs=EPOCHS, sampler=sampler))
+
+
+@given(st.integers(0, 50), st.integers(0, 200))
+def test_a_surface_is_nowhere_below_its_known_best(seed, number):
+    surface = surface_of(seed)
+
+    assert surface.loss(RandomSampler(1, SPACE).params(number)) > 0
+    assert surface.loss(RandomSampler(1, SPACE).params(number), 1) > surface.loss(
+        RandomSampler(1, SPACE).params(number)
+    )
+
+
+@pytest.mark.parametrize("trials", [60, 100])
+def test_coarse_to_fine_beats_random_search_at_the_same_number_of_trials(trials):
+    wins = sum(
+        best_found(sampler_of("coarse_to_fine", seed, trials), surface_of(seed), trials)
+        < best_found(sampler_of("random", 1000 + seed, trials), surface_of(seed), trials)
+        for seed in SEEDS
+    )
+
+    assert wins >= ENOUGH
