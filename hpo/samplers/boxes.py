@@ -232,12 +232,10 @@ def _key(value: Value) -> tuple[type, Value]:
 
 
 def at_most(found: int, drawn: int, marked: int, total: int) -> float:
-    """The chance of at most `found` marked ones among `drawn` of `total`, of which `marked` are (hypergeometric).
+    """The chance of at most `found` marked ones among `drawn` of `total`, of which `marked` are; found <= drawn.
 
     >>> round(at_most(0, 5, 10, 20), 4)
     0.0163
     """
-    ways = sum(
-        math.comb(marked, i) * math.comb(total - marked, drawn - i) for i in range(found + 1) if i <= drawn
-    )
+    ways = sum(math.comb(marked, i) * math.comb(total - marked, drawn - i) for i in range(found + 1))
     return ways / math.comb(total, drawn)

@@ -48,6 +48,9 @@ SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {
 }
 
 
+FREE = ("random", "grid")  # their plans depend on no result
+
+
 def make_sampler(spec: StudySpec) -> Sampler:
     """The sampler a study asks for. Raises UnknownName, SpecError for a grid without end."""
     return lookup(SAMPLERS, spec.sampler.name, "sampler")(spec)
@@ -56,16 +59,15 @@ def make_sampler(spec: StudySpec) -> Sampler:
 def preview(spec: StudySpec, n: int) -> list[TrialPlan]:
     """About n plans that stand for a whole study, for estimates: results that it may wait for are not known.
 
-    Those of a sampler that learns are drawn from the study file's ranges; of a search in rounds they are
-    taken from all rounds alike, with the epochs of each.
+    Those of a sampler that learns are drawn from the study file's ranges; of a search in rounds they stand
+    for all rounds alike, with the epochs of each.
     """
     total = spec.trials or n
+    n = min(n, total)
+    if spec.sampler.name in FREE:
+        return make_sampler(spec).ask(0, n)
+    plans = _random(spec).ask(0, n)
     if spec.sampler.name != "coarse_to_fine":
-        plans = make_sampler(spec).ask(0, min(n, total))
-        return plans if len(plans) >= min(n, total) else _random(spec).ask(0, min(n, total))
+        return plans
     rounds = rounds_of(spec)
-    drawn = _random(spec).ask(0, min(n, total))
-    return [
-        replace(plan, epochs=rounds.at(place * total // len(drawn)).epochs)
-        for place, plan in enumerate(drawn)
-    ]
+    return [replace(plan, epochs=rounds.at(place * total // n).epochs) for place, plan in enumerate(plans)]
