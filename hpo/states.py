@@ -71,7 +71,7 @@ def check_move(name: str, old: StudyState, new: StudyState) -> None:
     if new in MOVES[old]:
         return
     if old is StudyState.CANCELLED:
-        raise IllegalMove(f"study {name!r} is CANCELLED for good; start a new one from its study file")
+        raise IllegalMove(f"study {name!r} is CANCELLED for good; `hpo fork {name}` makes a new one of it")
     legal = ", ".join(sorted(MOVES[old]))
     raise IllegalMove(f"study {name!r} is {old}, it cannot become {new}; it may become {legal}")
 

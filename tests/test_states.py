@@ -41,7 +41,7 @@ def test_every_state_has_its_moves_and_final_ones_never_run_on_directly():
 
 
 def test_a_cancelled_study_says_what_to_do_instead():
-    with pytest.raises(IllegalMove, match="start a new one"):
+    with pytest.raises(IllegalMove, match="`hpo fork s` makes a new one"):
         check_move("s", StudyState.CANCELLED, StudyState.QUEUED)
 
 

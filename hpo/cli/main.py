@@ -14,6 +14,7 @@ import typer
 from hpo import __version__
 from hpo.cli import adding, checking, data, looking, moving, searching
 from hpo.cli.doctor import doctor
+from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
 from hpo.errors import HpoError
@@ -44,6 +45,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "rm": moving.rm,
     "enqueue": adding.enqueue,
     "retry": adding.retry,
+    "fork": fork,
     "export": looking.export,
     "spaces": looking.spaces,
     "doctor": doctor,
@@ -73,6 +75,7 @@ EXAMPLES: dict[str, str] = {
     "rm": "hpo rm digits --yes",
     "enqueue": "hpo enqueue digits learning_rate=1e-3 optimizer=adam",
     "retry": "hpo retry digits --trial 7",
+    "fork": "hpo fork digits --set trials=512 --set seed=1",
     "export": "hpo export digits -o trials.parquet",
     "spaces": "hpo spaces mlp-default",
     "doctor": "hpo doctor",

@@ -44,7 +44,9 @@ def state_once_claimed(study: Study, dead: Driver | None) -> StudyState:
 def check_new_total(study: Study, n_trials: int) -> None:
     """Raises IllegalMove when the total of trials would fall, or the study is CANCELLED."""
     if study.state is StudyState.CANCELLED:
-        raise IllegalMove(f"study {study.name!r} is CANCELLED for good; start a new one from its study file")
+        raise IllegalMove(
+            f"study {study.name!r} is CANCELLED for good; `hpo fork {study.name}` makes a new one of it"
+        )
     if n_trials < study.n_trials:
         raise IllegalMove(
             f"the total of trials only goes up: study {study.name!r} has {study.n_trials}, got {n_trials}"
@@ -54,7 +56,9 @@ def check_new_total(study: Study, n_trials: int) -> None:
 def check_enqueue(study: Study, n: int) -> None:
     """Raises IllegalMove when a study takes no further settings, SpecError when n more would be too many."""
     if study.state is StudyState.CANCELLED:
-        raise IllegalMove(f"study {study.name!r} is CANCELLED for good; start a new one from its study file")
+        raise IllegalMove(
+            f"study {study.name!r} is CANCELLED for good; `hpo fork {study.name}` makes a new one of it"
+        )
     if study.state is StudyState.STOPPING:
         raise IllegalMove(f"study {study.name!r} is stopping; enqueue again when it has")
     if study.n_trials + n > MAX_TRIALS:

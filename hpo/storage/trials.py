@@ -105,7 +105,7 @@ def _lock_numbering(connection: Connection, held: Claim, first: int) -> None:
     if (-1 if number is None else number) != first - 1:
         raise IllegalMove(
             f"another program added trials to study {held.name!r} with Optuna's own tools; "
-            "start a new one from its study file"
+            f"`hpo fork {held.name}` makes a new one of its study file"
         )
 
 
