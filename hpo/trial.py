@@ -105,6 +105,11 @@ class TrialResult:
     feasible: bool = True  # whether what it became meets the study's constraints
     lineage: tuple[Inheritance, ...] = ()
 
+    @property
+    def first(self) -> float | None:
+        """Its value in the first objective, or the only one."""
+        return self.values[0] if self.values else self.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -132,3 +137,8 @@ class Trial:
     lineage: tuple[Inheritance, ...] = ()
     budget: int | None = None
     sampled: bool = True
+
+    @property
+    def first(self) -> float | None:
+        """Its value in the first objective, or the only one."""
+        return self.values[0] if self.values else self.value

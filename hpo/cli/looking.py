@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,12 +29,12 @@ from hpo.cli.output import (
     write_record,
     write_rows,
 )
-from hpo.cli.phrases import score_texts, split_text, with_stderr
+from hpo.cli.phrases import front_text, score_texts, split_text, values_by_metric, with_stderr
 from hpo.cli.rounds import notes_text
 from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
-RARE_COLUMNS = ("stderr", "reason")  # shown when some trial has them
+RARE_COLUMNS = ("stderr", "reason", "feasible")  # shown when some trial has them
 
 
 class ExportFormat(StrEnum):
@@ -65,11 +66,16 @@ def ls(
 
 def _study_row(record: dict[str, Any]) -> dict[str, Any]:
     """What people want to see of a study in one line."""
-    return record | {
-        "trials": f"{record['n_finished']}/{record['n_trials']}",
-        "created": _to_the_second(record["created_at"]),
-        "ran for": duration(record["seconds"]),
-    }
+    first = {"value": record["values"][0]} if record.get("values") else {}
+    return (
+        record
+        | first
+        | {
+            "trials": f"{record['n_finished']}/{record['n_trials']}",
+            "created": _to_the_second(record["created_at"]),
+            "ran for": duration(record["seconds"]),
+        }
+    )
 
 
 def _to_the_second(time: str | None) -> str | None:
@@ -102,12 +108,17 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
     searched, fixed = _searched_and_fixed(spec.get("parameters", {}))
     value = with_stderr(record["value"], record["stderr"])
     best = "-" if record["value"] is None else f"{value} (trial {record['best_number']})"
+    objective = f"{record['direction']} {record['metric']}"
+    if "objectives" in record:
+        best = front_text(record)
+        objective = " and ".join(f"{one['direction']} {one['metric']}" for one in record["objectives"])
     lines = {
         "study": record["name"],
         "state": record["state"] + (f", {record['wanted']} is asked for" if record["wanted"] else ""),
         "reason": record["reason"],
         "trials": f"{record['n_finished']} of {record['n_trials']} ({cell(record['states'])})",
-        "objective": f"{record['direction']} {record['metric']} on validation rows",
+        "objective": f"{objective} on validation rows",
+        "constraints": ", ".join(f"{e} {c}" for e, c in spec.get("constraints", {}).items()) or None,
         "best": best,
         "best trial": sentence(record["facts"] or {}),
         "test": score_texts(record["test"] or {}) or None,
@@ -158,8 +169,9 @@ def trials(
 
     with session.storage() as storage:
         rows = results.trials(storage, study, sort=sort, states=state or (), limit=limit)
+        metrics = [one.metric for one in storage.get_study(study).objectives]
         if format is Format.TABLE:
-            found = [_trial_row(row) for row in rows]
+            found = [_trial_row(row, metrics) for row in rows]
             if not found:
                 say(f"study {study} has no such trials", quiet=quiet)
                 return
@@ -171,10 +183,14 @@ def trials(
             write_rows(rows, format)
 
 
-def _trial_row(record: dict[str, Any]) -> dict[str, Any]:
-    """What people want to see of a trial in one line."""
-    names = ("number", "state", "value", "stderr", "epochs", "best_epoch", "reason")
-    return {**{name: record[name] for name in names}, **record["params"]}
+def _trial_row(record: dict[str, Any], metrics: Sequence[str]) -> dict[str, Any]:
+    """What people want to see of a trial in one line. metrics: of several objectives."""
+    values = {"value": record["value"]}
+    if metrics:
+        values = dict(zip(metrics, record.get("values") or [None] * len(metrics), strict=True))
+    names = ("stderr", "epochs", "best_epoch", "reason", "feasible")
+    rest = {name: record.get(name) for name in names}
+    return {"number": record["number"], "state": record["state"], **values, **rest, **record["params"]}
 
 
 def best(
@@ -202,7 +218,7 @@ def best(
 def _best_row(record: dict[str, Any]) -> dict[str, Any]:
     test = record["test"] or {}
     scored = {f"test {record['metric']}": test[record["metric"]]} if record["metric"] in test else {}
-    return {"number": record["number"], record["metric"]: record["value"], **scored, **record["params"]}
+    return {"number": record["number"], **values_by_metric(record), **scored, **record["params"]}
 
 
 def export(

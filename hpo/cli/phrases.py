@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpo.cli.output import cell
+from hpo.cli.output import cell, plural
 
 
 def split_text(n_folds: int, n_train: int, n_validation: int, n_test: int) -> str:
@@ -35,3 +35,27 @@ def score_texts(test: dict[str, Any]) -> dict[str, str]:
         for name, score in test.items()
         if name not in ("number", "scored", "stderr")
     }
+
+
+def values_by_metric(record: dict[str, Any]) -> dict[str, Any]:
+    """A trial's value by the name of its metric; of several objectives all values.
+
+    >>> values_by_metric({"metric": "accuracy", "value": 0.9})
+    {'accuracy': 0.9}
+    """
+    if not record.get("values"):
+        return {record["metric"]: record["value"]}
+    return dict(zip((one["metric"] for one in record["objectives"]), record["values"], strict=True))
+
+
+def front_text(record: dict[str, Any]) -> str:
+    """How many trials no other beats, and the first of them.
+
+    >>> objectives = [{"metric": "accuracy"}, {"metric": "epochs"}]
+    >>> front_text({"on_front": 3, "objectives": objectives, "values": [0.9, 7.0], "metric": "", "best_number": 4})
+    '3 trials on the Pareto front; the first: accuracy 0.9, epochs 7 (trial 4)'
+    """
+    if not record["values"]:
+        return "-"
+    first = cell(values_by_metric(record))
+    return f"{plural(record['on_front'], 'trial')} on the Pareto front; the first: {first} (trial {record['best_number']})"

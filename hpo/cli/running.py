@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
 from hpo.cli.live import duration, open_view
-from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, write_record
-from hpo.cli.phrases import score_texts, split_text, with_stderr
+from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
+from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stderr
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hpo.workers.base import WorkerPool
 
 INTERRUPTED = 130
+FRONT_SHOWN = 20  # trials of a Pareto front that people are shown
 
 EXIT_CODES: dict[StudyState, int] = {
     StudyState.COMPLETED: 0,
@@ -216,22 +217,40 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
 def best_report(best: dict[str, Any]) -> str:
     """The best trial as people read it: value, settings, test score, how many trials."""
     done = ", ".join(f"{n} {state}" for state, n in best["states"].items())
-    value = with_stderr(best["value"], best["stderr"])
-    lines = [f"best {best['metric']} of {best['study']} on validation rows: {value}"]
-    lines[0] += f" (trial {best['number']})"
-    if best["params"]:
-        lines.append(pairs(best["params"], indent=2))
+    lines = _front_lines(best) if "front" in best else _best_lines(best)
     if best["fixed"]:
         lines += ["fixed", pairs(best["fixed"], indent=2)]
     if best["test"] is not None:
         scores = score_texts(best["test"])
         again = f", scored {best['test']['scored']} times" if best["test"].get("scored", 1) > 1 else ""
-        lines.append(f"on test rows: {cell(scores)}{again}")
+        whose = f" (trial {best['number']})" if "front" in best else ""
+        lines.append(f"on test rows{whose}: {cell(scores)}{again}")
     else:
         lines.append("on test rows: not scored")
     rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
     lines.append(f"{plural(best['n_trials'], 'trial')} ({done}) in {duration(best['seconds'])}{rate}")
     return fit(clean("\n".join(lines)), sys.stdout)
+
+
+def _best_lines(best: dict[str, Any]) -> list[str]:
+    value = with_stderr(best["value"], best["stderr"])
+    lines = [f"best {best['metric']} of {best['study']} on validation rows: {value} (trial {best['number']})"]
+    return [*lines, pairs(best["params"], indent=2)] if best["params"] else lines
+
+
+def _front_lines(best: dict[str, Any]) -> list[str]:
+    """The trials that no other beats in every objective, by the first one."""
+    front = best["front"]
+    wanted = " and ".join(f"{one['direction']} {one['metric']}" for one in best["objectives"])
+    lines = [f"Pareto front of {best['study']} on validation rows ({wanted}): {plural(len(front), 'trial')}"]
+    rows = [
+        {"number": one["number"], **values_by_metric(best | one), **one["params"]}
+        for one in front[:FRONT_SHOWN]
+    ]
+    lines.append(table(rows))
+    if len(front) > FRONT_SHOWN:
+        lines.append(f"and {len(front) - FRONT_SHOWN} more: `hpo best {best['study']} -f json` has them all")
+    return lines
 
 
 def next_commands(study: Study) -> str:

@@ -125,9 +125,9 @@ class Ending:
         if evolution is not None:
             task = replace(task, evolution=evolution, until=best.best_epoch)
         report = self._run(task)
-        if not isinstance(report, CohortDone) or report.model is None or best.value is None:
+        if not isinstance(report, CohortDone) or report.model is None or best.first is None:
             return f"the best trial's model could not be trained {where}: {self._detail(report)}"
-        model = StoredModel(number=best.number, value=best.value, data=report.model)
+        model = StoredModel(number=best.number, value=best.first, data=report.model)
         drive.write(lambda: drive.storage.save_model(drive.claim, model))
         return model.data
 

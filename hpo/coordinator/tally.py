@@ -40,8 +40,8 @@ class Tally:
     ) -> None:
         self.counts = {state: study.counts.get(state, 0) for state in TrialState}
         self.best: tuple[float, int] | None = None
-        if best is not None and best.value is not None:
-            self.best = (best.value, best.number)
+        if best is not None and best.first is not None:
+            self.best = (best.first, best.number)
         self._study = study
         self._n_trials = study.n_trials
         self._watch = watch
@@ -71,8 +71,8 @@ class Tally:
         for result in results:
             self.counts[TrialState.RUNNING] -= 1
             self.counts[result.state] += 1
-            if result.state is TrialState.COMPLETE and result.feasible and result.value is not None:
-                new = (result.value, result.number)
+            if result.state is TrialState.COMPLETE and result.feasible and result.first is not None:
+                new = (result.first, result.number)
                 if is_better(self._study.direction, new, self.best):
                     self.best = new
 

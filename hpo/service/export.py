@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from hpo.errors import HpoError, lookup
 from hpo.service import results, specfile
 from hpo.service.flat import Row, flat, write_csv
-from hpo.space import Range, SearchSpace
+from hpo.space import Range
 from hpo.storage.base import Storage
+from hpo.study import StudySpec
 from hpo.trial import FACTS
 
 BATCH = 10_000  # rows of a row group
@@ -38,16 +39,16 @@ COLUMNS = {
 FACT_COLUMNS = [f"facts.{name}" for name in FACTS]
 
 Records = Iterator[dict[str, Any]]
-Write = Callable[[Records, SearchSpace, BinaryIO], None]
+Write = Callable[[Records, StudySpec, BinaryIO], None]
 
 
-def _write_csv(records: Records, space: SearchSpace, out: BinaryIO) -> None:
+def _write_csv(records: Records, spec: StudySpec, out: BinaryIO) -> None:
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    write_csv(records, text, [*COLUMNS, *_params(space), *FACT_COLUMNS])
+    write_csv(_by_column(records, spec), text, schema_of(spec).names)
     text.detach()
 
 
-def _write_json(records: Records, space: SearchSpace, out: BinaryIO) -> None:
+def _write_json(records: Records, spec: StudySpec, out: BinaryIO) -> None:
     mark = "["
     for record in records:
         out.write(f"{mark}\n  {json.dumps(record, ensure_ascii=False, allow_nan=False)}".encode())
@@ -55,8 +56,9 @@ def _write_json(records: Records, space: SearchSpace, out: BinaryIO) -> None:
     out.write(b"[]\n" if mark == "[" else b"\n]\n")
 
 
-def _write_parquet(records: Records, space: SearchSpace, out: BinaryIO) -> None:
-    schema = schema_of(space)
+def _write_parquet(records: Records, spec: StudySpec, out: BinaryIO) -> None:
+    schema = schema_of(spec)
+    records = _by_column(records, spec)
     with pq.ParquetWriter(out, schema) as writer:
         while batch := list(itertools.islice(records, BATCH)):
             rows = [flat(record) for record in batch]
@@ -70,8 +72,8 @@ WRITERS: dict[str, Write] = {"csv": _write_csv, "json": _write_json, "parquet": 
 def export(storage: Storage, name: str, format: str, out: BinaryIO) -> None:  # noqa: A002
     """Write all trials of a study. Raises StudyNotFound, UnknownName for a format that is none."""
     write = lookup(WRITERS, format, "format")
-    space = specfile.from_json(storage.get_study(name).spec).parameters
-    write(results.exported(storage, name), space, out)
+    spec = specfile.from_json(storage.get_study(name).spec)
+    write(results.exported(storage, name), spec, out)
 
 
 def export_to(storage: Storage, name: str, format: str, path: Path) -> None:  # noqa: A002
@@ -87,14 +89,25 @@ def export_to(storage: Storage, name: str, format: str, path: Path) -> None:  # 
         part.unlink(missing_ok=True)
 
 
-def _params(space: SearchSpace) -> list[str]:
-    return [f"params.{name}" for name in space.searched]
+def _by_column(records: Records, spec: StudySpec) -> Records:
+    """Records with the values of several objectives by metric, and feasible said of every trial."""
+    metrics = [one.metric for one in spec.objectives]
+    for record in records:
+        values = record.get("values") or [None] * len(metrics)
+        yield {
+            **record,
+            "values": dict(zip(metrics, values, strict=True)),
+            "feasible": record.get("feasible", True),
+        }
 
 
-def schema_of(space: SearchSpace) -> pa.Schema:
-    """The columns of a study's Parquet file: the trial's own, one for each searched parameter, one for each fact."""
+def schema_of(spec: StudySpec) -> pa.Schema:
+    """The columns of a study's file: the trial's own, one for each of several objectives, whether it meets
+    the constraints where there are any, one for each searched parameter, one for each fact."""
     types = [pa.field(name, kind) for name, kind in COLUMNS.items()]
-    for name, parameter in space.searched.items():
+    types += [pa.field(f"values.{one.metric}", pa.float64()) for one in spec.objectives]
+    types += [pa.field("feasible", pa.bool_())] if spec.constraints else []
+    for name, parameter in spec.parameters.searched.items():
         if isinstance(parameter, Range):
             kind = pa.int64() if parameter.is_int else pa.float64()
         else:

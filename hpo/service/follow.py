@@ -34,7 +34,7 @@ def progress(storage: Storage, name: str, *, is_alive: IsAlive) -> Progress:
         counts=study.counts,
         metric=study.metric,
         best_number=found[0].number if found else None,
-        best_value=found[0].value if found else None,
+        best_value=found[0].first if found else None,
         trials_per_s=rate,
         seconds=study.seconds,
         seconds_left=left / rate if rate > 0 else None,

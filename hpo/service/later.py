@@ -26,7 +26,6 @@ class _Later(NamedTuple):
 
 
 _KEYS = (
-    _Later("objective", lambda s: s.objectives[1:], (), "give one"),
     _Later("stop", lambda s: s.stop or StopSpec(), StopSpec(), "leave it out"),
     _Later("limits.wall_time", lambda s: s.limits.wall_time, None, "leave it out"),
     _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),

@@ -73,6 +73,14 @@ def exported_record(trial: Trial) -> dict[str, Any]:
     return trial_record(trial) | {"facts": plain(trial.facts)}
 
 
+def objectives_record(study: Study, trial: Trial | None) -> dict[str, Any]:
+    """The objectives of a study and a trial's value in each, where there are several; else nothing."""
+    if not study.objectives:
+        return {}
+    named = [{"metric": one.metric, "direction": plain(one.direction)} for one in study.objectives]
+    return {"objectives": named, "values": None if trial is None else plain(trial.values)}
+
+
 def counts_record(study: Study) -> dict[str, int]:
     """How many trials there are by state, without the states that no trial is in."""
     return {state.value: n for state, n in study.counts.items() if n}
@@ -89,6 +97,7 @@ def study_summary(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "states": counts_record(study),
         "metric": study.metric,
         "value": None if best is None else plain(best.value),
+        **objectives_record(study, best),
         "labels": dict(study.labels),
         "created_at": plain(study.created_at),
         "finished_at": plain(study.finished_at),

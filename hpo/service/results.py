@@ -21,17 +21,31 @@ MAX_LIMIT = 10_000_000
 def best(storage: Storage, name: str, *, top: int = 1) -> list[dict[str, Any]]:
     """The best trials of a study, the best first, each as `hpo best -f json` shows it.
 
-    Raises StudyNotFound; StudyFailed when the study ended without a value, TrialNotFound when there
+    With several objectives they are those on the Pareto front, by the first objective; one alone also holds
+    the whole `front`. Raises StudyNotFound; StudyFailed when the study ended without a value, TrialNotFound when there
     is none yet.
     """
     if top < 1:
         raise SpecError(f"must be >= 1, got {top}", field="top")
     study = storage.get_study(name)
-    found = storage.best_trials(name, top)
-    if not found:
+    front = storage.pareto(name) if study.objectives else storage.best_trials(name, top)
+    if not front:
         raise _no_value(study)
     space = specfile.from_json(study.spec).parameters
-    return [_best_record(study, trial, space) for trial in found]
+    found = [_best_record(study, trial, space) for trial in front[:top]]
+    if study.objectives and top == 1:
+        found[0]["front"] = [_front_record(trial) for trial in front]
+    return found
+
+
+def _front_record(trial: Trial) -> dict[str, Any]:
+    """A trial on the Pareto front; values in the order of the study's objectives."""
+    return {
+        "number": trial.number,
+        "values": records.plain(trial.values),
+        "stderr": records.plain(trial.stderr),
+        "params": records.plain(trial.params),
+    }
 
 
 def _no_value(study: Study) -> StudyFailed | TrialNotFound:
@@ -54,6 +68,7 @@ def _best_record(study: Study, trial: Trial, space: SearchSpace) -> dict[str, An
         "value": records.plain(trial.value),
         "stderr": records.plain(trial.stderr),
         "metric": study.metric,
+        **records.objectives_record(study, trial),
         "params": records.plain(trial.params),
         "fixed": records.plain(fixed_of(space, trial.params)),
         "test": records.plain(test),
@@ -99,8 +114,18 @@ def trials(
     sort: number, value, or either with `-`, without a value last. Raises StudyNotFound, SpecError.
     """
     query = query_of(sort=sort, states=states, limit=limit)
-    storage.get_study(name)  # so that an unknown name is told before the first page
+    study = storage.get_study(name)  # so that an unknown name is told before the first page
+    if study.objectives and sort.endswith("value"):
+        return (records.trial_record(trial) for trial in _by_first(storage, study, query))
     return (records.trial_record(trial) for trial in pages(storage, name, query))
+
+
+def _by_first(storage: Storage, study: Study, query: TrialQuery) -> list[Trial]:
+    """Trials by their value in the first of several objectives; those without one last."""
+    found = list(pages(storage, study.name, TrialQuery(states=query.states)))
+    sign = -1 if query.sort.startswith("-") else 1
+    found.sort(key=lambda t: (t.first is None, sign * (t.first or 0.0), t.number))
+    return found[: query.limit]
 
 
 def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
@@ -127,8 +152,9 @@ def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
 def show(storage: Storage, name: str) -> dict[str, Any]:
     """All there is to say of a study. Raises StudyNotFound."""
     study = storage.get_study(name)
-    found = storage.best_trials(name, 1)
-    return records.study_record(study, best=found[0] if found else None)
+    found = storage.pareto(name) if study.objectives else storage.best_trials(name, 1)
+    front = {"on_front": len(found)} if study.objectives else {}
+    return records.study_record(study, best=found[0] if found else None) | front
 
 
 def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:

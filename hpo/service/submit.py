@@ -188,6 +188,7 @@ def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo, precision:
         folder=str(draft.folder),
         priority=spec.priority,
         labels=dict(spec.labels),
+        objectives=spec.objectives,
         versions=versions() | {"precision": precision},
         enqueue=settings_of(spec),
     )

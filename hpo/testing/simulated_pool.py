@@ -329,7 +329,7 @@ def _done(running: _Running) -> CohortDone:
 def _first_values(running: _Running) -> dict[int, float]:
     """The first objective of each complete trial that meets the constraints."""
     complete = {n: r for n, r in running.done.items() if r.feasible and r.state is TrialState.COMPLETE}
-    first = {n: r.values[0] if r.values else r.value for n, r in complete.items()}
+    first = {n: r.first for n, r in complete.items()}
     return {number: value for number, value in first.items() if value is not None}
 
 

@@ -112,6 +112,7 @@ def create(storage: Storage, spec: StudySpec, *, name: str = "small", **columns:
             direction=spec.objective.direction,
             metric=spec.objective.metric,
             n_trials=spec.trials,
+            objectives=spec.objectives,
             spec={},
             data={},
             **columns,

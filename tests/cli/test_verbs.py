@@ -274,3 +274,77 @@ def test_doctor_is_well_here_and_names_a_bad_database(hpo, monkeypatch):
     assert code == 1
     assert database["ok"] is False
     assert "sqlite:///" in database["found"]
+
+
+@pytest.fixture
+def front(database):
+    """A study of two objectives in the database: three trials on the front, one off it."""
+    from hpo.cohort import CohortPlan
+    from hpo.states import TrialState
+    from hpo.study import NewStudy
+    from hpo.trial import TrialPlan, TrialResult
+
+    values = [(0.9, 500.0), (0.95, 900.0), (0.8, 100.0), (0.7, 600.0)]
+    text = "{name: two, data: digits, objective: [accuracy, n_parameters], parameters: {learning_rate: [0.1, 0.2]}}"
+    spec = specfile.parse(
+        text,
+        overrides={
+            "objective": [
+                {"metric": "accuracy", "direction": "maximize"},
+                {"metric": "n_parameters", "direction": "minimize"},
+            ]
+        },
+    )
+    with database() as storage:
+        storage.create_study(
+            NewStudy(
+                name="two",
+                direction=spec.objectives[0].direction,
+                metric="accuracy",
+                n_trials=4,
+                spec=specfile.to_json(spec),
+                data={
+                    "sha256": "ab",
+                    "source": "digits",
+                    "n_rows": 9,
+                    "n_features": 2,
+                    "task": "classification",
+                }
+                | {"target": "digit", "n_train": 5, "n_validation": 2, "n_test": 2},
+                objectives=spec.objectives,
+            )
+        )
+        claim = storage.claim_study("two", this_process())
+        plans = [TrialPlan(number=n, params={"learning_rate": 0.1}) for n in range(4)]
+        [cohort] = storage.plan_trials(claim, spec.parameters, plans, [CohortPlan(numbers=(0, 1, 2, 3))])
+        cohort = storage.start_cohort(claim, cohort.id)
+        ended = [
+            TrialResult(number=n, state=TrialState.COMPLETE, values=pair, best_epoch=1, epochs=2)
+            for n, pair in enumerate(values)
+        ]
+        storage.finish_trials(claim, cohort.id, cohort.attempt, ended, done=True)
+        storage.release(claim, StudyState.COMPLETED)
+
+
+def test_with_several_objectives_best_shows_the_front(hpo, front):
+    code, out, _ = hpo("best", "two")
+
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0] == (
+        "Pareto front of two on validation rows (maximize accuracy and minimize n_parameters): 3 trials"
+    )
+    assert lines[1].split() == ["number", "accuracy", "n_parameters", "learning_rate"]
+    assert [line.split()[:3] for line in lines[2:5]] == [
+        ["1", "0.95", "900"], ["0", "0.9", "500"], ["2", "0.8", "100"]
+    ]  # fmt: skip
+    assert [one["number"] for one in json.loads(hpo("best", "two", "-f", "json")[1])["front"]] == [1, 0, 2]
+
+
+def test_with_several_objectives_show_and_trials_name_them(hpo, front):
+    shown, listed = hpo("show", "two")[1], hpo("trials", "two")[1]
+
+    assert "maximize accuracy and minimize n_parameters on validation rows" in shown
+    assert "3 trials on the Pareto front; the first: accuracy 0.95, n_parameters 900 (trial 1)" in shown
+    assert listed.splitlines()[0].split()[:4] == ["number", "state", "accuracy", "n_parameters"]
+    assert hpo("ls")[1].splitlines()[1].split()[4] == "0.95"

@@ -72,6 +72,8 @@ class World:
                 None if t.value is None else t.value.hex(),
                 dict(t.params),
                 t.epochs,
+                tuple(value.hex() for value in t.values),
+                t.feasible,
             )
             for t in self.trials()
         ]

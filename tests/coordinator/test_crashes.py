@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hpo.errors import LeaseLost, StorageFull, StorageUnavailable, StudyOwned
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Storage
 from hpo.storage.open import open_storage
+from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.small_jobs import spec_of
 
 WRITES = (
@@ -59,6 +61,13 @@ class Deadly:
 SPEC = spec_of(trials=30, epochs=2)
 # A third of these are refused before they train.
 CONSTRAINED = spec_of(trials=30, epochs=2, constraints={"learning_rate": "<= 0.05"})
+SEVERAL = replace(
+    spec_of(trials=30, epochs=2),
+    objectives=(
+        ObjectiveSpec(metric="log_loss", direction=Direction.MINIMIZE),
+        ObjectiveSpec(metric="accuracy", direction=Direction.MAXIMIZE),
+    ),
+)
 
 
 def n_writes(make_world, spec=SPEC) -> int:
@@ -68,7 +77,7 @@ def n_writes(make_world, spec=SPEC) -> int:
     return counter.n_writes
 
 
-@pytest.mark.parametrize("spec", [SPEC, CONSTRAINED], ids=["all", "constrained"])
+@pytest.mark.parametrize("spec", [SPEC, CONSTRAINED, SEVERAL], ids=["all", "constrained", "several"])
 @pytest.mark.parametrize("after", [False, True])
 def test_death_at_any_write_loses_nothing_and_repeats_nothing_that_was_finished(make_world, after, spec):
     undisturbed = make_world(spec)
@@ -195,6 +204,7 @@ import sys
 from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.coordinator.recovery import is_alive
 from hpo.storage.open import open_storage
+from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.simulated_pool import SimulatedPool
 from hpo.testing.small_jobs import data_of, spec_of
 

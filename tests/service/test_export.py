@@ -13,6 +13,7 @@ from hpo.service import results
 from hpo.service.export import export, export_to, schema_of
 from hpo.service.flat import write_csv
 from hpo.space import Choice, Range, SearchSpace
+from hpo.study import StudySpec
 from hpo.trial import FACTS
 
 
@@ -84,7 +85,7 @@ def test_columns_of_choices_take_the_narrowest_type():
         }
     )
 
-    types = {field.name: str(field.type) for field in schema_of(space)}
+    types = {field.name: str(field.type) for field in schema_of(StudySpec(parameters=space))}
 
     assert types["params.units"] == "string"
     assert types["params.rate"] == "double"

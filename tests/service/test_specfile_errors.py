@@ -138,6 +138,10 @@ WRONG = [
     ("constraints", {"hidden_units *": "<= 5"}, "constraints.hidden_units *", "is no arithmetic"),
     *[("objective", cost, "objective.metric", f"objective: [accuracy, {cost}], or bound it with constraints") for cost in COSTS],
     ("objective", [], "objective", "needs at least one metric"),
+    ("objective", ["n_parameters", "accuracy"], "objective.0.metric", "is a cost"),
+    ("objective", ["accuracy", "acuracy"], "objective.1.metric", "did you mean 'accuracy'"),
+    ("objective", ["accuracy", "f1", "accuracy"], "objective.2.metric", "stands in the list twice"),
+    ("objective", ["accuracy", {"metric": "f1", "on_diverged": "worst"}], "objective.1.on_diverged", "stands with the first"),
     ("objective", ["accuracy", {"metrc": "f1"}], "objective.1.metrc", "did you mean 'metric'"),
     ("objective", ["accuracy", {"direction": "minimize"}], "objective.1.metric", "is needed; write objective"),
     ("objective", ["accuracy", 5], "objective.1", "must be a mapping"),
@@ -177,7 +181,6 @@ def test_patience_cannot_stand_in_two_places():
 LATER = [
     *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband")],
     *[("sampler", {"name": name}, "sampler.name") for name in ("sobol", "tpe", "cmaes", "gp", "nsga2")],
-    ("objective", [{"metric": "accuracy"}, {"metric": "f1"}], "objective"),
     ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("stop", {"value": 0.98}, "stop"),
     ("stop", {"plateau": {"trials": 100}}, "stop"),
