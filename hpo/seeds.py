@@ -26,6 +26,11 @@ def parameter_seed(sampler_seed: int, number: int, name: str) -> int:
     return seed_of(sampler_seed, number, name) % 2**32
 
 
+def ask_seed(sampler_seed: int, number: int) -> int:
+    """The seed with which a sampler that learns is asked for a trial; 32 bits."""
+    return seed_of(sampler_seed, number, "ask") % 2**32
+
+
 def lane_seed(seed: int, repeat: int, purpose: str, layer: int = 0, epoch: int = 0) -> int:
     """The seed of a stream used in training: purpose is weights, order or dropout.
 

@@ -140,6 +140,7 @@ class Drive:
         cohorts = self.write(lambda: self.storage.open_cohorts(self.claim.name))
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
         self.proposals.stored(unfinished)
+        self.proposals.begun(unfinished)
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             self.results.running |= {trial.number: trial for trial in trials}
             whole = self._whole(cohort) if trials and self.planner.population else trials
@@ -170,7 +171,7 @@ class Drive:
             self.heed()
             self._plan_ahead()
             self._dispatch()
-            if not self.flights and not self.ready:
+            if not self.flights and not self.ready and (self.stopping or not self.proposals.thinking):
                 if self.stopping or not self.enqueued.notice(now=True):
                     return
                 continue

@@ -166,5 +166,6 @@ class Coordinator:
         """End what workers still do, for whatever reason the run ended."""
         if drive is None:
             return
+        drive.proposals.close()
         with contextlib.suppress(PoolError, StorageUnavailable):
             drive.cancel_flights()

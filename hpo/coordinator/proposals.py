@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hpo.samplers.base import Sampler
+from hpo.samplers.base import Learner, Sampler
 from hpo.space import Params
 from hpo.states import TrialState
 from hpo.trial import Queued, Trial, TrialPlan, TrialResult
@@ -58,6 +58,8 @@ class Proposals:
             params = self._fill(number, entry.params)
             plan = TrialPlan(number=number, params=params, retry_of=entry.retry_of, queued=entry.id)
             self._asked.append(plan)
+            if isinstance(self._sampler, Learner):
+                self._sampler.planned([running_trial(plan)])
             n -= 1
         if n > 0:
             plans = self._sampler.ask(self._next + len(self._asked), n, self._place)
@@ -79,6 +81,24 @@ class Proposals:
     def stored(self, trials: Iterable[Trial]) -> None:
         """Trials that earlier drivers planned: those that were enqueued are no plans of the sampler."""
         self._place -= sum(not trial.sampled for trial in trials)
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the sampler is working out plans that will come without anything being told."""
+        more = self.remaining > len(self._asked)
+        return more and isinstance(self._sampler, Learner) and self._sampler.thinking()
+
+    def begun(self, unfinished: Iterable[Trial]) -> None:
+        """Trials that earlier drivers planned and that have not ended: a sampler that learns must know of
+        them, and of those that ended before one of a lower number."""
+        if isinstance(self._sampler, Learner):
+            left = {trial.number: trial for trial in (*self._held.values(), *unfinished)}
+            self._sampler.planned([left[number] for number in sorted(left)])
+
+    def close(self) -> None:
+        """Nothing more will be asked."""
+        if isinstance(self._sampler, Learner):
+            self._sampler.close()
 
     def planned(self, n: int) -> None:
         """The next n numbers are taken."""

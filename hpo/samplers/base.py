@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hpo.trial import Trial, TrialPlan
 
@@ -24,3 +24,21 @@ class Sampler(Protocol):
 
     def notes(self) -> Mapping[str, Any]:
         """What it decided, in JSON types, to be stored with the study and shown; empty when nothing."""
+
+
+@runtime_checkable
+class Learner(Sampler, Protocol):
+    """A sampler whose plans depend on trials that have not finished, and on other studies."""
+
+    def warm(self, trials: Sequence[Trial]) -> None:
+        """Finished trials of other studies, in the words of this one's search space; before the first ask."""
+
+    def planned(self, trials: Sequence[Trial]) -> None:
+        """Trials that have got the next numbers and not ended: enqueued ones, and after a restart those
+        that an earlier driver planned, in order. Its own plans need not be said again."""
+
+    def thinking(self) -> bool:
+        """Whether plans are being worked out: `ask` gives none now and will soon."""
+
+    def close(self) -> None:
+        """Let go of processes."""

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hpo.errors import lookup
+from hpo.samplers.adaptive import AdaptiveSampler, Learning
+from hpo.samplers.apart import ApartSampler
 from hpo.samplers.base import Sampler
 from hpo.samplers.coarse_to_fine import CoarseToFineSampler
 from hpo.samplers.grid import GridSampler
+from hpo.samplers.options import batch_of, completed
 from hpo.samplers.points import grid_size
 from hpo.samplers.random import RandomSampler
 from hpo.samplers.rounds import rounds_of
+from hpo.samplers.sobol import SobolSampler
 from hpo.study import Direction, StudySpec
 from hpo.trial import TrialPlan
 
@@ -24,6 +28,34 @@ def _seed(spec: StudySpec) -> int:
 
 def _random(spec: StudySpec) -> Sampler:
     return RandomSampler(_seed(spec), spec.parameters)
+
+
+def _sobol(spec: StudySpec) -> Sampler:
+    return SobolSampler(_seed(spec), spec.parameters)
+
+
+def _learning(spec: StudySpec) -> Learning:
+    """What a learning sampler of the study is made from."""
+    sampler = spec.sampler
+    batch = batch_of(sampler.name, sampler.batch, sampler.options)
+    objectives = spec.objectives or ((spec.objective,) if spec.objective else ())
+    return Learning(
+        engine=sampler.name,
+        space=spec.parameters,
+        directions=tuple(one.direction or Direction.MINIMIZE for one in objectives) or (Direction.MINIMIZE,),
+        seed=_seed(spec),
+        batch=batch,
+        options=completed(sampler.name, batch, sampler.options),
+        constrained=bool(spec.constraints),
+    )
+
+
+def _adaptive(spec: StudySpec) -> Sampler:
+    return AdaptiveSampler(_learning(spec))
+
+
+def _apart(spec: StudySpec) -> Sampler:
+    return ApartSampler(_learning(spec), spec.trials or 0)
 
 
 def _grid(spec: StudySpec) -> Sampler:
@@ -45,6 +77,11 @@ SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {
     "random": _random,
     "grid": _grid,
     "coarse_to_fine": _coarse_to_fine,
+    "sobol": _sobol,
+    "tpe": _adaptive,
+    "cmaes": _adaptive,
+    "gp": _apart,
+    "nsga2": _adaptive,
 }
 
 

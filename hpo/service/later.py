@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from hpo.errors import NotYet, UnknownName, lookup
 from hpo.study import PrunerSpec, StopSpec, StudySpec
 
-SAMPLERS = ("random", "grid", "coarse_to_fine")
-SAMPLERS_LATER = ("sobol", "tpe", "cmaes", "gp", "nsga2")
+SAMPLERS = ("random", "grid", "coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
+SAMPLERS_LATER: tuple[str, ...] = ()
 PRUNERS = ("none", "population")
 PRUNERS_LATER = ("median", "halving", "hyperband")
 TRAINERS = ("mlp",)
@@ -32,7 +32,6 @@ _KEYS = (
     _Later("limits.max_failed", lambda s: s.limits.max_failed, None, "leave it out"),
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
-    _Later("sampler.batch", lambda s: s.sampler.batch, None, "leave it out"),
     _Later(
         "pruner", lambda s: None if s.pruner.name == "population" else s.pruner, PrunerSpec(), "leave it out"
     ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hpo.errors import SpecError
 from hpo.samplers.rounds import rounds_of
+from hpo.service.learner_checks import check_learner
 from hpo.study import StudySpec
 
 COARSE_TO_FINE = "coarse_to_fine"
-WITHOUT_OPTIONS = ("random", "grid")
+WITHOUT_OPTIONS = ("random", "grid", "sobol")
 
 
 def check_sampler(spec: StudySpec) -> None:
@@ -21,6 +22,7 @@ def check_sampler(spec: StudySpec) -> None:
         )
     if spec.sampler.options and name in WITHOUT_OPTIONS:
         raise SpecError(f"{name} has no options; leave it out", field="sampler.options")
+    check_learner(spec)
     if name == COARSE_TO_FINE:
         if not spec.parameters.searched:
             raise SpecError(

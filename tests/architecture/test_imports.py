@@ -49,6 +49,7 @@ HOMES = {
     "alembic": {"storage"},
     "pandas": {"data"},
     "sklearn": {"data"},
+    "scipy": {"samplers"},
     "pyarrow": {"data", "service/export.py"},
     "pydantic": {"service/specfile.py", "api/schemas.py"},
     "ruamel": {"service/plain_text.py"},
@@ -69,7 +70,7 @@ HOMES = {
 }  # fmt: skip
 
 # Files in which a process begins: they set the environment that torch reads when it is first imported.
-ENTRY_POINTS = {"workers/child.py", "workers/ray_pool.py", "workers/ray_worker.py"}
+ENTRY_POINTS = {"workers/child.py", "workers/ray_pool.py", "workers/ray_worker.py", "samplers/thinking.py"}
 
 
 class Import(NamedTuple):

@@ -27,7 +27,8 @@ def test_every_sampler_can_be_made_by_name_and_is_told_without_harm(name):
 
     sampler.tell([])
 
-    assert [plan.number for plan in sampler.ask(1, 2)] == [1, 2]
+    assert [plan.number for plan in sampler.ask(0, 2)] == [0, 1]
+    assert [plan.number for plan in sampler.ask(2, 1)] == [2]
 
 
 def test_an_unknown_sampler_gets_the_nearest_name():

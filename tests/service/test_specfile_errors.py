@@ -180,7 +180,6 @@ def test_patience_cannot_stand_in_two_places():
 # (what is changed, to what, the place shown)
 LATER = [
     *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband")],
-    *[("sampler", {"name": name}, "sampler.name") for name in ("sobol", "tpe", "cmaes", "gp", "nsga2")],
     ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("stop", {"value": 0.98}, "stop"),
     ("stop", {"plateau": {"trials": 100}}, "stop"),
@@ -190,7 +189,6 @@ LATER = [
     ("limits", {"lease": 60}, "limits.lease"),
     ("warm_start", ["other"], "warm_start"),
     ("trainer", "external", "trainer"),
-    ("sampler", {"batch": 32}, "sampler.batch"),
 ]
 
 
