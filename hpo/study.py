@@ -252,6 +252,8 @@ class Study:
 
     direction, metric: of the first objective; objectives: all of them, () when there is one
     notes: what its sampler decided, in JSON types
+    counted: trials below this number are what it came to, where `stop` has ended it; None: all are
+    since: the trials it had when it last ended; its rules of ending look at later ones
     """
 
     id: int
@@ -279,6 +281,8 @@ class Study:
     finished_at: datetime | None
     objectives: tuple[ObjectiveSpec, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    counted: int | None = None
+    since: int = 0
 
     @property
     def n_planned(self) -> int:

@@ -19,6 +19,7 @@ from hpo.coordinator.populations import again_whole
 from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
 from hpo.coordinator.results import Results
+from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.window import next_window
 from hpo.coordinator.writer import Writer
@@ -66,7 +67,9 @@ class Drive:
     keys: set[str]
     ready: deque[Work] = field(default_factory=deque)
     flights: dict[int, Flight] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
     state: StudyState = StudyState.RUNNING
+    reason: str | None = None  # why a rule of the study file ends it
 
     def begin(self) -> None:
         """Read how far the study is, and take up what an earlier driver left."""
@@ -74,7 +77,8 @@ class Drive:
         study = self.write(lambda: self.storage.get_study(name))
         best = self.write(lambda: self.storage.best_trials(name))
         model = self.write(lambda: self.storage.model(name))
-        self.state = study.state
+        self.state, self.reason = study.state, study.reason
+        self.rules = Stopping(self.spec, study, clock=self.clock)
         self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
         self.tally = Tally(study, best[0] if best else None, self.watch)
         self.maker = TaskMaker(
@@ -110,6 +114,7 @@ class Drive:
             claim=self.claim,
             tally=self.tally,
             proposals=self.proposals,
+            rules=self.rules,
             direction=study.direction,
             kept=None if model is None else (model.value, model.number),
         )
@@ -132,6 +137,7 @@ class Drive:
             page = self.write(lambda query=query: self.storage.trials(self.claim.name, query))  # type: ignore[misc]
             self.proposals.stored(page)
             self.proposals.finished(page)
+            self.rules.finished(page)
             if len(page) < PAGE:
                 return
 
@@ -169,6 +175,7 @@ class Drive:
         """Train until no trial is left, or until the study that is stopping has nothing running."""
         while True:
             self.heed()
+            self._obey_rules()
             self._plan_ahead()
             self._dispatch()
             if not self.flights and not self.ready and (self.stopping or not self.proposals.thinking):
@@ -189,10 +196,31 @@ class Drive:
         if wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and not self.stopping):
             raise Asked(wanted)
         if wanted is Wanted.STOP and not self.stopping:
-            study = self.write(lambda: self.storage.move_claimed(self.claim, StudyState.STOPPING))
-            self.state = study.state
-            self.ready = deque(work for work in self.ready if work.begun)
-            self.show(message="stopping: no further trials begin, the running ones finish")
+            self._stop(None)
+
+    def _obey_rules(self) -> None:
+        """End the study early if a rule of the study file says so. Raises StudyFailed for too many failures."""
+        verdict = self.rules.check()
+        if verdict is not None and not self.stopping:
+            self._stop(verdict.reason, counted=verdict.counted)
+        if verdict is not None and verdict.at_once:
+            for flight in self.flights.values():
+                if not flight.called_in:
+                    flight.called_in = True
+                    self.pool.keep(flight.id, ())
+
+    def _stop(self, reason: str | None, *, counted: int | None = None) -> None:
+        """Begin no further trial. reason: None when somebody wants it; counted: see Study."""
+        stop = StudyState.STOPPING
+        study = self.write(
+            lambda: self.storage.move_claimed(self.claim, stop, reason=reason, counted=counted)
+        )
+        self.state, self.reason = study.state, reason
+        self.ready = deque(work for work in self.ready if work.begun)
+        if counted is not None:
+            best = self.write(lambda: self.storage.best_trials(self.claim.name))
+            self.tally.count_only(counted, best[0] if best else None)
+        self.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones finish")
 
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
@@ -232,7 +260,7 @@ class Drive:
     def _dispatch(self) -> None:
         """Give free slots the next cohorts."""
         n_free = sum(slot.task is None for slot in self.pool.slots())
-        while n_free and self.ready:
+        while n_free and self.ready and self._has_room(self.ready[0]):
             work = self.ready.popleft()
             work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
             if not work.parts:  # an earlier driver died between its last result and the word done
@@ -242,6 +270,13 @@ class Drive:
                 continue
             self._launch(work)
             n_free -= 1
+
+    def _has_room(self, work: Work) -> bool:
+        """Whether limits.parallel lets a cohort begin now."""
+        most = self.spec.limits.parallel
+        if most is None or not self.flights or not work.parts:
+            return True
+        return sum(len(flight.living) for flight in self.flights.values()) + len(work.parts[0]) <= most
 
     def _launch(self, work: Work) -> None:
         part = work.parts.popleft()

@@ -68,12 +68,15 @@ class Ending:
         """Score and release. May raise Asked, LeaseLost, PoolError, StorageUnavailable."""
         drive = self._drive
         best = drive.write(lambda: drive.storage.best_trials(drive.claim.name))
-        state, reason, test = StudyState.COMPLETED, None, None
+        state, reasons, test = StudyState.COMPLETED, [drive.reason], None
         if best:
             scored = self._score(best[0])
-            reason, test = (scored, None) if isinstance(scored, str) else (None, scored)
+            test = None if isinstance(scored, str) else scored
+            reasons.append(scored if isinstance(scored, str) else None)
         elif any(drive.tally.counts[ended] for ended in TrialState if ended.finished):
-            state, reason = StudyState.FAILED, self._why_failed()
+            state = StudyState.FAILED
+            reasons.insert(0, self._why_failed())
+        reason = "; ".join(filter(None, reasons)) or None
         # In one transaction: a coordinator that dies before the end has not scored, one that dies after it is done.
         study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason, test=test))
         drive.show_end(study)

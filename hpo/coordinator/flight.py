@@ -53,6 +53,7 @@ class Flight:
     epoch: int = 0
     written_epoch: int = 0
     written_at: float = field(default_factory=time.monotonic)
+    called_in: bool = False  # its time is over: what still trains ends with its best so far
 
     @property
     def id(self) -> int:
@@ -62,9 +63,10 @@ class Flight:
     def take(self, result: EpochResult) -> None:
         """Note an epoch: who ended, and one step a second of the others for those who watch."""
         self.epoch = result.epoch
+        last = self.called_in and self.living.keys() <= {ended.number for ended in result.ended}
         for ended in result.ended:
             if self.living.pop(ended.number, None) is not None:
-                self.ended.append(ended)
+                self.ended.append(_timed_out(ended) if last else ended)
                 self.steps.pop(ended.number, None)
         for number, value in zip(result.numbers, result.values, strict=True):
             trial = self.living.get(number)
@@ -88,6 +90,13 @@ class Flight:
             TrialResult(number=number, state=TrialState.FAIL, reason=reason.value) for number in self.living
         ]
         self.living = {}
+
+
+def _timed_out(ended: TrialResult) -> TrialResult:
+    """The end of a trial that was called in; one that came to its own end at that moment keeps it."""
+    if ended.state is not TrialState.PRUNED:
+        return ended
+    return replace(ended, reason=Reason.WALL_TIME.at(ended.epochs))
 
 
 @cache

@@ -40,12 +40,14 @@ class Options:
 
     max_lanes: the widest cohort (None: what pays); patience_s: how long a locked database is tried again
     poll_s: the longest wait for workers; renew_s: how often the lease is renewed and the wish read
+    clock: what limits.wall_time is measured by
     """
 
     max_lanes: int | None = None
     patience_s: float = 30.0
     poll_s: float = 0.2
     renew_s: float = 0.7
+    clock: Callable[[], float] = time.monotonic
 
 
 def _unwatched(progress: Progress) -> None:
@@ -119,6 +121,7 @@ class Coordinator:
             max_lanes=self._options.max_lanes,
             poll_s=self._options.poll_s,
             renew_s=self._options.renew_s,
+            clock=self._options.clock,
             asked=lambda: self._asked,
             watch=self._watch,
             keys=self._keys,
@@ -139,6 +142,16 @@ class Coordinator:
             return False
         return True
 
+    def _fail(self, claim: Claim, drive: Drive | None, error: StudyFailed) -> Study:
+        """Leave a study that must not go on FAILED, with the sentence why; keep what has come back."""
+        if drive is not None:
+            with contextlib.suppress(PoolError):
+                drive.call_back(time.monotonic() + HAND_BACK_S)
+        study = self._storage.release(claim, StudyState.FAILED, reason=error.detail)
+        if drive is not None:
+            drive.show_end(study)
+        return study
+
     def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted) -> Study:
         """Pause or cancel: call the workers back, keep what they have finished, leave the study."""
         if drive is not None:
@@ -146,13 +159,6 @@ class Coordinator:
                 drive.call_back(time.monotonic() + HAND_BACK_S)
         state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
         study = self._storage.release(claim, state)
-        if drive is not None:
-            drive.show_end(study)
-        return study
-
-    def _fail(self, claim: Claim, drive: Drive | None, error: StudyFailed) -> Study:
-        """Leave a study that cannot be trained to its end FAILED, with the sentence why."""
-        study = self._storage.release(claim, StudyState.FAILED, reason=error.detail)
         if drive is not None:
             drive.show_end(study)
         return study

@@ -126,15 +126,20 @@ class Planner:
         self.machine = machine
         self._max_lanes = max_lanes
         self.population = size_of(spec)  # trials that must train as one cohort
+        self._parallel = spec.limits.parallel
         self.lanes_per_trial = lanes_per_trial(spec)
         self.saturation = Saturation(gpu=machine.gpu)
 
     def trials_per_cohort(self, shared: SharedSettings) -> int:
         """How many trials of these settings make a cohort; at least 1."""
         if self._max_lanes:
-            return max(1, self._max_lanes // self.lanes_per_trial)
-        pay = trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
-        return max(1, min(pay, self.saturation.lanes(shared) // self.lanes_per_trial))
+            most = self._max_lanes // self.lanes_per_trial
+        else:
+            pay = trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
+            most = min(pay, self.saturation.lanes(shared) // self.lanes_per_trial)
+        if self._parallel is not None:  # shared out, so that all slots have something to do
+            most = min(most, self._parallel // self.machine.n_slots)
+        return max(1, most)
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""

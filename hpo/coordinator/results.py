@@ -11,6 +11,7 @@ from hpo.coordinator.feasibility import refusals
 from hpo.coordinator.flight import Flight, Work
 from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
+from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally, is_better
 from hpo.coordinator.writer import Writer
 from hpo.storage.base import Claim, Storage, StoredModel
@@ -31,6 +32,7 @@ class Results:
     claim: Claim
     tally: Tally
     proposals: Proposals
+    rules: Stopping
     direction: Direction
     kept: tuple[float, int] | None
     model: StoredModel | None = None
@@ -83,6 +85,7 @@ class Results:
         )
         finished = [result for result in results if result.number in really]
         self.tally.finished(finished)
+        self.rules.finished(finished)
         self.proposals.finished(
             told_trial(result, self.running.pop(result.number), flight.id) for result in finished
         )

@@ -39,6 +39,7 @@ class Tally:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = {state: study.counts.get(state, 0) for state in TrialState}
+        self.counted = study.counted
         self.best: tuple[float, int] | None = None
         if best is not None and best.first is not None:
             self.best = (best.first, best.number)
@@ -62,6 +63,11 @@ class Tally:
     def _n_finished(self) -> int:
         return sum(n for state, n in self.counts.items() if state.finished)
 
+    def count_only(self, counted: int, best: Trial | None) -> None:
+        """Only trials below a number count for the best from now on; best: the best of those."""
+        self.counted = counted
+        self.best = None if best is None or best.first is None else (best.first, best.number)
+
     def planned(self, n: int) -> None:
         """n trials have a number now."""
         self.counts[TrialState.RUNNING] += n
@@ -73,7 +79,8 @@ class Tally:
             self.counts[result.state] += 1
             if result.state is TrialState.COMPLETE and result.feasible and result.first is not None:
                 new = (result.first, result.number)
-                if is_better(self._study.direction, new, self.best):
+                counts = self.counted is None or result.number < self.counted
+                if counts and is_better(self._study.direction, new, self.best):
                     self.best = new
 
     def raised(self, n_trials: int) -> None:

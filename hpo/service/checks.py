@@ -6,6 +6,7 @@ import math
 
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
+from hpo.service.ending_checks import check_ending
 from hpo.service.objectives import check_objectives
 from hpo.service.populations import check_population
 from hpo.service.sampler_checks import check_sampler
@@ -40,6 +41,7 @@ def check_spec(spec: StudySpec) -> None:
     check_split(spec.data.split)
     check_together(spec)
     check_sampler(spec)
+    check_ending(spec)
     if spec.sampler.name == "grid":
         check_grid(spec.parameters)
     check_enqueue(spec)
@@ -60,6 +62,8 @@ def _check_numbers(spec: StudySpec) -> None:
         ("early_stopping.patience", stopping.patience if stopping else None, 1, MAX_EPOCHS),
         ("early_stopping.min_delta", stopping.min_delta if stopping else None, 0, math.inf),
         ("limits.retries", limits.retries, 0, MAX_RETRIES),
+        ("limits.parallel", limits.parallel, 1, MAX_TRIALS),
+        ("limits.max_failed", limits.max_failed, 0, MAX_TRIALS),
         ("priority", spec.priority, -MAX_PRIORITY, MAX_PRIORITY),
         ("labels", len(spec.labels), 0, MAX_LABELS),
     ):

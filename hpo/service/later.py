@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hpo.errors import NotYet, UnknownName, lookup
-from hpo.study import PrunerSpec, StopSpec, StudySpec
+from hpo.study import PrunerSpec, StudySpec
 
 SAMPLERS = ("random", "grid", "coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
 SAMPLERS_LATER: tuple[str, ...] = ()
@@ -26,10 +26,6 @@ class _Later(NamedTuple):
 
 
 _KEYS = (
-    _Later("stop", lambda s: s.stop or StopSpec(), StopSpec(), "leave it out"),
-    _Later("limits.wall_time", lambda s: s.limits.wall_time, None, "leave it out"),
-    _Later("limits.parallel", lambda s: s.limits.parallel, None, "leave it out; --workers says how many"),
-    _Later("limits.max_failed", lambda s: s.limits.max_failed, None, "leave it out"),
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
     _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hpo.dataset import DatasetInfo
+from hpo.durations import seconds_of
 from hpo.errors import DataChanged, IllegalMove, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
@@ -103,6 +104,7 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
     if study.state not in DRIVEN and study.state is not StudyState.QUEUED:
         check_move(name, study.state, StudyState.QUEUED)
     spec = specfile.from_json(study.spec)
+    _check_time_left(study, spec)
     n_trials = study.n_trials if trials is None else _raised(storage, study, spec, trials)
     if study.state is StudyState.COMPLETED and study.n_finished >= n_trials:
         raise IllegalMove(
@@ -110,6 +112,15 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
             f"`hpo resume {name} --trials N` raises the total"
         )
     return Resumable(study=study, spec=replace(spec, trials=n_trials), n_trials=n_trials, dead=dead)
+
+
+def _check_time_left(study: Study, spec: StudySpec) -> None:
+    """Raises IllegalMove for an ended study that could train nothing more in its limits.wall_time."""
+    limit = spec.limits.wall_time
+    if study.state in FINAL and limit is not None and study.seconds >= seconds_of(limit):
+        raise IllegalMove(
+            f"study {study.name!r} has used up its limits.wall_time of {limit}; start a new one from its study file"
+        )
 
 
 def _raised(storage: Storage, study: Study, spec: StudySpec, trials: int) -> int:

@@ -114,6 +114,7 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "best_number": None if best is None else best.number,
         "stderr": None if best is None else plain(best.stderr),
         "facts": None if best is None else plain(best.facts),
+        "counted": study.counted,
         "test": plain(study.test),
         "notes": plain(study.notes),
         "owner": study.owner,

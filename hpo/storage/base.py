@@ -131,8 +131,11 @@ class Storage(Protocol):
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
         READY). test: kept with it; `scored` counts how often. Raises LeaseLost, IllegalMove."""
 
-    def move_claimed(self, claim: Claim, state: StudyState) -> Study:
-        """Move a driven study (RUNNING to STOPPING). Raises LeaseLost, IllegalMove."""
+    def move_claimed(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
+    ) -> Study:
+        """Move a driven study (RUNNING to STOPPING); reason and counted stay with it until it is claimed
+        again after its end. Raises LeaseLost, IllegalMove."""
 
     def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
         """Keep what the sampler decided in place of what it said before. Raises LeaseLost."""
@@ -188,7 +191,7 @@ class Storage(Protocol):
 
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best, nor
-        are trials that are not feasible. With several objectives the Pareto front, by the first one."""
+        are trials that are not feasible, or beyond those that are counted. With several objectives the Pareto front, by the first one."""
 
     def pareto(self, name: str) -> list[Trial]:
         """The feasible COMPLETE trials that no other is better than in one objective and as good as in

@@ -13,7 +13,7 @@ from hpo.storage import studies as study_rows
 from hpo.storage.base import LEASE_S, Claim
 from hpo.storage.engine import utc
 from hpo.storage.records import driver_columns, seconds_spent, study_of, to_json
-from hpo.storage.rules import state_once_claimed
+from hpo.storage.rules import DRIVEN, state_once_claimed
 from hpo.storage.tables import cohorts, studies
 from hpo.study import Driver, Study
 
@@ -22,11 +22,13 @@ def claim(connection: Connection, name: str, driver: Driver, dead: Driver | None
     """Take a study. Raises StudyNotFound, StudyOwned, IllegalMove."""
     row = study_rows.find(connection, name, lock=True)
     state = state_once_claimed(study_of(row), dead)
+    goes_on = row.state in DRIVEN  # in the place of a driver that died: why it is stopping still holds
     study_rows.change(
         connection,
         row.study_id,
         state=state,
-        reason=None,
+        reason=row.reason if goes_on else None,
+        counted=row.counted if goes_on else None,
         attempt=row.attempt + 1,
         seconds=seconds_spent(row),
         running_since=row.now,
@@ -80,9 +82,11 @@ def set_notes(connection: Connection, held: Claim, notes: Mapping[str, Any]) -> 
     study_rows.change(connection, held.study, notes=to_json(notes) if notes else None)
 
 
-def move(connection: Connection, held: Claim, state: StudyState) -> Study:
+def move(
+    connection: Connection, held: Claim, state: StudyState, reason: str | None, counted: int | None
+) -> Study:
     """Move a study and go on driving it. Raises LeaseLost, IllegalMove."""
     row = fence(connection, held)
     check_move(held.name, StudyState(row.state), state)
-    study_rows.change(connection, held.study, state=state)
+    study_rows.change(connection, held.study, state=state, reason=reason, counted=counted)
     return study_rows.reread(connection, held.study)

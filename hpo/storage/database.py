@@ -106,10 +106,12 @@ class Database:
                 models.save_test(connection, claim, test)
             return claims.release(connection, claim, state, reason)
 
-    def move_claimed(self, claim: Claim, state: StudyState) -> Study:
+    def move_claimed(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
+    ) -> Study:
         """Move a driven study."""
         with self._db.write() as connection:
-            return claims.move(connection, claim, state)
+            return claims.move(connection, claim, state, reason, counted)
 
     def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
         """Keep what the sampler decided."""

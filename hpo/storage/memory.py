@@ -22,6 +22,7 @@ from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredModel, Tri
 from hpo.storage.memory_datasets import MemoryDatasets, alone
 from hpo.storage.memory_study import KeptStudy, plain, study_of
 from hpo.storage.rules import (
+    DRIVEN,
     HEEDS_WISHES,
     check_enqueue,
     check_new_total,
@@ -159,13 +160,15 @@ class Memory(MemoryDatasets):
         kept = self._find(name)
         before = kept.now()
         state = state_once_claimed(before, dead)
+        goes_on = before.state in DRIVEN  # in the place of a driver that died: why it is stopping still holds
         kept.attempt += 1
         kept.running_since = time.time()
         kept.lease_until = kept.running_since + lease_s
         kept.study = replace(
             before,
             state=state,
-            reason=None,
+            reason=before.reason if goes_on else None,
+            counted=before.counted if goes_on else None,
             driver=driver,
             started_at=before.started_at or datetime.now(UTC),
             finished_at=None,
@@ -208,11 +211,13 @@ class Memory(MemoryDatasets):
         return kept.now()
 
     @alone
-    def move_claimed(self, claim: Claim, state: StudyState) -> Study:
+    def move_claimed(
+        self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
+    ) -> Study:
         """Move a driven study."""
         kept = self._fence(claim)
         check_move(claim.name, kept.study.state, state)
-        kept.study = replace(kept.study, state=state)
+        kept.study = replace(kept.study, state=state, reason=reason, counted=counted)
         return kept.now()
 
     @alone
@@ -345,7 +350,8 @@ class Memory(MemoryDatasets):
             return self.pareto(name)[:n]
         maximize = study.direction is Direction.MAXIMIZE
         query = TrialQuery(states=(TrialState.COMPLETE,), sort="-value" if maximize else "value")
-        return [trial for trial in self.trials(name, query) if trial.value is not None and trial.feasible][:n]
+        found = [t for t in self.trials(name, query) if t.value is not None and t.feasible]
+        return [t for t in found if study.counted is None or t.number < study.counted][:n]
 
     @alone
     def pareto(self, name: str) -> list[Trial]:
@@ -355,6 +361,7 @@ class Memory(MemoryDatasets):
             number: trial.values or ((trial.value,) if trial.value is not None else ())
             for number, trial in kept.trials.items()
             if trial.state is TrialState.COMPLETE and trial.feasible
+            if kept.study.counted is None or number < kept.study.counted
         }
         points = {number: values for number, values in points.items() if values}
         return [kept.trials[number] for number in front_of(points, directions_of(kept.study))]

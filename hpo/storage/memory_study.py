@@ -95,8 +95,10 @@ class KeptStudy:
                 )
                 self._count(trial.state, TrialState.FAIL)
         self.lease_until = self.running_since = None
+        ended = state in (StudyState.COMPLETED, StudyState.FAILED)
         self.study = replace(
             self.study,
+            since=len(self.trials) if ended else self.study.since,
             state=state,
             reason=reason,
             wanted=Wanted.NOTHING,

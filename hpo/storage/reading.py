@@ -97,8 +97,12 @@ def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]
 
 def _eligible(study: int) -> Select[Any]:
     """Trials that may be the best."""
+    counted = select(studies.c.counted).where(studies.c.study_id == study).scalar_subquery()
     return select(trials).where(
-        trials.c.study_id == study, trials.c.state == TrialState.COMPLETE, trials.c.feasible
+        trials.c.study_id == study,
+        trials.c.state == TrialState.COMPLETE,
+        trials.c.feasible,
+        trials.c.number < func.coalesce(counted, trials.c.number + 1),
     )
 
 

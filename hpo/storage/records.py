@@ -77,6 +77,8 @@ def study_of(row: Row[Any]) -> Study:
         finished_at=aware(row.finished_at),
         objectives=objectives_of(row.objectives),
         notes={} if row.notes is None else json.loads(row.notes),
+        counted=row.counted,
+        since=row.since,
     )
 
 

@@ -82,6 +82,7 @@ def create(connection: Connection, new: NewStudy) -> Study:
             labels=to_json(new.labels),
             versions=to_json(new.versions),
             attempt=0,
+            since=0,
             seconds=0.0,
             created_at=now,
             objectives=objectives_text(new.objectives),
@@ -147,6 +148,8 @@ def move(connection: Connection, name: str, state: StudyState, reason: str | Non
 def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str | None) -> None:
     """Put a study into a state in which nobody drives it; settle what was open."""
     settle(connection, row, state)
+    ended = state in (StudyState.COMPLETED, StudyState.FAILED)
+    planned = sum(getattr(row, column) for column in COUNTERS.values())
     change(
         connection,
         row.study_id,
@@ -155,6 +158,7 @@ def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str 
         wanted=Wanted.NOTHING,
         seconds=seconds_spent(row),
         running_since=None,
+        since=planned if ended else row.since,
         finished_at=utc(row.now) if state in FINAL else None,
         **driver_columns(None, None),
     )

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from hpo.storage.optuna_tables import metadata
 
-REVISIONS = ("0001", "0002", "0003", "0004")  # oldest first; a test compares them with the migrations
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
 
@@ -77,6 +77,8 @@ studies = Table(
     Column("finished_at", DateTime),
     Column("objectives", Text),  # all of them, null when there is one
     Column("notes", Text),  # the sampler's
+    Column("counted", Integer),  # trials below it count, where `stop` ended the study
+    Column("since", Integer, nullable=False),  # trials it had when it last ended
     Index("hpo_studies_state", "state"),
 )
 labels = Table(

@@ -222,6 +222,18 @@ class WorkerPoolContract:
         assert sorted(t.reason or "" for t in ended) == ["", "halving@1", "halving@1", "halving@2"]
         assert isinstance(reports[-1], CohortDone)
 
+    def test_an_empty_mask_ends_a_cohort_that_nobody_judges(self, pool: LocatedPool) -> None:
+        pool.submit(make_task([0, 1, 2], id=1, epochs=FOREVER))
+        first_epoch(pool)
+
+        pool.keep(1, ())
+        *reports, last = collect(pool)
+
+        ended = [t for r in reports if isinstance(r, EpochResult) for t in r.ended]
+        assert [(t.number, t.state) for t in ended] == [(n, TrialState.PRUNED) for n in (0, 1, 2)]
+        assert all(t.value is not None and t.reason == f"pruned@{t.epochs}" for t in ended)
+        assert isinstance(last, CohortDone)
+
     def test_a_task_that_cannot_be_done_is_an_error_and_the_worker_lives(self, pool: LocatedPool) -> None:
         before = pool.pids()
         pool.submit(replace(make_task([0], id=1), data="no-such-key"))

@@ -60,6 +60,7 @@ class _Running:
     judge: Judge
     epoch: int = 0
     cancelled: bool = False
+    called_in: bool = False
     curves: dict[int, list[float]] = field(default_factory=dict)
     done: dict[int, TrialResult] = field(default_factory=dict)
     said: list[Report] = field(default_factory=list)
@@ -158,7 +159,9 @@ class SimulatedPool:
         return reports
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
-        """Nothing is judged yet."""
+        """An empty mask ends a cohort after its epoch; nothing is judged yet."""
+        if cohort in self._running and not mask:
+            self._running[cohort].called_in = True
 
     def cancel(self, cohort: int) -> None:
         """The next poll says that the cohort was cancelled; one that has ended is left in peace."""
@@ -185,7 +188,10 @@ class SimulatedPool:
         except Halted:
             del self._running[task.id]
             return [*_heard(running), _halted(running)]
+        if running.called_in:
+            mask = [False] * len(result.numbers)
         dropped = [n for n, keep in zip(result.numbers, mask, strict=True) if not keep] if mask else []
+        dropped = [number for number in dropped if number not in running.done]
         if dropped:
             running.done |= {number: _pruned(running, number) for number in dropped}
             ended = tuple(running.done[number] for number in dropped)

@@ -113,6 +113,26 @@ class StudiesContract:
         with pytest.raises(IllegalMove):
             storage.set_trials("wine", 100)
 
+    def test_where_a_rule_ended_a_study_stays_until_it_goes_on(self, storage: Storage) -> None:
+        claim = finished(storage, [0.5, 0.7, 0.9, 0.8], n_trials=8)
+
+        stopping = storage.move_claimed(claim, StudyState.STOPPING, reason="enough", counted=2)
+        taken = storage.claim_study("wine", driver("second"), dead=driver())
+        before = storage.get_study("wine"), numbers(storage.best_trials("wine", 4))
+        ended = storage.release(taken, StudyState.COMPLETED, reason="enough")
+        after = numbers(storage.best_trials("wine", 4)), numbers(storage.pareto("wine"))
+        storage.move_study("wine", StudyState.QUEUED)
+        storage.claim_study("wine", driver("third"))
+
+        again = storage.get_study("wine")
+        assert (stopping.reason, stopping.counted, stopping.since) == ("enough", 2, 0)
+        assert (before[0].state, before[0].reason, before[0].counted) == (StudyState.STOPPING, "enough", 2)
+        assert before[1] == after[0] == [1, 0]
+        assert after[1] == [1]
+        assert (ended.counted, ended.since) == (2, 4)
+        assert (again.reason, again.counted, again.since) == (None, None, 4)
+        assert numbers(storage.best_trials("wine", 4)) == [2, 3, 1, 0]
+
     def test_the_total_of_trials_only_goes_up(self, storage: Storage) -> None:
         storage.create_study(new_study())
 

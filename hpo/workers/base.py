@@ -46,7 +46,10 @@ class WorkerPool(Protocol):
         """Reports that have arrived, waiting at most so long for the first. Raises PoolError."""
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
-        """Answer an EpochResult of a judged cohort: which of its `numbers` go on."""
+        """Answer an EpochResult of a judged cohort: which of its `numbers` go on.
+
+        An empty mask may be sent to any cohort at any time: its trials end PRUNED after the epoch they are in.
+        """
 
     def cancel(self, cohort: int) -> None:
         """Ask a cohort to end at once; its last report is CohortFailed `cancelled`."""

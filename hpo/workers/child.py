@@ -95,7 +95,7 @@ def _do(order: Order, send: Send, mailbox: Mailbox, known: dict[str, TrainingDat
     def report(result: EpochResult) -> Sequence[bool] | None:
         send(result)
         judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
-        return mailbox.answer(result.cohort, result.attempt, wait=judged)
+        return mailbox.answer(result, wait=judged)
 
     return perform(task, data, device=device, report=report)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from hpo.cohort import EpochResult
 from hpo.errors import HpoError
 from hpo.workers.messages import Cancel, Keep
 
@@ -33,13 +34,17 @@ class Mailbox:
                 self._cancelled.add(key)
             self._changed.notify_all()
 
-    def answer(self, cohort: int, attempt: int, *, wait: bool) -> Sequence[bool] | None:
-        """The keep mask for the last epoch, None when none has come; wait: until one comes. Raises Cancelled."""
-        key = cohort, attempt
+    def answer(self, result: EpochResult, *, wait: bool) -> Sequence[bool] | None:
+        """The keep mask for an epoch, None when none has come; wait: until one comes. Raises Cancelled.
+
+        An empty mask keeps nobody, however many there are by now.
+        """
+        key = result.cohort, result.attempt
         with self._changed:
             while key not in self._masks and key not in self._cancelled and wait:
                 self._changed.wait()
             if key in self._cancelled:
                 self._cancelled.discard(key)
                 raise Cancelled
-            return self._masks.pop(key, None)
+            mask = self._masks.pop(key, None)
+            return mask if mask is None or mask else (False,) * len(result.numbers)

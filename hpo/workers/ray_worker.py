@@ -65,7 +65,7 @@ class RayWorker:
         def report(result: EpochResult) -> Sequence[bool] | None:
             send(result)
             judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
-            return self._mailbox.answer(result.cohort, result.attempt, wait=judged)
+            return self._mailbox.answer(result, wait=judged)
 
         prepare_process()  # once more: whether denormals are flushed is a setting of each thread
         send(perform(task, lambda: data, device=self._device, report=report))

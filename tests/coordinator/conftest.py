@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,13 +41,14 @@ class World:
         storage: Storage | None = None,
         dead: Driver | None = None,
         each_poll: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Study:
         """Run the study until the coordinator leaves it."""
 
         self.pools.append(
             SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes, each_poll=each_poll)
         )
-        options = Options(max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0)
+        options = Options(max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0, clock=clock)
         self.coordinator = Coordinator(
             storage or self.storage, self.pools[-1], watch=self.seen.append, options=options
         )

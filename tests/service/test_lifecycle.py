@@ -6,6 +6,7 @@ from hpo.dataset import DatasetInfo, Task
 from hpo.errors import DataChanged, IllegalMove, SpecError, StudyNotFound, StudyOwned
 from hpo.service import lifecycle
 from hpo.states import StudyState, TrialState, Wanted
+from tests.service.conftest import FILE
 
 VERBS = {
     Wanted.PAUSE: StudyState.PAUSED,
@@ -113,6 +114,16 @@ def test_looking_whether_a_study_can_be_resumed_changes_nothing(storage, studies
     lifecycle.resumable(storage, "digits", trials=9, is_alive=dead)
 
     assert storage.get_study("digits") == before
+
+
+def test_a_study_whose_time_is_used_up_is_not_resumed(storage, studies, me):
+    studies.queued(text=f"{FILE}\nlimits: {{wall_time: 1e-9}}")
+    claim = storage.claim_study("digits", me)
+    storage.renew(claim)
+    storage.release(claim, StudyState.COMPLETED)
+
+    with pytest.raises(IllegalMove, match=r"used up its limits\.wall_time of 1e-09"):
+        lifecycle.resumable(storage, "digits", trials=None, is_alive=dead)
 
 
 def test_a_completed_study_resumes_with_a_larger_total_only(storage, studies):
