@@ -240,38 +240,6 @@ def test_a_grid_has_all_its_points_as_trials_and_never_more():
     assert caught.value.field == "trials"
 
 
-@pytest.mark.parametrize(
-    ("points", "cure"), [(317, "--yes for all of them"), (4000, "a study has at most 10,000,000 trials")]
-)
-def test_a_huge_grid_is_taken_for_a_mistake_unless_trials_says_how_many(points, cure):
-    axis = f"{{low: 0.0, high: 0.5, num: {points}}}"
-    space = f"{{dropout: {axis}, input_dropout: {axis}}}"
-
-    with pytest.raises(SpecError) as caught:
-        completed("sampler: grid", space=space)
-
-    assert caught.value.field == "trials"
-    assert f"the grid has {points**2:,} points" in caught.value.detail
-    assert "write trials: 1000 for the first 1000" in caught.value.detail
-    assert cure in caught.value.detail
-    assert completed("sampler: grid\ntrials: 1000", space=space).trials == 1000
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "stop: {value: -0.5, plateau: {trials: 100}}\nlimits: {wall_time: 1h30m, parallel: 512, max_failed: 0}",
-        "stop: {plateau: {trials: 1}}\nlimits: {wall_time: 90.5}",
-    ],
-)
-def test_rules_of_ending_early_are_kept_as_written(text):
-    spec = completed(text)
-
-    assert spec.stop is not None
-    assert from_json(json.loads(json.dumps(to_json(spec)))) == spec
-    assert parse(to_yaml(spec)) == spec
-
-
 def test_searched_epochs_set_the_studys():
     assert completed(space="{epochs: [5, 20, 10]}").epochs == 20
     with pytest.raises(SpecError, match="20"):
