@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from hpo.cohort import Cohort, CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
+from hpo.coordinator.early import obey_rules, stop
 from hpo.coordinator.enqueued import Enqueued
 from hpo.coordinator.feasibility import feasibility_of
-from hpo.coordinator.flight import Flight, TaskMaker, Work
+from hpo.coordinator.flight import Flight, TaskMaker, Work, has_room
 from hpo.coordinator.noting import Noting
 from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
 from hpo.coordinator.populations import again_whole
@@ -70,6 +71,7 @@ class Drive:
     clock: Callable[[], float] = time.monotonic
     state: StudyState = StudyState.RUNNING
     reason: str | None = None  # why a rule of the study file ends it
+    trained: bool = False  # all that is left to do is its end
 
     def begin(self) -> None:
         """Read how far the study is, and take up what an earlier driver left."""
@@ -175,11 +177,11 @@ class Drive:
         """Train until no trial is left, or until the study that is stopping has nothing running."""
         while True:
             self.heed()
-            self._obey_rules()
             self._plan_ahead()
             self._dispatch()
             if not self.flights and not self.ready and (self.stopping or not self.proposals.thinking):
                 if self.stopping or not self.enqueued.notice(now=True):
+                    self.trained = True
                     return
                 continue
             for report in self.pool.poll(self.poll_s):
@@ -190,37 +192,18 @@ class Drive:
             self.show()
 
     def heed(self) -> None:
-        """Renew the lease and obey what is wanted. Raises Asked to pause or cancel."""
+        """Renew the lease, obey what is wanted and the study's rules of ending.
+
+        Raises Asked to pause or cancel, StudyFailed for too many failures.
+        """
         wanted = self.write.renew_if_due(self.renew_s)
         wanted = self.asked() or wanted
         if wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and not self.stopping):
             raise Asked(wanted)
         if wanted is Wanted.STOP and not self.stopping:
-            self._stop(None)
-
-    def _obey_rules(self) -> None:
-        """End the study early if a rule of the study file says so. Raises StudyFailed for too many failures."""
-        verdict = self.rules.check()
-        if verdict is not None and not self.stopping:
-            self._stop(verdict.reason, counted=verdict.counted)
-        if verdict is not None and verdict.at_once:
-            for flight in self.flights.values():
-                if not flight.called_in:
-                    flight.called_in = True
-                    self.pool.keep(flight.id, ())
-
-    def _stop(self, reason: str | None, *, counted: int | None = None) -> None:
-        """Begin no further trial. reason: None when somebody wants it; counted: see Study."""
-        stop = StudyState.STOPPING
-        study = self.write(
-            lambda: self.storage.move_claimed(self.claim, stop, reason=reason, counted=counted)
-        )
-        self.state, self.reason = study.state, reason
-        self.ready = deque(work for work in self.ready if work.begun)
-        if counted is not None:
-            best = self.write(lambda: self.storage.best_trials(self.claim.name))
-            self.tally.count_only(counted, best[0] if best else None)
-        self.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones finish")
+            stop(self)
+        if not self.trained:
+            obey_rules(self)
 
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
@@ -260,7 +243,11 @@ class Drive:
     def _dispatch(self) -> None:
         """Give free slots the next cohorts."""
         n_free = sum(slot.task is None for slot in self.pool.slots())
-        while n_free and self.ready and self._has_room(self.ready[0]):
+        while (
+            n_free
+            and self.ready
+            and has_room(self.ready[0], self.flights.values(), self.spec.limits.parallel)
+        ):
             work = self.ready.popleft()
             work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
             if not work.parts:  # an earlier driver died between its last result and the word done
@@ -270,13 +257,6 @@ class Drive:
                 continue
             self._launch(work)
             n_free -= 1
-
-    def _has_room(self, work: Work) -> bool:
-        """Whether limits.parallel lets a cohort begin now."""
-        most = self.spec.limits.parallel
-        if most is None or not self.flights or not work.parts:
-            return True
-        return sum(len(flight.living) for flight in self.flights.values()) + len(work.parts[0]) <= most
 
     def _launch(self, work: Work) -> None:
         part = work.parts.popleft()

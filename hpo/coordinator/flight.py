@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -90,6 +91,13 @@ class Flight:
             TrialResult(number=number, state=TrialState.FAIL, reason=reason.value) for number in self.living
         ]
         self.living = {}
+
+
+def has_room(work: Work, flights: Collection[Flight], most: int | None) -> bool:
+    """Whether a cohort may begin beside those that train, where at most so many trials train at once."""
+    if most is None or not flights or not work.parts:
+        return True
+    return sum(len(flight.living) for flight in flights) + len(work.parts[0]) <= most
 
 
 def _timed_out(ended: TrialResult) -> TrialResult:

@@ -1,0 +1,39 @@
+"""Bring a driven study to an early end, as its rules or somebody's wish have it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from hpo.states import StudyState
+
+if TYPE_CHECKING:
+    from hpo.coordinator.drive import Drive
+
+
+def obey_rules(drive: Drive) -> None:
+    """End a study if a rule of its file says so. Raises StudyFailed for too many failures, and LeaseLost."""
+    verdict = drive.rules.check()
+    if verdict is None:
+        return
+    if not drive.stopping:
+        stop(drive, verdict.reason, counted=verdict.counted)
+    if verdict.at_once:
+        for flight in drive.flights.values():
+            if not flight.called_in:
+                flight.called_in = True
+                drive.pool.keep(flight.id, ())
+
+
+def stop(drive: Drive, reason: str | None = None, *, counted: int | None = None) -> None:
+    """Begin no further trial. reason: None when somebody wants it; counted: see Study. Raises LeaseLost."""
+    claim = drive.claim
+    study = drive.write(
+        lambda: drive.storage.move_claimed(claim, StudyState.STOPPING, reason=reason, counted=counted)
+    )
+    drive.state, drive.reason = study.state, reason
+    drive.ready = deque(work for work in drive.ready if work.begun)
+    if counted is not None:
+        best = drive.write(lambda: drive.storage.best_trials(claim.name))
+        drive.tally.count_only(counted, best[0] if best else None)
+    drive.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones finish")
