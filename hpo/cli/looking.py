@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hpo.cli import session
+from hpo.cli.lineage import inherited_text, trial_text
 from hpo.cli.live import duration
 from hpo.cli.output import (
     Format,
@@ -87,11 +88,20 @@ def _to_the_second(time: str | None) -> str | None:
     return None if time is None else f"{time[:19]}Z"
 
 
-def show(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
-    """A study: its state, counts, data, settings, test score and who runs it."""
+def show(
+    study: StudyArgument,
+    trial: Annotated[int | None, typer.Option("--trial", min=0, help="Show this trial instead.")] = None,
+    format: FormatOption = Format.TABLE,  # noqa: A002
+    quiet: QuietOption = False,
+) -> None:
+    """A study: its state, counts, data, settings, test score and who runs it; or one of its trials."""
     from hpo.service import follow, results
 
     with session.storage() as storage:
+        if trial is not None:
+            found = results.trial(storage, study, trial)
+            write_record(found, format, fit(trial_text(found), sys.stdout))
+            return
         record = results.show(storage, study)
         abandoned = follow.progress(storage, study, is_alive=session.is_alive).message
     text = fit(_study_text(record, abandoned), sys.stdout)
@@ -131,6 +141,7 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "repeats": spec.get("repeats", 1) if spec.get("repeats", 1) > 1 else None,
         "sampler": f"{spec.get('sampler', {}).get('name', '-')}, seed {spec.get('seed', 0)}",
         "epochs": spec.get("epochs"),
+        "inherited": inherited_text(record),
         "searched": ", ".join(searched) or "-",
         "fixed": fixed or None,
         "labels": record["labels"] or None,

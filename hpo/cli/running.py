@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
+from hpo.cli.lineage import lineage_lines
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
 from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stderr
@@ -218,6 +219,7 @@ def best_report(best: dict[str, Any]) -> str:
     """The best trial as people read it: value, settings, test score, how many trials."""
     done = ", ".join(f"{n} {state}" for state, n in best["states"].items())
     lines = _front_lines(best) if "front" in best else _best_lines(best)
+    lines += lineage_lines(best)
     if best["fixed"]:
         lines += ["fixed", pairs(best["fixed"], indent=2)]
     if best["test"] is not None:

@@ -63,9 +63,17 @@ def trial_record(trial: Trial) -> dict[str, Any]:
 
 def _rare(trial: Trial) -> dict[str, Any]:
     """Values of several objectives, a broken constraint, a lineage: each where there is one."""
-    lineage = [{"epoch": s.epoch, "source": s.source, "params": plain(s.params)} for s in trial.lineage]
-    rare = {"values": plain(trial.values), "feasible": None if trial.feasible else False, "lineage": lineage}
+    rare = {
+        "values": plain(trial.values),
+        "feasible": None if trial.feasible else False,
+        "lineage": lineage_record(trial),
+    }
     return {name: entry for name, entry in rare.items() if entry not in (None, [])}
+
+
+def lineage_record(trial: Trial) -> list[dict[str, Any]]:
+    """What a trial inherited: after which epoch, from which trial, and all its searched values from then on."""
+    return [{"epoch": s.epoch, "source": s.source, "params": plain(s.params)} for s in trial.lineage]
 
 
 def exported_record(trial: Trial) -> dict[str, Any]:

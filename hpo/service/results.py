@@ -7,6 +7,7 @@ from typing import Any
 
 from hpo.errors import SpecError, StudyFailed, TrialNotFound, UnknownName, suggest
 from hpo.service import records, specfile
+from hpo.service.populations import POPULATION
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import FINAL, StudyState, TrialState
 from hpo.storage.base import Storage, TrialQuery
@@ -75,6 +76,7 @@ def _best_record(study: Study, trial: Trial, space: SearchSpace) -> dict[str, An
         "n_trials": study.n_trials,
         "states": records.counts_record(study),
         "seconds": records.plain(study.seconds),
+        **({"lineage": records.lineage_record(trial)} if trial.lineage else {}),
     }
 
 
@@ -153,8 +155,19 @@ def show(storage: Storage, name: str) -> dict[str, Any]:
     """All there is to say of a study. Raises StudyNotFound."""
     study = storage.get_study(name)
     found = storage.pareto(name) if study.objectives else storage.best_trials(name, 1)
-    front = {"on_front": len(found)} if study.objectives else {}
-    return records.study_record(study, best=found[0] if found else None) | front
+    rare: dict[str, Any] = {"on_front": len(found)} if study.objectives else {}
+    if study.spec.get("pruner", {}).get("name") == POPULATION:
+        rare["n_inherited"] = sum(bool(t.lineage) for t in pages(storage, name, TrialQuery()))
+    return records.study_record(study, best=found[0] if found else None) | rare
+
+
+def trial(storage: Storage, name: str, number: int) -> dict[str, Any]:
+    """All there is to say of one trial. Raises StudyNotFound, TrialNotFound."""
+    study = storage.get_study(name)
+    found = storage.get_trial(name, number)
+    fixed = fixed_of(specfile.from_json(study.spec).parameters, found.params)
+    about = {"study": study.name, "metric": study.metric}
+    return about | records.exported_record(found) | {"fixed": records.plain(fixed)}
 
 
 def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
