@@ -21,7 +21,7 @@ from hpo.cli.output import (
     write_record,
 )
 from hpo.cli.running import say_data
-from hpo.errors import HpoError
+from hpo.errors import HpoError, SpecError
 
 
 def fork(
@@ -35,6 +35,12 @@ def fork(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write a study file instead; - prints it."),
     ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="One trial of a population again, by the schedule found for it.")
+    ] = False,
+    trial: Annotated[
+        int | None, typer.Option("--trial", min=0, help="Which one to replay; the best unless given.")
+    ] = None,
     yes: YesOption = False,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
@@ -42,10 +48,16 @@ def fork(
     """A new study with the study file of this one, and what is to be different; `hpo resume` runs it."""
     from hpo.service import datasets, forking, results, submit
 
+    if trial is not None and not replay:
+        raise SpecError("says which trial to replay; give --replay too", field="trial")
     changes = submit.parse_settings(set_ or []) | ({} if name is None else {"name": name})
     with ExitStack() as stack:
         opened = session.opener(stack)
-        draft = agreed(forking.draft_of_study(opened(), study, changes), yes=yes)
+        draft = (
+            forking.draft_of_replay(opened(), study, trial, changes)
+            if replay
+            else agreed(forking.draft_of_study(opened(), study, changes), yes=yes)
+        )
         if output is not None:
             _write(forking.text_of(draft), output, quiet=quiet)
             return

@@ -11,6 +11,7 @@ from typing import Any
 
 from hpo.data.registry import BUILT_IN
 from hpo.service import specfile
+from hpo.service.replay import replayed
 from hpo.service.submit import Draft
 from hpo.settings import EXACT
 from hpo.storage.base import Storage
@@ -25,8 +26,21 @@ def draft_of_study(storage: Storage, name: str, overrides: Mapping[str, Any]) ->
     Settings that were enqueued later are not in a study file. Raises StudyNotFound, SpecError.
     """
     study = storage.get_study(name)
-    spec = specfile.parse(json.dumps(_as_written(study.spec)), overrides=overrides)
-    return Draft(spec=spec, folder=Path(study.folder), stem=_stem(storage, name))
+    return _draft(storage, study, study.spec, overrides)
+
+
+def draft_of_replay(storage: Storage, name: str, number: int | None, overrides: Mapping[str, Any]) -> Draft:
+    """One trial of a population once more, by the schedule found for it; number: of the best one unless given.
+
+    Raises what `replayed` raises, and SpecError.
+    """
+    tree = replayed(storage, name, number)
+    return _draft(storage, storage.get_study(name), tree, overrides)
+
+
+def _draft(storage: Storage, study: Study, tree: Mapping[str, Any], overrides: Mapping[str, Any]) -> Draft:
+    spec = specfile.parse(json.dumps(_as_written(tree)), overrides=overrides)
+    return Draft(spec=spec, folder=Path(study.folder), stem=_stem(storage, study.name))
 
 
 def precision_of(study: Study) -> str:
