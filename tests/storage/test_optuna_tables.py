@@ -1,7 +1,6 @@
-"""Optuna is the oracle: what hpo writes in bulk is what Optuna itself would have written."""
+"""Optuna reads what hpo writes, while the study runs and after, and names the same best trials."""
 
 import json
-import math
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,119 +13,12 @@ import pytest
 
 from hpo.cohort import CohortPlan
 from hpo.errors import IllegalMove
-from hpo.space import Choice, Range, SearchSpace
 from hpo.states import StudyState, TrialState
 from hpo.storage.open import open_storage
 from hpo.study import Direction, ObjectiveSpec
-from hpo.testing.studies import begun, complete, driver, finished, new_study
+from hpo.testing.studies import SPACE, begun, complete, finished, new_study
 from hpo.trial import TrialPlan, TrialResult
-
-SPACE = SearchSpace(
-    {
-        "learning_rate": Range(low=1e-4, high=1e-1, log=True, type="float"),
-        "dropout": Range(low=0.0, high=0.55, step=0.1, type="float"),
-        "hidden_units": Range(low=16, high=256, log=True, type="int"),
-        "batch_size": Range(low=32, high=128, step=32, type="int"),
-        "initializer": Choice(choices=(None, True, 1, 0.5, "größe")),
-    }
-)
-PARAMS: list[dict[str, Any]] = [
-    {
-        "learning_rate": 0.1 * 0.3,
-        "dropout": 0.3,
-        "hidden_units": 17,
-        "batch_size": 96,
-        "initializer": None,
-    },
-    {"learning_rate": 1e-4, "initializer": "größe"},
-    {"learning_rate": 1e-1, "hidden_units": 256, "initializer": 0.5},
-    {},
-    {"learning_rate": 1e-2, "initializer": True},
-]
-# The states of the trials above as results of ours; the last one goes on running.
-RESULTS = [
-    complete(0, 0.1 + 0.2, steps={2: 0.25, 1: math.nan, 3: math.inf, 4: -math.inf}),
-    TrialResult(number=1, state=TrialState.PRUNED, reason="halving@3", value=0.125, steps={3: 0.125}),
-    TrialResult(number=2, state=TrialState.FAIL, reason="diverged@1", steps={1: math.nan}),
-    complete(3, math.inf, steps={}),
-]
-DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
-    "learning_rate": optuna.distributions.FloatDistribution(1e-4, 1e-1, log=True),
-    "dropout": optuna.distributions.FloatDistribution(0.0, 0.5, step=0.1),
-    "hidden_units": optuna.distributions.IntDistribution(16, 256, log=True),
-    "batch_size": optuna.distributions.IntDistribution(32, 128, step=32),
-    "initializer": optuna.distributions.CategoricalDistribution((None, True, 1, 0.5, "größe")),
-}
-# Every column but ids that count rows.
-COLUMNS = {
-    "studies": "study_id, study_name",
-    "study_directions": "study_id, objective, direction",
-    "study_system_attributes": "study_id, key, value_json",
-    "trials": "trial_id, number, study_id, state, datetime_start, datetime_complete",
-    "trial_params": "trial_id, param_name, param_value, distribution_json",
-    "trial_values": "trial_id, objective, value, value_type",
-    "trial_intermediate_values": "trial_id, step, intermediate_value, intermediate_value_type",
-    "trial_user_attributes": "trial_id, key, value_json",
-    "trial_system_attributes": "trial_id, key, value_json",
-}
-
-
-def rows(file: Path) -> dict[str, list[Any]]:
-    """All that Optuna's tables hold, in an order of its own."""
-    with closing(sqlite3.connect(file)) as connection:
-        return {
-            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY {columns}").fetchall()
-            for table, columns in COLUMNS.items()
-        }
-
-
-def write_with_hpo(file: Path) -> None:
-    storage = open_storage(f"sqlite:///{file}")
-    storage.create_study(new_study())
-    claim = storage.claim_study("wine", driver())
-    plans = [TrialPlan(number=number, params=params) for number, params in enumerate(PARAMS)]
-    [cohort] = storage.plan_trials(claim, SPACE, plans, [CohortPlan(numbers=tuple(range(len(plans))))])
-    started = storage.start_cohort(claim, cohort.id)
-    # A step is reported twice, as after a lost worker: the later value counts.
-    storage.record_epochs(claim, cohort.id, started.attempt, 1, {0: {2: 0.99}})
-    storage.finish_trials(claim, cohort.id, started.attempt, RESULTS)
-    storage.close()
-
-
-def write_with_optuna(file: Path, like: Path) -> None:
-    """The same trials through Optuna's add_trials, at the times that the other file has."""
-    url = f"sqlite:///{file}"
-    times = optuna.load_study(study_name="wine", storage=f"sqlite:///{like}").trials
-    study = optuna.create_study(study_name="wine", storage=url, direction="maximize")
-    with pytest.warns(optuna.exceptions.ExperimentalWarning):
-        study.set_metric_names(["accuracy"])
-    trials = []
-    for number, params in enumerate(PARAMS):
-        result = RESULTS[number] if number < len(RESULTS) else None
-        trial = optuna.trial.create_trial(
-            state=optuna.trial.TrialState[result.state.value if result else "RUNNING"],
-            value=result.value if result else None,
-            params=params,
-            distributions={name: DISTRIBUTIONS[name] for name in params},
-            intermediate_values=dict(result.steps) if result else {},
-        )
-        trial.datetime_start = times[number].datetime_start
-        trial.datetime_complete = times[number].datetime_complete
-        trials.append(trial)
-    study.add_trials(trials)
-
-
-def test_rows_written_in_bulk_are_those_of_add_trials(file: Path, tmp_path: Path):
-    theirs = tmp_path / "optuna.db"
-
-    write_with_hpo(file)
-    write_with_optuna(theirs, like=file)
-
-    expected, found = rows(theirs), rows(file)
-    for table in COLUMNS:
-        assert found[table] == expected[table], table
-    assert len(found["trial_params"]) == 12
-    assert len(found["trial_intermediate_values"]) == 6
+from tests.storage.test_optuna_columns import rows
 
 
 def test_optuna_reads_trials_while_the_study_runs_and_after(file: Path):
