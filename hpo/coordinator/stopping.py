@@ -55,7 +55,7 @@ class Stopping:
         """Trials that have ended, in any order, each once."""
         for trial in trials:
             counts = trial.state is TrialState.COMPLETE and trial.feasible
-            self._held[trial.number] = trial.value if counts else None
+            self._held[trial.number] = trial.first if counts else None
             if trial.state is TrialState.FAIL and trial.reason in FAILURES and trial.number >= self._since:
                 self._failures[trial.reason] += 1
         while self._prefix in self._held:

@@ -11,7 +11,7 @@ from hpo.coordinator.feasibility import network_of
 from hpo.coordinator.planner import Resolver
 from hpo.space import Range
 from hpo.states import StudyState, TrialState
-from hpo.study import Direction, ObjectiveSpec
+from hpo.study import Direction, ObjectiveSpec, StopSpec
 from hpo.testing.small_jobs import LEARNING_RATE, space_of, spec_of
 
 WIDTHS = {"learning_rate": LEARNING_RATE, "hidden_units": Range(low=4, high=64, log=True, type="int")}
@@ -95,6 +95,24 @@ def test_several_objectives_do_not_depend_on_workers_or_the_cut(make_world):
     worlds[1].run(workers=4, max_lanes=30)
 
     assert worlds[0].bits() == worlds[1].bits()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_study_stops_by_its_first_objective(make_world, workers):
+    whole = make_world(two(trials=200))
+    whole.run()
+    losses = [t.values[0] for t in whole.trials()]
+    goal = sorted(losses[:100])[2]
+    last = next(number for number, loss in enumerate(losses) if loss <= goal)
+    world = make_world(two(trials=200, stop=StopSpec(value=goal)))
+
+    study = world.run(workers=workers, max_lanes=4)
+
+    assert f"reached by trial {last}" in study.reason
+    assert study.n_finished < 200
+    front = world.storage.pareto("small")
+    assert front[0].number == last == study.test["number"] == world.seen[-1].best_number
+    assert all(t.number <= last for t in front)
 
 
 def test_constrained_the_best_trial_is_the_one_that_optuna_finds(make_stored):
