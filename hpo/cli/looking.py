@@ -213,13 +213,19 @@ def best(
     """The best setting of a study, with its test score."""
     from hpo.cli.running import best_report, next_commands
     from hpo.service import results
+    from hpo.service import top as best_ones
 
     with session.storage() as storage:
-        found = results.best(storage, study, top=top or 1)
+        found = results.best(storage, study) if top is None else best_ones.top(storage, study, top)
         commands = next_commands(storage.get_study(study))
     if top is not None:
-        rows = found if format is not Format.TABLE else [_best_row(record) for record in found]
-        write_rows(rows, format)
+        if format is not Format.TABLE:
+            write_rows(found, format)
+            return
+        write_rows([_best_row(record) for record in found], format)
+        sentence = best_ones.sentence(found)
+        if sentence is not None and not quiet:
+            answer(fit(sentence, sys.stdout))
         return
     write_record(found[0], format, best_report(found[0]))
     if format is Format.TABLE and not quiet:
@@ -229,7 +235,9 @@ def best(
 def _best_row(record: dict[str, Any]) -> dict[str, Any]:
     test = record["test"] or {}
     scored = {f"test {record['metric']}": test[record["metric"]]} if record["metric"] in test else {}
-    return {"number": record["number"], **values_by_metric(record), **scored, **record["params"]}
+    marks = {True: "=", False: "", None: ""}
+    mark = {"": marks[record["tied_with_best"]]}
+    return {"number": record["number"], **values_by_metric(record), **mark, **scored, **record["params"]}
 
 
 def export(

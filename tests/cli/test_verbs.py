@@ -41,6 +41,24 @@ def test_the_best_two_come_as_a_list(hpo, study):
     assert [best["number"] for best in json.loads(out)] == [1, 0]
 
 
+def test_the_best_few_say_which_cannot_be_told_apart(hpo, study):
+    study(values=(0.5, 0.9, 0.6))
+
+    _, table, _ = hpo("best", "digits", "--top", "3")
+    _, quiet, _ = hpo("best", "digits", "--top", "3", "--quiet")
+    _, out, _ = hpo("best", "digits", "--top", "3", "-f", "json")
+
+    # Two validation rows tell nothing apart.
+    assert [best["tied_with_best"] for best in json.loads(out)] == [True, True, True]
+    assert [line.split()[:3] for line in table.splitlines()[1:4]] == [
+        ["1", "0.9", "="],
+        ["2", "0.6", "="],
+        ["0", "0.5", "="],
+    ]
+    assert "trials 2 and 0 cannot be told apart from trial 1 (=)" in table
+    assert "told apart" not in quiet
+
+
 def test_trials_are_sorted_limited_and_chosen_by_state(hpo, study):
     study()
 
