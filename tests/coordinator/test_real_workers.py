@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.space import Choice
 from hpo.states import StudyState, Wanted
 from hpo.storage.open import open_storage
+from hpo.study import SamplerSpec
 from hpo.testing.small_jobs import L2, LEARNING_RATE, create, data_of, space_of, spec_of
 from hpo.workers.local_pool import LocalPool
 
@@ -58,6 +60,18 @@ def test_one_worker_or_two_cohorts_of_5_or_of_256_give_the_same_bits(pools):
     assert one.state is two.state is StudyState.COMPLETED
     assert bits_of_one == bits_of_two
     assert one.test == two.test
+
+
+def test_gp_regression_proposes_the_same_on_one_worker_and_on_two(pools):
+    sampler = SamplerSpec(name="gp", seed=0, batch=3, options={"n_startup_trials": 3})
+    spec = replace(spec_of(trials=8, epochs=2, space=SPACE), sampler=sampler)
+
+    _, one, bits_of_one = run(pools[1], spec, max_lanes=2)
+    _, _, bits_of_two = run(pools[2], spec)
+
+    assert one.state is StudyState.COMPLETED
+    assert [number for number, *_ in bits_of_one] == list(range(8))
+    assert bits_of_one == bits_of_two
     assert set(one.test) == {"number", "scored", "log_loss", "accuracy", "f1"}
 
 

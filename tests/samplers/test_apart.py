@@ -1,0 +1,188 @@
+"""GP regression in a process of its own: the same plans, nobody waits, and torch stays out of the coordinator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpo.errors import PoolError
+from hpo.samplers.adaptive import AdaptiveSampler, Learning
+from hpo.samplers.apart import ApartSampler
+from hpo.space import Choice, Range, SearchSpace
+from hpo.states import TrialState
+from hpo.study import Direction
+from hpo.trial import Trial
+
+SPACE = SearchSpace(
+    {
+        "rate": Range(low=1e-4, high=1.0, log=True, type="float"),
+        "kind": Choice(choices=("a", "b")),
+        "extra": Range(low=0.0, high=1.0, type="float", when={"kind": ("b",)}),
+    }
+)
+BATCH, TOTAL = 3, 8
+NOTHING = dict.fromkeys(
+    ("reason", "stderr", "best_epoch", "retry_of", "cohort", "started_at", "finished_at", "value")
+)
+
+
+def learning(engine="gp", **rest):
+    options = {"n_startup_trials": 3} if engine == "gp" else {}
+    return Learning(
+        engine=engine,
+        space=SPACE,
+        directions=(Direction.MINIMIZE,),
+        seed=1,
+        batch=BATCH,
+        options=options,
+        **rest,
+    )
+
+
+def ended(plan):
+    value = abs(plan.params["rate"] - 0.1) + (plan.params["kind"] == "b")
+    return Trial(
+        **NOTHING
+        | {
+            "number": plan.number,
+            "state": TrialState.COMPLETE,
+            "value": value,
+            "params": plan.params,
+            "epochs": 1,
+        }
+    )
+
+
+def waited_for(sampler, first, n=100):
+    """The answer, once it is there."""
+    while not (plans := sampler.ask(first, n)):
+        assert sampler.thinking()
+        sampler._process._connection.poll(30)
+    return plans
+
+
+def running(plan):
+    state = {"number": plan.number, "state": TrialState.RUNNING, "params": plan.params, "epochs": 0}
+    return Trial(**NOTHING | state)
+
+
+def all_of(sampler, ask):
+    plans = []
+    while len(plans) < TOTAL:
+        new = ask(sampler, len(plans), TOTAL - len(plans))
+        plans += new
+        sampler.tell([ended(plan) for plan in new])
+    return plans
+
+
+@pytest.fixture
+def apart():
+    samplers = []
+
+    def make(engine="gp", total=TOTAL, **rest):
+        samplers.append(ApartSampler(learning(engine, **rest), total))
+        return samplers[-1]
+
+    yield make
+    for sampler in samplers:
+        sampler.close()
+
+
+def test_plans_from_afar_are_those_that_would_be_made_here(apart):
+    found = all_of(apart("tpe"), waited_for)
+
+    assert found == all_of(AdaptiveSampler(learning("tpe")), AdaptiveSampler.ask)
+    assert [plan.number for plan in found] == list(range(TOTAL))
+
+
+def test_nobody_waits_for_an_answer_and_a_batch_comes_whole(apart):
+    sampler = apart("tpe", total=100)
+    plans = sampler.ask(0, 100)
+    sampler.tell([ended(plan) for plan in plans[:BATCH]])
+
+    began = time.monotonic()
+    at_once = sampler.ask(2 * BATCH, 1)
+    took, thinking = time.monotonic() - began, sampler.thinking()
+
+    assert (len(plans), at_once, thinking) == (2 * BATCH, [], True)
+    assert took < 1.0
+    assert [plan.number for plan in waited_for(sampler, 2 * BATCH)] == [6, 7, 8]
+    assert not sampler.thinking()
+
+
+def test_a_process_that_dies_is_replaced_and_the_plans_stay_the_same(apart):
+    sampler = apart("tpe")
+    reference = all_of(AdaptiveSampler(learning("tpe")), AdaptiveSampler.ask)
+    sampler.tell([ended(plan) for plan in sampler.ask(0, 2 * BATCH)])
+
+    sampler.ask(2 * BATCH, 1)
+    os.kill(sampler._process._process.pid, signal.SIGKILL)
+    while sampler.thinking():
+        sampler.ask(2 * BATCH, 1)
+
+    assert waited_for(sampler, 2 * BATCH) == reference[2 * BATCH :]
+
+
+def test_a_process_that_dies_again_is_an_error_with_a_cure(apart):
+    sampler = apart("tpe")
+    sampler.tell([ended(plan) for plan in sampler.ask(0, 2 * BATCH)])
+
+    with pytest.raises(PoolError, match=r"died twice \(exit code -9\); resume the study, or go on with"):
+        killed_whenever_it_is_asked(sampler)
+
+
+def killed_whenever_it_is_asked(sampler):
+    while True:
+        sampler.ask(2 * BATCH, 1)
+        if sampler._process is not None:
+            os.kill(sampler._process._process.pid, signal.SIGKILL)
+
+
+def test_a_number_that_goes_to_an_enqueued_trial_while_it_thinks_is_thought_about_anew(apart):
+    sampler, other = apart("tpe"), AdaptiveSampler(learning("tpe"))
+    given = Trial(
+        **NOTHING
+        | {
+            "number": 6,
+            "state": TrialState.RUNNING,
+            "params": {"rate": 0.1, "kind": "a"},
+            "epochs": 0,
+            "sampled": False,
+        }
+    )
+    for one in (sampler, other):
+        one.tell([ended(plan) for plan in one.ask(0, 2 * BATCH)])
+
+    sampler.ask(6, 1)
+    for one in (sampler, other):
+        one.planned([given])
+
+    assert waited_for(sampler, 7, 1) == other.ask(7, 1)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from apart_again import ApartSampler, all_of, ended, learning, running, waited_for
+first, second = (ApartSampler(learning(), 8) for _ in range(2))
+plans = all_of(first, waited_for)
+second.tell([ended(plan) for plan in plans[:4]])
+second.planned([running(plan) for plan in plans[4:7]])
+print(waited_for(second, 7, 1) == plans[7:], "torch" in sys.modules)
+first.close(), second.close()
+"""
+
+
+def test_gp_regression_goes_on_the_same_after_a_restart_and_its_torch_stays_away(tmp_path):
+    (tmp_path / "apart_again.py").write_text(Path(__file__).read_text())
+
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=55, check=True)
+
+    assert said.stdout.split() == ["True", "False"]
