@@ -22,6 +22,7 @@ from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
 from hpo.coordinator.results import Results
 from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally
+from hpo.coordinator.warm_start import warm_trials
 from hpo.coordinator.window import next_window
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
@@ -102,6 +103,8 @@ class Drive:
             total=study.n_trials,
             fill=filler(self.spec),
         )
+        if self.spec.warm_start:
+            self.proposals.warm(self.write(lambda: warm_trials(self.storage, study, self.spec)))
         self.enqueued = Enqueued(
             storage=self.storage,
             write=self.write,

@@ -88,6 +88,11 @@ class Proposals:
         more = self.remaining > len(self._asked)
         return more and isinstance(self._sampler, Learner) and self._sampler.thinking()
 
+    def warm(self, trials: Sequence[Trial]) -> None:
+        """Finished trials of other studies, for a sampler that learns."""
+        if isinstance(self._sampler, Learner):
+            self._sampler.warm(trials)
+
     def begun(self, unfinished: Iterable[Trial]) -> None:
         """Trials that earlier drivers planned and that have not ended: a sampler that learns must know of
         them, and of those that ended before one of a lower number."""

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
-Make = Callable[[int, Mapping[str, Any], Sequence[FrozenTrial]], BaseSampler]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an engine is made for. warm: trials of other studies; numbers: the ranges that every trial has."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    warm: Sequence[FrozenTrial] = ()
+    numbers: frozenset[str] = frozenset()
+
+
+Make = Callable[[int, Setting], BaseSampler]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """One of Optuna's samplers.
 
-    make: seed, options and warm trials to a new one
+    make: seed and setting to a new one
     search_space: its attribute that remembers which parameters all trials share, so that thousands of
     trials are not compared anew for each
     remembers: it keeps its state in the attributes of trials, which must be asked for again after a restart
@@ -60,25 +70,53 @@ class GenerationSampler(NSGAIISampler):
         return children
 
 
-def _tpe(seed: int, options: Mapping[str, Any], warm: Sequence[FrozenTrial]) -> BaseSampler:
-    return TPESampler(seed=seed, **options)
+def _tpe(seed: int, setting: Setting) -> BaseSampler:
+    return TPESampler(seed=seed, **setting.options)
 
 
-def _gp(seed: int, options: Mapping[str, Any], warm: Sequence[FrozenTrial]) -> BaseSampler:
-    return GPSampler(seed=seed, warn_independent_sampling=False, **options)
+def _gp(seed: int, setting: Setting) -> BaseSampler:
+    return GPSampler(seed=seed, warn_independent_sampling=False, **setting.options)
 
 
-def _nsga2(seed: int, options: Mapping[str, Any], warm: Sequence[FrozenTrial]) -> BaseSampler:
-    return GenerationSampler(seed=seed, **options)
+def _nsga2(seed: int, setting: Setting) -> BaseSampler:
+    return GenerationSampler(seed=seed, **setting.options)
 
 
 FEWEST_SOURCES = 10  # the warm start of CMA-ES begins at the mean of the best tenth
 
 
-def _cmaes(seed: int, options: Mapping[str, Any], warm: Sequence[FrozenTrial]) -> BaseSampler:
-    if len(warm) >= FEWEST_SOURCES and not options.get("use_separable_cma"):
-        options = {**options, "source_trials": list(warm)}
-    return CmaEsSampler(seed=seed, warn_independent_sampling=False, **options)
+class NumbersSampler(CmaEsSampler):
+    """CMA-ES over the ranges that every trial has.
+
+    Optuna takes those that all trials so far have, a conditional one among them as long as chance has it
+    so, and stops searching when that changes.
+    """
+
+    def __init__(self, numbers: frozenset[str], **rest: Any) -> None:
+        super().__init__(**rest)
+        self._numbers = numbers
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The ranges that are moved together."""
+        found = super().infer_relative_search_space(study, trial)
+        return {name: distribution for name, distribution in found.items() if name in self._numbers}
+
+
+def _cmaes(seed: int, setting: Setting) -> BaseSampler:
+    options = dict(setting.options)
+    sources = [_only(trial, setting.numbers) for trial in setting.warm if trial.state is TrialState.COMPLETE]
+    if len(sources) >= FEWEST_SOURCES and not options.get("use_separable_cma"):
+        options["source_trials"] = sources
+    return NumbersSampler(setting.numbers, seed=seed, warn_independent_sampling=False, **options)
+
+
+def _only(trial: FrozenTrial, names: frozenset[str]) -> FrozenTrial:
+    """A trial without its other parameters: CMA-ES starts only from those that have just its own."""
+    return create_trial(
+        params={name: value for name, value in trial.params.items() if name in names},
+        distributions={name: d for name, d in trial.distributions.items() if name in names},
+        values=trial.values,
+    )
 
 
 ENGINES: dict[str, Engine] = {
@@ -94,10 +132,8 @@ ENGINES: dict[str, Engine] = {
 }
 
 
-def make_engine(
-    engine: Engine, seed: int, options: Mapping[str, Any], warm: Sequence[FrozenTrial]
-) -> BaseSampler:
+def make_engine(engine: Engine, seed: int, setting: Setting) -> BaseSampler:
     """A new sampler of Optuna's, without its remarks on what is experimental."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return engine.make(seed, options, warm)
+        return engine.make(seed, setting)

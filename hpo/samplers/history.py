@@ -23,9 +23,9 @@ from optuna.trial import Trial as OptunaTrial
 from optuna.trial import TrialState as OptunaState
 
 from hpo.samplers.distributions import distributions_of
-from hpo.samplers.engines import Engine, make_engine
+from hpo.samplers.engines import Engine, Setting, make_engine
 from hpo.seeds import ask_seed
-from hpo.space import Params, SearchSpace, Value
+from hpo.space import Params, Range, SearchSpace, Value
 from hpo.states import Reason, TrialState
 from hpo.study import Direction
 from hpo.trial import Trial
@@ -70,7 +70,6 @@ class History:
         self._distributions = distributions_of(space)
         self._signs = [direction.sign for direction in directions]
         self._seed = seed
-        self._options = options
         self._constrained = constrained and engine.constraints
         self._storage = Storage()
         found = [StudyDirection[direction.name] for direction in directions]
@@ -80,10 +79,9 @@ class History:
         self._ids: list[int] = []  # Optuna's, by number
         self._n_shown = 0
         self._worst: list[float] | None = None
-        self._warm = [self._warm_trial(trial) for trial in warm]
-        for trial in self._warm:
-            self._study.add_trial(trial)
-            self._note_worst(trial.values)
+        found_warm = self._warm_trials(warm)
+        self._setting = Setting(options=options, warm=found_warm, numbers=_numbers(space))
+        self._study.add_trials(found_warm)
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -120,9 +118,7 @@ class History:
 
     def show(self, trials: Sequence[Trial]) -> None:
         """The results of the next trials, in order of number. What failed counts as the worst there is so far."""
-        for trial in trials:
-            if trial.state is TrialState.COMPLETE:
-                self._note_worst(_values_of(trial))
+        self._note_worst(trials)
         for trial in trials:
             self._show(trial)
 
@@ -148,20 +144,19 @@ class History:
             return OptunaState.FAIL, None
         return OptunaState.COMPLETE, list(self._worst)
 
-    def _note_worst(self, values: Sequence[float] | None) -> None:
-        if not values or len(values) != len(self._signs) or not all(map(math.isfinite, values)):
-            return
-        old = self._worst or values
-        self._worst = [
-            sign * max(sign * before, sign * now)
-            for sign, before, now in zip(self._signs, old, values, strict=True)
-        ]
+    def _note_worst(self, trials: Sequence[Trial]) -> None:
+        for trial in trials:
+            values = _values_of(trial)
+            known = trial.state is TrialState.COMPLETE and len(values) == len(self._signs)
+            if known and all(map(math.isfinite, values)):
+                pairs = zip(self._signs, self._worst or values, values, strict=True)
+                self._worst = [sign * max(sign * before, sign * now) for sign, before, now in pairs]
 
     def _ask(self) -> OptunaTrial:
         """A new trial of Optuna's, asked of a new sampler: what it proposes depends on nothing but the
         history, the seed and the number."""
         seed = ask_seed(self._seed, len(self._ids))
-        sampler = make_engine(self._engine, seed, self._options, self._warm)
+        sampler = make_engine(self._engine, seed, self._setting)
         if hasattr(sampler, self._engine.search_space):
             setattr(sampler, self._engine.search_space, self._shared)
         self._study.sampler = sampler
@@ -186,15 +181,33 @@ class History:
         distribution = self._distributions[name]
         return _SUGGEST[type(distribution)](trial, name, distribution)
 
-    def _warm_trial(self, trial: Trial) -> FrozenTrial:
+    def _warm_trials(self, trials: Sequence[Trial]) -> list[FrozenTrial]:
+        """Trials of other studies as Optuna has finished ones; those that say nothing are left out."""
+        self._note_worst(trials)
         generation = self._engine.generation
-        return create_trial(
-            params=dict(trial.params),
-            distributions={name: self._distributions[name] for name in trial.params},
-            values=_values_of(trial),
-            system_attrs={generation: 0} if generation else {},
-            constraints={"feasible": -1.0 if _is_feasible(trial) else 1.0} if self._constrained else None,
-        )
+        found = []
+        for trial in trials:
+            state, values = self._outcome(trial)
+            if state is OptunaState.FAIL or values is None:
+                continue
+            feasible = {"feasible": -1.0 if _is_feasible(trial) else 1.0}
+            warm = create_trial(
+                state=state,
+                values=values,
+                params=dict(trial.params),
+                distributions={name: self._distributions[name] for name in trial.params},
+                intermediate_values={max(trial.epochs, 1): values[0]} if state is OptunaState.PRUNED else {},
+                system_attrs={generation: 0} if generation else {},
+                constraints=feasible if self._constrained else None,
+            )
+            found.append(warm)
+        return found
+
+
+def _numbers(space: SearchSpace) -> frozenset[str]:
+    """The ranges with several values that every trial has."""
+    ranges = {name: p for name, p in space.parameters.items() if isinstance(p, Range) and not p.when}
+    return frozenset(name for name, p in ranges.items() if p.low < p.high)
 
 
 def _values_of(trial: Trial) -> list[float]:

@@ -27,7 +27,6 @@ class _Later(NamedTuple):
 
 _KEYS = (
     _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
-    _Later("warm_start", lambda s: s.warm_start, (), "leave it out"),
     _Later(
         "pruner", lambda s: None if s.pruner.name == "population" else s.pruner, PrunerSpec(), "leave it out"
     ),

@@ -18,6 +18,7 @@ from hpo.service import records, specfile
 from hpo.service.objectives import in_words
 from hpo.service.settings_given import settings_of
 from hpo.service.shorthand import parse_override
+from hpo.service.warm_start import check_warm_start
 from hpo.settings import EXACT
 from hpo.space import Choice, Fixed, Parameter, Value
 from hpo.storage.base import Storage
@@ -154,6 +155,7 @@ def create(
     was given and is taken.
     """
     spec = specfile.complete(draft.spec, info)
+    check_warm_start(storage, spec)
     if spec.name is not None:
         return storage.create_study(_new(spec, spec.name, draft, info, precision)), spec
     name = draft.stem

@@ -8,8 +8,8 @@ import pytest
 
 from hpo.errors import PoolError
 from hpo.space import Choice, Range
-from hpo.states import StudyState, Wanted
-from hpo.study import SamplerSpec
+from hpo.states import StudyState, TrialState, Wanted
+from hpo.study import Direction, ObjectiveSpec, SamplerSpec
 from hpo.testing.simulated_pool import Fault
 from hpo.testing.small_jobs import L2, LEARNING_RATE, space_of, spec_of
 
@@ -112,3 +112,34 @@ def test_enqueued_settings_take_the_first_numbers(make_world, sampler):
 
     assert worlds[0].bits() == worlds[1].bits()
     assert [dict(t.params) == given for t in worlds[0].trials()][:3] == [True, True, False]
+
+
+BOTH = (
+    ObjectiveSpec(metric="log_loss", direction=Direction.MINIMIZE),
+    ObjectiveSpec(metric="n_parameters", direction=Direction.MINIMIZE),
+)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "sobol"])
+def test_with_several_objectives_too_trials_are_the_same_on_any_number_of_workers(make_world, sampler):
+    spec = study_of(sampler, batch=None if sampler == "sobol" else 8, rate=HIGH_RATES, objectives=BOTH)
+    worlds = [make_world(spec) for _ in range(2)]
+
+    worlds[0].run(workers=1, max_lanes=3)
+    worlds[1].run(workers=4)
+
+    found = [[(*bits, t.values) for bits, t in zip(w.bits(), w.trials(), strict=True)] for w in worlds]
+    assert found[0] == found[1]
+    assert {len(t.values) for t in worlds[0].trials(TrialState.COMPLETE)} == {2}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_with_several_objectives_later_trials_are_better_in_both(make_world, sampler):
+    world = make_world(study_of(sampler, trials=96, objectives=BOTH))
+
+    world.run()
+
+    trials = world.trials()
+    for objective in range(2):
+        early, late = (sum(t.values[objective] for t in part) / 16 for part in (trials[:16], trials[-16:]))
+        assert late < early

@@ -64,7 +64,7 @@ def test_one_worker_or_two_cohorts_of_5_or_of_256_give_the_same_bits(pools):
 
 def test_gp_regression_proposes_the_same_on_one_worker_and_on_two(pools):
     sampler = SamplerSpec(name="gp", seed=0, batch=3, options={"n_startup_trials": 3})
-    spec = replace(spec_of(trials=8, epochs=2, space=SPACE), sampler=sampler)
+    spec = replace(spec_of(trials=8, epochs=2), sampler=sampler)
 
     _, one, bits_of_one = run(pools[1], spec, max_lanes=2)
     _, _, bits_of_two = run(pools[2], spec)

@@ -34,15 +34,8 @@ NOTHING = dict.fromkeys(
 
 def learning(engine="gp", **rest):
     options = {"n_startup_trials": 3} if engine == "gp" else {}
-    return Learning(
-        engine=engine,
-        space=SPACE,
-        directions=(Direction.MINIMIZE,),
-        seed=1,
-        batch=BATCH,
-        options=options,
-        **rest,
-    )
+    usual = {"directions": (Direction.MINIMIZE,), "seed": 1, "batch": BATCH, "options": options}
+    return Learning(engine=engine, space=SPACE, **usual | rest)
 
 
 def ended(plan):
@@ -169,13 +162,18 @@ def test_a_number_that_goes_to_an_enqueued_trial_while_it_thinks_is_thought_abou
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from apart_again import ApartSampler, all_of, ended, learning, running, waited_for
+from dataclasses import replace
+from apart_again import ApartSampler, Direction, all_of, ended, learning, running, waited_for
 first, second = (ApartSampler(learning(), 8) for _ in range(2))
 plans = all_of(first, waited_for)
 second.tell([ended(plan) for plan in plans[:4]])
 second.planned([running(plan) for plan in plans[4:7]])
-print(waited_for(second, 7, 1) == plans[7:], "torch" in sys.modules)
-first.close(), second.close()
+both = ApartSampler(learning(directions=(Direction.MINIMIZE, Direction.MAXIMIZE), constrained=True), 7)
+asked = both.ask(0, 6)
+both.tell([replace(ended(plan), values=(1.0, plan.number), feasible=plan.number != 2) for plan in asked])
+print(waited_for(second, 7, 1) == plans[7:], len(waited_for(both, 6, 1)), "torch" in sys.modules)
+for one in (first, second, both):
+    one.close()
 """
 
 
@@ -185,4 +183,4 @@ def test_gp_regression_goes_on_the_same_after_a_restart_and_its_torch_stays_away
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=55, check=True)
 
-    assert said.stdout.split() == ["True", "False"]
+    assert said.stdout.split() == ["True", "1", "False"]

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from optuna.samplers import CmaEsSampler, GPSampler, NSGAIISampler, TPESampler
 
-from hpo.samplers.engines import ENGINES, make_engine
+from hpo.samplers.engines import ENGINES, Setting, make_engine
 from hpo.samplers.options import OPTIONS, REFUSED, batch_of, completed
 
 CLASSES = {"tpe": TPESampler, "cmaes": CmaEsSampler, "gp": GPSampler, "nsga2": NSGAIISampler}
@@ -28,14 +28,14 @@ def test_every_option_is_taken_by_optunas_class(sampler, name):
     kind = OPTIONS[sampler][name].kind
     value = True if kind is bool else kind(1) if kind is float else 5
 
-    made = make_engine(ENGINES[sampler], 0, {name: value}, ())
+    made = make_engine(ENGINES[sampler], 0, Setting(options={name: value}))
 
     assert isinstance(made, CLASSES[sampler])
 
 
 @pytest.mark.parametrize("sampler", CLASSES)
 def test_the_attribute_that_saves_comparing_all_trials_is_there(sampler):
-    assert hasattr(make_engine(ENGINES[sampler], 0, {}, ()), ENGINES[sampler].search_space)
+    assert hasattr(make_engine(ENGINES[sampler], 0, Setting()), ENGINES[sampler].search_space)
 
 
 @pytest.mark.parametrize("sampler", CLASSES)
@@ -48,7 +48,7 @@ def test_no_remark_of_optunas_reaches_the_user(sampler):
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        make_engine(ENGINES[sampler], 0, experimental.get(sampler, {}), ())
+        make_engine(ENGINES[sampler], 0, Setting(options=experimental.get(sampler, {})))
 
 
 def test_a_population_is_a_batch_unless_both_are_given():

@@ -193,7 +193,6 @@ LATER = [
     *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband")],
     ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("limits", {"lease": 60}, "limits.lease"),
-    ("warm_start", ["other"], "warm_start"),
     ("trainer", "external", "trainer"),
 ]
 
