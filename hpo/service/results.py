@@ -51,6 +51,13 @@ def _front_record(trial: Trial) -> dict[str, Any]:
 
 def _no_value(study: Study) -> StudyFailed | TrialNotFound:
     states = ", ".join(f"{n} {state}" for state, n in records.counts_record(study).items()) or "no trials"
+    if study.counts.get(TrialState.COMPLETE):
+        bounds = ", ".join(f"{e} {c}" for e, c in study.spec.get("constraints", {}).items())
+        said = f"meets its constraints ({bounds}; {states})"
+        kind = StudyFailed if study.state in FINAL else TrialNotFound
+        return kind(
+            f"not one complete trial of study {study.name!r} {said}; `hpo trials {study.name}` shows them"
+        )
     if study.state in FINAL:
         return StudyFailed(
             f"study {study.name!r} is {study.state} and no trial has a value ({states}); "

@@ -9,7 +9,7 @@ import pytest
 
 from hpo.cohort import CohortPlan
 from hpo.dataset import DatasetInfo, Task
-from hpo.errors import SpecError
+from hpo.errors import SpecError, StudyFailed, TrialNotFound
 from hpo.service import follow, records, results, specfile, submit
 from hpo.service.export import export
 from hpo.states import StudyState, TrialState
@@ -24,6 +24,13 @@ parameters:
   learning_rate: {low: 1e-4, high: 1e-1, log: true}
   hidden_units: 32
 constraints: {n_parameters: "<= 5000"}
+"""
+SINGLE = """
+name: NAME
+data: digits
+trials: 4
+parameters: {learning_rate: {low: 1e-4, high: 1e-1, log: true}}
+constraints: {epochs: "<= 3"}
 """
 VALUES = [(0.9, 500.0, 7.0), (0.8, 100.0, 7.0), (0.7, 600.0, 5.0), None, (0.95, 900.0, 1.0)]
 
@@ -176,6 +183,29 @@ def test_best_is_the_front_by_the_first_objective(storage, stored):
         (0, False),
         (1, False),
     ]
+
+
+@pytest.mark.parametrize("state", [None, StudyState.FAILED])
+def test_without_a_feasible_trial_best_names_the_constraints(storage, studies, other, state):
+    studies.queued(text=SINGLE)
+    claim = storage.claim_study("digits", other)
+    space = specfile.from_json(storage.get_study("digits").spec).parameters
+    [cohort] = storage.plan_trials(
+        claim, space, [TrialPlan(number=0, params={"learning_rate": 0.1})], [CohortPlan(numbers=(0,))]
+    )
+    cohort = storage.start_cohort(claim, cohort.id)
+    ended = TrialResult(
+        number=0, state=TrialState.COMPLETE, value=0.5, best_epoch=1, epochs=7, feasible=False
+    )
+    storage.finish_trials(claim, cohort.id, cohort.attempt, [ended], done=True)
+    if state is not None:
+        storage.release(claim, state)
+
+    with pytest.raises(
+        TrialNotFound if state is None else StudyFailed,
+        match=r"meets its constraints \(epochs <= 3; 1 COMPLETE\)",
+    ):
+        results.best(storage, "digits")
 
 
 def test_show_says_how_many_are_on_the_front(storage, stored):
