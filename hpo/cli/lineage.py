@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.cli.output import cell, pairs
-from hpo.cli.phrases import with_stderr
+from hpo.cli.phrases import values_by_metric, with_stderr
 
 
 def trial_text(record: Mapping[str, Any]) -> str:
@@ -19,7 +19,7 @@ def trial_text(record: Mapping[str, Any]) -> str:
         record["metric"]: with_stderr(record["value"], record["stderr"])
         if record["value"] is not None
         else None,
-        "values": record.get("values"),
+        "values": values_by_metric(record) if record.get("values") else None,
         "feasible": record.get("feasible"),
         "epochs": record["epochs"],
         "best epoch": record["best_epoch"],
@@ -34,6 +34,8 @@ def trial_text(record: Mapping[str, Any]) -> str:
     parts += lineage_lines(record)
     if record["fixed"]:
         parts += ["fixed", pairs(record["fixed"], indent=2)]
+    if record["repeat"]:
+        parts += ["to train it once more", *(f"  {command}" for command in record["repeat"])]
     return "\n".join(parts)
 
 

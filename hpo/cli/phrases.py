@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hpo.cli.output import cell, plural
@@ -37,7 +38,7 @@ def score_texts(test: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def values_by_metric(record: dict[str, Any]) -> dict[str, Any]:
+def values_by_metric(record: Mapping[str, Any]) -> dict[str, Any]:
     """A trial's value by the name of its metric; of several objectives all values.
 
     >>> values_by_metric({"metric": "accuracy", "value": 0.9})

@@ -8,6 +8,7 @@ from typing import Any
 from hpo.errors import SpecError, StudyFailed, TrialNotFound, UnknownName, suggest
 from hpo.service import records, specfile
 from hpo.service.populations import POPULATION
+from hpo.service.repeating import commands
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import FINAL, StudyState, TrialState
 from hpo.storage.base import Storage, TrialQuery
@@ -173,8 +174,9 @@ def trial(storage: Storage, name: str, number: int) -> dict[str, Any]:
     study = storage.get_study(name)
     found = storage.get_trial(name, number)
     fixed = fixed_of(specfile.from_json(study.spec).parameters, found.params)
-    about = {"study": study.name, "metric": study.metric}
-    return about | records.exported_record(found) | {"fixed": records.plain(fixed)}
+    about = {"study": study.name, "metric": study.metric, **records.objectives_record(study, found)}
+    more = {"fixed": records.plain(fixed), "repeat": commands(study, found)}
+    return about | records.exported_record(found) | more
 
 
 def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:

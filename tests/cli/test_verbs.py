@@ -366,3 +366,16 @@ def test_with_several_objectives_show_and_trials_name_them(hpo, front):
     assert "3 trials on the Pareto front; the first: accuracy 0.95, n_parameters 900 (trial 1)" in shown
     assert listed.splitlines()[0].split()[:4] == ["number", "state", "accuracy", "n_parameters"]
     assert hpo("ls")[1].splitlines()[1].split()[4] == "0.95"
+    assert "accuracy 0.95, n_parameters 900" in hpo("show", "two", "--trial", "1")[1]
+
+
+def test_a_trial_is_shown_whole_with_how_to_train_it_once_more(hpo, study):
+    study()
+
+    code, out, _ = hpo("show", "digits", "--trial", "1")
+
+    assert code == 0
+    assert "accuracy  " in out
+    assert "learning_rate  0.01" in out
+    assert out.splitlines()[-2:] == ["  hpo enqueue digits learning_rate=0.01", "  hpo resume digits"]
+    assert hpo("show", "digits", "--trial", "99")[0] == 4

@@ -2,12 +2,16 @@
 
 import json
 import math
+import shlex
+from dataclasses import replace
 
 import pytest
 
 from hpo.errors import SpecError, StudyFailed, StudyNotFound, TrialNotFound, UnknownName
-from hpo.service import results
+from hpo.service import results, specfile, submit
 from hpo.service.records import plain
+from hpo.service.repeating import commands
+from hpo.service.settings_given import setting_of
 from hpo.states import StudyState, TrialState
 from hpo.trial import Inheritance, TrialResult
 
@@ -32,6 +36,43 @@ def test_best_has_the_shape_of_the_contract(storage, studies):
     }
     assert best["seconds"] >= 0
     assert json.loads(json.dumps(best)) == best
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_trial_says_how_to_train_it_once_more(storage, studies, number):
+    studies.ended(values=[0.5, 0.9])
+    trial = results.trial(storage, "digits", number)
+
+    enqueue, resume = map(shlex.split, trial["repeat"])
+    space = specfile.from_json(storage.get_study("digits").spec).parameters
+    setting = setting_of(space, submit.parse_settings(enqueue[3:], example="", field=""))
+
+    assert enqueue[:3] == ["hpo", "enqueue", "digits"]
+    assert setting == trial["params"]
+    assert resume == ["hpo", "resume", "digits"]
+
+
+@pytest.mark.parametrize(
+    ("state", "changes"),
+    [
+        (StudyState.CANCELLED, {}),
+        (StudyState.COMPLETED, {"reason": "infeasible"}),
+        (StudyState.COMPLETED, {"budget": 3}),
+        (StudyState.COMPLETED, {"params": {}}),
+    ],
+)
+def test_a_trial_that_cannot_be_had_again_says_nothing_of_it(storage, studies, state, changes):
+    studies.ended(values=[0.5], state=state)
+    study, trial = storage.get_study("digits"), storage.get_trial("digits", 0)
+
+    assert commands(study, replace(trial, **changes)) == []
+
+
+def test_a_trial_that_inherited_is_replayed(storage, studies):
+    studies.ended(values=[0.5])
+    trial = replace(storage.get_trial("digits", 0), lineage=(Inheritance(epoch=2, source=3, params={}),))
+
+    assert commands(storage.get_study("digits"), trial) == ["hpo fork digits --replay --trial 0"]
 
 
 def test_only_the_trial_that_was_scored_has_a_test_score(storage, studies):
