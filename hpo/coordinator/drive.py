@@ -156,12 +156,11 @@ class Drive:
             self.results.running |= {trial.number: trial for trial in trials}
             whole = self._whole(cohort) if trials and self.planner.population else trials
             members = [self.resolver.resolve(t.number, t.params, t.budget) for t in whole]
-            ended = {trial.number for trial in whole} - {trial.number for trial in trials}
             may, refused = self.feasibility.parted(members)
             if refused:  # a driver died before it could write that
                 self.results.refuse(cohort, refused, done=not may)
             if may or not refused:
-                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may)), ended=ended))
+                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may))))
 
     def _whole(self, cohort: Cohort) -> Sequence[Trial]:
         """All trials of a stored population: those that have ended train again for the others."""
@@ -267,7 +266,7 @@ class Drive:
         task = self.maker.task(work.cohort.id, attempt, part, kept=self.results.kept)
         self.give_data(part[0].shared.scaling)
         self.pool.submit(task)
-        living = {trial.number: trial for trial in part if trial.number not in work.ended}
+        living = {trial.number: trial for trial in part}
         self.flights[work.cohort.id] = Flight(work=work, part=part, attempt=attempt, living=living)
 
     def give_data(self, scaling: str, *, refit: bool = False) -> None:

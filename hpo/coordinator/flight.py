@@ -31,9 +31,6 @@ class Work:
     cohort: Cohort
     parts: deque[Part]
     losses: int = 0  # how often a worker died over it
-    ended: set[int] = field(
-        default_factory=set
-    )  # trials that train again only for the others of a population
 
     @property
     def begun(self) -> bool:

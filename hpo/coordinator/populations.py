@@ -113,6 +113,7 @@ def whole_blocks(first: int, n: int, size: int) -> int:
 def again_whole(flight: Flight, *, too_large: bool) -> StudyFailed | None:
     """Let a population that did not end train from its start again, those that have ended for the others.
 
+    Their second ends are like the first ones, and what is stored of these stays.
     One that is too large for a worker's memory ends, and with it the study: what to raise then.
     """
     if too_large:
@@ -121,6 +122,5 @@ def again_whole(flight: Flight, *, too_large: bool) -> StudyFailed | None:
             f"a population of {len(flight.part)} trials does not fit into a worker's memory, and it cannot be "
             "cut; make pruner.bracket, hidden_units or batch_size smaller"
         )
-    flight.work.ended |= {trial.number for trial in flight.part} - set(flight.living)
     flight.work.parts.appendleft(flight.part)
     return None

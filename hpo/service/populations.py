@@ -109,6 +109,13 @@ def _check_sizes(spec: StudySpec) -> None:
             f"must be below epochs ({spec.epochs}), or no generation ever ends, got {every}",
             field="pruner.min_epochs",
         )
+    parallel = spec.limits.parallel
+    if size is not None and parallel is not None and parallel < min(size, trials or size):
+        raise SpecError(
+            f"a population trains all of its {size} trials at once, got {parallel}; make pruner.bracket smaller, "
+            "or leave it out",
+            field="limits.parallel",
+        )
     if spec.epochs == 1:
         raise SpecError("must be at least 2, or no generation ever ends", field="epochs")
     if trials == 1:

@@ -91,6 +91,7 @@ BAD_SCHEDULES = [
         (changed(trials=65), "pruner.bracket", "write trials: 64, or pruner.bracket: 65"),
         (changed(trials=1), "trials", "nobody to learn from"),
         (changed(epochs=1), "epochs", "at least 2"),
+        (changed(limits={"parallel": 39}), "limits.parallel", "all of its 40 trials at once"),
         (changed(**pruner(min_epochs=30)), "pruner.min_epochs", "must be below epochs (30)"),
         (changed(**pruner(min_epochs=0)), "pruner.min_epochs", "must be >= 1"),
         (changed(**pruner(factor=3)), "pruner.factor", "counts only for halving"),
