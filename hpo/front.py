@@ -17,11 +17,23 @@ def pareto_front(points: Sequence[Sequence[float]], directions: Sequence[Directi
     """
     signs = [direction.sign for direction in directions]
     losses = [tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points]
+    order = sorted(range(len(losses)), key=lambda place: (losses[place], place))
+    if len(signs) == 2:
+        return _staircase(losses, order)
     front: list[int] = []
     # In this order nothing that comes later dominates what came before, and who is dominated at all is
     # dominated by somebody on the front.
-    for place in sorted(range(len(losses)), key=lambda place: (losses[place], place)):
+    for place in order:
         if not any(_dominates(losses[other], losses[place]) for other in reversed(front)):
+            front.append(place)
+    return front
+
+
+def _staircase(losses: Sequence[tuple[float, ...]], order: Sequence[int]) -> list[int]:
+    """The front of two objectives in one pass: as the first becomes worse, the second must become better."""
+    front: list[int] = []
+    for place in order:
+        if not front or losses[place][1] < losses[front[-1]][1] or losses[place] == losses[front[-1]]:
             front.append(place)
     return front
 

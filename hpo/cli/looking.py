@@ -35,7 +35,7 @@ from hpo.cli.rounds import notes_text
 from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
-RARE_COLUMNS = ("stderr", "reason", "feasible")  # shown when some trial has them
+RARE_COLUMNS = ("stderr", "reason", "feasible", "retry_of")  # shown when some trial has them
 
 
 class ExportFormat(StrEnum):
@@ -127,6 +127,9 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "state": record["state"] + (f", {record['wanted']} is asked for" if record["wanted"] else ""),
         "reason": record["reason"],
         "trials": f"{record['n_finished']} of {record['n_trials']} ({cell(record['states'])})",
+        "enqueued": f"{plural(record['n_enqueued'], 'setting')} without a number yet"
+        if record["n_enqueued"]
+        else None,
         "objective": f"{objective} on validation rows",
         "constraints": ", ".join(f"{e} {c}" for e, c in spec.get("constraints", {}).items()) or None,
         "best": best,
@@ -199,7 +202,7 @@ def _trial_row(record: dict[str, Any], metrics: Sequence[str]) -> dict[str, Any]
     values = {"value": record["value"]}
     if metrics:
         values = dict(zip(metrics, record.get("values") or [None] * len(metrics), strict=True))
-    names = ("stderr", "epochs", "best_epoch", "reason", "feasible")
+    names = ("stderr", "epochs", "best_epoch", "reason", "feasible", "retry_of")
     rest = {name: record.get(name) for name in names}
     return {"number": record["number"], "state": record["state"], **values, **rest, **record["params"]}
 

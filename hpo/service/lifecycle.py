@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hpo.dataset import DatasetInfo
 from hpo.durations import seconds_of
@@ -38,7 +38,10 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumable:
-    """A study that may be driven again, and how: n_trials is its new total, dead its late driver."""
+    """A study that may be driven again, and how: n_trials is its new total, dead its late driver.
+
+    spec: the study file, its `trials` as they were: rounds of a sampler hang on them, whatever came later
+    """
 
     study: Study
     spec: StudySpec
@@ -111,7 +114,7 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
             f"study {name!r} is COMPLETED with all of its {n_trials} trials; "
             f"`hpo resume {name} --trials N` raises the total"
         )
-    return Resumable(study=study, spec=replace(spec, trials=n_trials), n_trials=n_trials, dead=dead)
+    return Resumable(study=study, spec=spec, n_trials=n_trials, dead=dead)
 
 
 def _check_time_left(study: Study, spec: StudySpec) -> None:

@@ -166,6 +166,7 @@ def show(storage: Storage, name: str) -> dict[str, Any]:
     rare: dict[str, Any] = {"on_front": len(found)} if study.objectives else {}
     if study.spec.get("pruner", {}).get("name") == POPULATION:
         rare["n_inherited"] = sum(bool(t.lineage) for t in pages(storage, name, TrialQuery()))
+    rare["n_enqueued"] = len(storage.queue(name))
     return records.study_record(study, best=found[0] if found else None) | rare
 
 

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from hpo.cohort import CohortPlan
+from hpo.coordinator.recovery import this_process
+from hpo.service import specfile
 from hpo.states import StudyState
+from hpo.trial import TrialPlan
 
 
 def test_a_setting_is_enqueued_and_the_next_step_said(hpo, study, database):
@@ -17,6 +21,8 @@ def test_a_setting_is_enqueued_and_the_next_step_said(hpo, study, database):
     with database() as storage:
         assert [entry.params for entry in storage.queue("digits")] == [{"learning_rate": 1e-3}]
         assert storage.get_study("digits").state is StudyState.QUEUED
+    assert "1 setting without a number yet" in hpo("show", "digits")[1]
+    assert json.loads(hpo("show", "digits", "-f", "json")[1])["n_enqueued"] == 1
 
 
 def test_a_running_study_takes_it_up_by_itself(hpo, study):
@@ -65,3 +71,16 @@ def test_retry_says_when_there_is_nothing_to_retry(hpo, study):
     assert "no trial to retry: none failed by error, lost, out_of_memory" in err
     assert json.loads(hpo("retry", "digits", "-f", "json")[1])["enqueued"] == []
     assert "only trials that failed by error" in hpo("retry", "digits", "--trial", "2")[2]
+
+
+def test_trials_show_what_they_are_a_retry_of(hpo, study, database):
+    study(state=StudyState.PAUSED)
+    assert "retry_of" not in hpo("trials", "digits")[1]
+    with database() as storage:
+        space = specfile.from_json(storage.get_study("digits").spec).parameters
+        storage.move_study("digits", StudyState.QUEUED)
+        claim = storage.claim_study("digits", this_process())
+        plan = TrialPlan(number=3, params={"learning_rate": 0.01}, retry_of=2)
+        storage.plan_trials(claim, space, [plan], [CohortPlan(numbers=(3,))])
+
+    assert "retry_of" in hpo("trials", "digits")[1]

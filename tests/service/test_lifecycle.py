@@ -136,7 +136,8 @@ def test_a_completed_study_resumes_with_a_larger_total_only(storage, studies):
     found = lifecycle.resumable(storage, "digits", trials=5, is_alive=dead)
     study = lifecycle.reopen(storage, found)
 
-    assert (study.state, study.n_trials, found.spec.trials) == (StudyState.QUEUED, 5, 5)
+    assert (study.state, study.n_trials) == (StudyState.QUEUED, 5)
+    assert found.spec.trials == 2  # the rounds of a search that is refined must not change
 
 
 def test_a_study_that_was_stopped_early_resumes_with_the_trials_it_has_left(storage, studies):
