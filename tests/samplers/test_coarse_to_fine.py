@@ -169,7 +169,57 @@ def test_trials_lost_or_cancelled_teach_nothing_and_those_that_diverged_are_the_
     assert [p.params for p in sampler.ask(20, 20)] == [p.params for p in RandomSampler(0, SPACE).ask(20, 20)]
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "dropped"),
+    [
+        (TrialState.FAIL, "diverged@3", True),
+        (TrialState.FAIL, "infeasible", True),
+        (TrialState.PRUNED, "halving@3", True),
+        (TrialState.PRUNED, "wall_time@3", False),
+        (TrialState.FAIL, "lost", False),
+        (TrialState.FAIL, "error", False),
+    ],
+)
+def test_a_choice_that_fails_by_its_own_fault_is_dropped_and_bad_luck_is_no_evidence(state, reason, dropped):
+    sampler = sampler_of(rounds=Rounds(trials=180))
+    fails = {"state": state, "reason": reason, "value": None}
+    sampler.tell(
+        [
+            replace(done(plan), **fails) if plan.params["optimizer"] == "sgd" else done(plan)
+            for plan in sampler.ask(0, 60)
+        ]
+    )
+
+    coming = sampler.notes()["rounds"][1]["box"]["optimizer"]["choices"]
+    assert ("sgd" not in coming) == dropped
+
+
+def test_a_trial_that_breaks_a_constraint_is_never_among_the_best():
+    sampler, without = sampler_of(), sampler_of()
+    plans = sampler.ask(0, 20)
+    best = min(plans, key=lambda plan: loss(plan.params)).number
+
+    sampler.tell([replace(done(plan), feasible=plan.number != best) for plan in plans])
+    without.tell([done(plan) for plan in plans])
+
+    assert sampler.notes()["rounds"][0]["best_number"] != best
+    assert sampler.ask(20, 20) != without.ask(20, 20)
+
+
 # Notes
+
+
+def test_a_round_ends_with_its_own_trials_whatever_was_enqueued():
+    sampler = sampler_of()
+    plans = sampler.ask(0, 20)
+    sampler.tell([done(replace(plans[0], number=i), sampled=False) for i in range(5)])
+    sampler.tell([done(replace(plan, number=plan.number + 5)) for plan in plans[:19]])
+    before = sampler.notes()
+
+    sampler.tell([done(replace(plans[19], number=24))])
+
+    assert before == {}
+    assert sampler.notes()["rounds"][1]["why"].endswith("best of 25 trials")
 
 
 def test_there_are_no_notes_before_a_round_has_ended():

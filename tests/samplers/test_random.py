@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.testing.pytest_samplers import BasicSamplerTestCase
+from optuna.testing.pytest_samplers import BasicSamplerTestCase, MultiObjectiveSamplerTestCase
 
 from hpo.samplers.distributions import distributions_of
 from hpo.samplers.random import RandomSampler, draw_of
@@ -162,7 +162,7 @@ def test_an_optuna_study_gets_the_values_that_ask_gives():
     assert [t.params for t in study.trials] == [dict(p.params) for p in RandomSampler(5, space).ask(0, 5)]
 
 
-class TestOptunasSuite(BasicSamplerTestCase):
+class TestOptunasSuites(BasicSamplerTestCase, MultiObjectiveSamplerTestCase):
     @pytest.fixture
     def sampler(self):
         return lambda: RandomSampler(0)
