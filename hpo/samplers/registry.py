@@ -85,7 +85,7 @@ SAMPLERS: dict[str, Callable[[StudySpec], Sampler]] = {
 }
 
 
-FREE = ("random", "grid")  # their plans depend on no result
+FREE = ("random", "grid", "sobol")  # their plans depend on no result
 
 
 def make_sampler(spec: StudySpec) -> Sampler:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.errors import SpecError, suggest
+from hpo.errors import SpecError, UnknownName, suggest
 from hpo.study import StudySpec
 
 DEFAULT_TRIALS = 100
@@ -56,7 +56,7 @@ def round_options(options: Mapping[str, Any]) -> RoundOptions:
     for name in options:
         if name not in known:
             hint = suggest(name, known) or f"; there are {', '.join(known)}"
-            raise SpecError(f"coarse_to_fine has no such option{hint}", field=f"{PLACE}.{name}")
+            raise UnknownName(f"coarse_to_fine has no such option{hint}", field=f"{PLACE}.{name}")
     return RoundOptions(**options)
 
 

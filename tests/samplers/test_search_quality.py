@@ -16,7 +16,7 @@ ENOUGH = 15
 
 
 def sampler_of(name, seed, trials):
-    sampler = SamplerSpec(name=name, seed=seed)
+    sampler = SamplerSpec(name=name, seed=seed, batch=4 if name == "tpe" else None)
     return make_sampler(StudySpec(parameters=SPACE, trials=trials, epochs=EPOCHS, sampler=sampler))
 
 
@@ -30,10 +30,10 @@ def test_a_surface_is_nowhere_below_its_known_best(seed, number):
     )
 
 
-@pytest.mark.parametrize("trials", [60, 100])
-def test_coarse_to_fine_beats_random_search_at_the_same_number_of_trials(trials):
+@pytest.mark.parametrize(("name", "trials"), [("coarse_to_fine", 60), ("coarse_to_fine", 100), ("tpe", 40)])
+def test_samplers_that_learn_beat_random_search_at_the_same_number_of_trials(name, trials):
     wins = sum(
-        best_found(sampler_of("coarse_to_fine", seed, trials), surface_of(seed), trials)
+        best_found(sampler_of(name, seed, trials), surface_of(seed), trials)
         < best_found(sampler_of("random", 1000 + seed, trials), surface_of(seed), trials)
         for seed in SEEDS
     )
