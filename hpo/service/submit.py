@@ -16,6 +16,7 @@ from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
 from hpo.service.objectives import in_words
+from hpo.service.populations import POPULATION
 from hpo.service.settings_given import settings_of
 from hpo.service.shorthand import parse_override
 from hpo.service.warm_start import check_warm_start
@@ -207,6 +208,8 @@ def sentence(spec: StudySpec) -> str:
     if spec.enqueue:
         trials += f" ({len(spec.enqueue)} enqueued)"
     text = f"{trials} of at most {spec.epochs} epochs"
+    if spec.pruner.name == POPULATION and spec.pruner.bracket is not None:
+        text += f", in populations of {spec.pruner.bracket}"
     n_folds = (spec.data.split.folds if spec.data else None) or 1
     if spec.repeats * n_folds > 1:
         counts = [f"{n} {word}" for n, word in ((spec.repeats, "repeats"), (n_folds, "folds")) if n > 1]

@@ -7,6 +7,7 @@ import pytest
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import SpecError
 from hpo.service import specfile
+from hpo.service.submit import sentence
 
 GOOD = {
     "data": {"source": "digits"},
@@ -64,6 +65,10 @@ def test_what_is_given_stays():
     given = completed(changed(**pruner(bracket=20, min_epochs=7, options={"quantile": 0.5})))
 
     assert (given.pruner.bracket, given.pruner.min_epochs, given.pruner.options["quantile"]) == (20, 7, 0.5)
+
+
+def test_what_will_run_is_said():
+    assert "40 random trials of at most 30 epochs, in populations of 40, " in sentence(completed(changed()))
 
 
 def test_a_replay_is_not_filled_in():
