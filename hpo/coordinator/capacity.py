@@ -77,12 +77,19 @@ def trials_that_pay(
 
     Repeats and folds of a trial are trained side by side, so they count for the memory only.
     """
-    lanes = int(SHARE_OF_MEMORY * machine.memory_bytes / lane_bytes(shared, info))
-    fit = max(1, lanes // lanes_per_trial)
+    fit = trials_that_fit(shared, info, machine, lanes_per_trial=lanes_per_trial)
     if machine.gpu:
         return min(max(1, MOST_LANES_GPU // lanes_per_trial), fit)
     step = 4 * _weight_bytes(shared, info) + _activation_bytes(shared, info, shared.batch_size)
     return min(max(FEWEST_LANES, min(MOST_LANES_CPU, CACHE_BYTES // step)), fit)
+
+
+def trials_that_fit(
+    shared: SharedSettings, info: DatasetInfo, machine: Machine, *, lanes_per_trial: int = 1
+) -> int:
+    """How many trials a cohort may have by a slot's memory; at least 1."""
+    lanes = int(SHARE_OF_MEMORY * machine.memory_bytes / lane_bytes(shared, info))
+    return max(1, lanes // lanes_per_trial)
 
 
 def _weight_bytes(shared: SharedSettings, info: DatasetInfo) -> int:

@@ -8,31 +8,45 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hpo.cohort import Cohort, CohortDone, CohortFailed, CohortPlan, EpochResult, Report, ScoreDone
+from hpo.cohort import (
+    Cohort,
+    CohortDone,
+    CohortFailed,
+    CohortHalted,
+    CohortPlan,
+    EpochResult,
+    Report,
+    ScoreDone,
+)
+from hpo.coordinator.archive import Archive
+from hpo.coordinator.brackets import Referee
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
 from hpo.coordinator.early import obey_rules, stop
 from hpo.coordinator.enqueued import Enqueued
 from hpo.coordinator.feasibility import feasibility_of
-from hpo.coordinator.flight import Flight, TaskMaker, Work, has_room
+from hpo.coordinator.flight import Flight, TaskMaker, has_room
+from hpo.coordinator.landing import Landing
+from hpo.coordinator.launching import Launcher
 from hpo.coordinator.noting import Noting
-from hpo.coordinator.planner import Part, Planner, Resolver, cut, n_folds
-from hpo.coordinator.populations import again_whole
+from hpo.coordinator.planner import Planner, Resolver, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
-from hpo.coordinator.recovery import GiveUp, Halve, after_failure, what_is_left
+from hpo.coordinator.recovery import what_is_left
 from hpo.coordinator.results import Results
 from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.warm_start import warm_trials
 from hpo.coordinator.window import next_window
+from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.progress import Progress
+from hpo.pruners.registry import make_pruner
 from hpo.samplers.random import filler
 from hpo.samplers.reach import stored_space
 from hpo.samplers.registry import make_sampler
 from hpo.settings import EXACT
-from hpo.states import Reason, StudyState, TrialState, Wanted
-from hpo.storage.base import Claim, Storage, StoredModel, TrialQuery
+from hpo.states import StudyState, TrialState, Wanted
+from hpo.storage.base import Claim, Storage, TrialQuery
 from hpo.study import Study, StudySpec
 from hpo.trial import Trial
 from hpo.workers.base import WorkerPool
@@ -84,13 +98,6 @@ class Drive:
         self.rules = Stopping(self.spec, study, clock=self.clock)
         self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
         self.tally = Tally(study, best[0] if best else None, self.watch)
-        self.maker = TaskMaker(
-            spec=self.spec,
-            info=self.data.info,
-            metric=study.metric,
-            direction=study.direction,
-            precision=study.versions.get("precision", EXACT),
-        )
         self.resolver = Resolver(self.spec, self.data.info)
         self.feasibility = feasibility_of(self.spec, self.data.info)
         self.space = stored_space(self.spec)
@@ -130,9 +137,48 @@ class Drive:
             proposals=self.proposals,
             stored=study.notes,
         )
+        self._begin_training(study)
         self._tell_stored(study.n_planned)
         self.noting.write_news()
         self._take_up()
+
+    def _begin_training(self, study: Study) -> None:
+        """Who judges, who gives work to workers, and who takes what they did."""
+        self.pruner = make_pruner(self.spec, study.direction)
+        self.maker = TaskMaker(
+            spec=self.spec,
+            info=self.data.info,
+            metric=study.metric,
+            direction=study.direction,
+            precision=study.versions.get("precision", EXACT),
+        )
+        self.referee = Referee(
+            spec=self.spec,
+            metric=study.metric,
+            planner=self.planner,
+            pruner=self.pruner,
+            archive=Archive(storage=self.storage, write=self.write, name=study.name, resolver=self.resolver),
+        )
+        self.launcher = Launcher(
+            storage=self.storage,
+            write=self.write,
+            claim=self.claim,
+            pool=self.pool,
+            maker=self.maker,
+            data=self.data,
+            keys=self.keys,
+            referee=self.referee,
+            results=self.results,
+        )
+        self.landing = Landing(
+            planner=self.planner,
+            referee=self.referee,
+            results=self.results,
+            flights=self.flights,
+            ready=self.ready,
+            retries=self.retries,
+            say=lambda sentence: self.show(message=sentence),
+        )
 
     def _tell_stored(self, n_planned: int) -> None:
         """Tell the sampler of trials that finished under earlier drivers."""
@@ -152,6 +198,7 @@ class Drive:
         unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
         self.proposals.stored(unfinished)
         self.proposals.begun(unfinished)
+        n_planned = self.tally.n_planned
         for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
             self.results.running |= {trial.number: trial for trial in trials}
             whole = self._whole(cohort) if trials and self.planner.population else trials
@@ -160,7 +207,8 @@ class Drive:
             if refused:  # a driver died before it could write that
                 self.results.refuse(cohort, refused, done=not may)
             if may or not refused:
-                self.ready.append(Work(cohort=cohort, parts=deque(self.planner.again(may))))
+                self.referee.recall(may, n_planned)
+                self.ready += self.referee.again(cohort, may)
 
     def _whole(self, cohort: Cohort) -> Sequence[Trial]:
         """All trials of a stored population: those that have ended train again for the others."""
@@ -212,12 +260,23 @@ class Drive:
         while not self.stopping and len(self.ready) < len(self.pool.slots()):
             self.enqueued.notice()
             self.planner.machine = machine_of(self.pool.slots())
-            plans, trials = next_window(self.proposals, self.resolver, self.planner)
+            plans, trials = next_window(
+                self.proposals,
+                self.resolver,
+                self.planner,
+                self.pruner,
+                cornered=not self.flights and not self.ready and not self.proposals.thinking,
+            )
             if not plans:
                 return
             may, refused = self.feasibility.parted(trials)
-            parts = self.planner.cohorts(may)
-            cohorts = [self._cohort_plan(part) for part in (*parts, *([tuple(refused)] if refused else ()))]
+            self.referee.recall(may, plans[0].number)
+            lots = self.referee.lots(may)
+            groups = [
+                *(lot.numbers for lot in lots),
+                *([tuple(t.number for t in refused)] if refused else []),
+            ]
+            cohorts = [self._cohort_plan(numbers) for numbers in groups]
             stored = self.write(
                 lambda plans=plans, cohorts=cohorts: self.storage.plan_trials(  # type: ignore[misc]
                     self.claim, self.space, plans, cohorts
@@ -226,21 +285,15 @@ class Drive:
             self.proposals.planned(len(plans))
             self.tally.planned(len(plans))
             self.results.running |= {plan.number: running_trial(plan) for plan in plans}
-            self.ready += (
-                Work(cohort=cohort, parts=deque([part]))
-                for cohort, part in zip(stored[: len(parts)], parts, strict=True)
-            )
+            for cohort, lot in zip(stored[: len(lots)], lots, strict=True):
+                self.ready += self.referee.works(cohort, [lot])
             if refused:
                 self.results.refuse(stored[-1], refused)
                 self.heed()  # whole windows may be refused, one after another
                 self.show()
 
-    def _cohort_plan(self, part: Part) -> CohortPlan:
-        return CohortPlan(
-            numbers=tuple(trial.number for trial in part),
-            repeats=self.spec.repeats,
-            folds=n_folds(self.spec),
-        )
+    def _cohort_plan(self, numbers: tuple[int, ...]) -> CohortPlan:
+        return CohortPlan(numbers=numbers, repeats=self.spec.repeats, folds=n_folds(self.spec))
 
     def _dispatch(self) -> None:
         """Give free slots the next cohorts."""
@@ -251,31 +304,15 @@ class Drive:
             and has_room(self.ready[0], self.flights.values(), self.spec.limits.parallel)
         ):
             work = self.ready.popleft()
-            work.cohort = self.write(lambda work=work: self.storage.start_cohort(self.claim, work.cohort.id))  # type: ignore[misc]
+            self.launcher.start(work)
             if not work.parts:  # an earlier driver died between its last result and the word done
                 self.results.finish(
                     Flight(work=work, part=(), attempt=work.cohort.attempt, living={}), done=True
                 )
                 continue
-            self._launch(work)
+            flight = self.launcher.launch(work)
+            self.flights[flight.id] = flight
             n_free -= 1
-
-    def _launch(self, work: Work) -> None:
-        part = work.parts.popleft()
-        attempt = work.cohort.attempt
-        task = self.maker.task(work.cohort.id, attempt, part, kept=self.results.kept)
-        self.give_data(part[0].shared.scaling)
-        self.pool.submit(task)
-        living = {trial.number: trial for trial in part}
-        self.flights[work.cohort.id] = Flight(work=work, part=part, attempt=attempt, living=living)
-
-    def give_data(self, scaling: str, *, refit: bool = False) -> None:
-        """See to it that workers have the training rows of a scaling; never any test rows."""
-        key = self.maker.data_key(scaling, refit=refit)
-        if key not in self.keys:
-            source = self.data.refit if refit else self.data.scaled
-            self.pool.put_data(key, source[scaling].training)
-            self.keys.add(key)
 
     # What comes back
 
@@ -285,12 +322,15 @@ class Drive:
         if flight is None:
             return
         if isinstance(report, EpochResult):
+            for result in report.ended:
+                if result.number in flight.living:
+                    self.referee.note(result, flight.living[result.number])
             flight.take(report)
             self.tally.trained(len(report.numbers) * self._steps_of_epoch(flight))
-        elif isinstance(report, CohortDone):
-            self._take_done(flight, report)
+        elif isinstance(report, CohortDone | CohortHalted):
+            self.landing.done(flight, report)
         elif isinstance(report, CohortFailed):
-            self._take_failed(flight, report)
+            self.landing.failed(flight, report)
 
     def _flight_of(self, report: Report) -> Flight | None:
         if isinstance(report, ScoreDone):
@@ -301,53 +341,6 @@ class Drive:
     def _steps_of_epoch(self, flight: Flight) -> int:
         steps = steps_per_epoch(self.data.info.n_train, flight.part[0].shared.batch_size)
         return steps * self.planner.lanes_per_trial
-
-    def _take_done(self, flight: Flight, done: CohortDone) -> None:
-        number, value = done.best_number, done.best_value
-        if done.model is not None and number is not None and value is not None:
-            self.results.keep(StoredModel(number=number, value=value, data=done.model))
-        self.planner.saturation.trained(
-            flight.part[0].shared,
-            lanes=len(flight.part) * self.planner.lanes_per_trial,
-            lane_steps=done.lane_steps,
-            seconds=done.train_seconds,
-        )
-        flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
-        self._land(flight)
-
-    def _take_failed(self, flight: Flight, failed: CohortFailed) -> None:
-        """Train again, in halves, or give the trials up."""
-        work = flight.work
-        rest = tuple(flight.living.values())
-        if failed.reason in (Reason.LOST, Reason.CANCELLED):
-            work.losses += 1
-        next_step = after_failure(failed.reason, n_trials=len(rest), losses=work.losses, retries=self.retries)
-        log.warning("cohort %d: %s: %s; %s", flight.id, failed.reason, failed.detail, next_step)
-        if failed.reason == Reason.OUT_OF_MEMORY:
-            lanes = len(rest) * self.planner.lanes_per_trial
-            self.planner.saturation.refused(flight.part[0].shared, lanes=lanes)
-        if isinstance(next_step, GiveUp):
-            flight.fail_living(next_step.reason)
-        elif rest and self.planner.population is not None:
-            failure = again_whole(flight, too_large=isinstance(next_step, Halve))
-            if failure is not None:
-                self._land(flight)
-                self.write_results()
-                raise failure
-        elif rest:
-            work.parts.extendleft(reversed(cut(rest, 2) if isinstance(next_step, Halve) else [rest]))
-        self._land(flight)
-        again = "its trials are trained again" if work.parts else "its trials end FAIL"
-        self.show(message=f"cohort {flight.id}: {failed.detail or failed.reason}; {again}")
-
-    def _land(self, flight: Flight) -> None:
-        """A flight is over; its results are written soon. The rest of its cohort goes next."""
-        del self.flights[flight.id]
-        self.results.landed.append(flight)
-        if flight.work.parts:
-            # Its results must be written before a new attempt voids this one.
-            self.write_results()
-            self.ready.appendleft(flight.work)
 
     def write_results(self) -> None:
         """Write what has come back, and how far the running cohorts are."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from hpo.states import StudyState
@@ -32,7 +31,9 @@ def stop(drive: Drive, reason: str | None = None, *, counted: int | None = None)
         lambda: drive.storage.move_claimed(claim, StudyState.STOPPING, reason=reason, counted=counted)
     )
     drive.state, drive.reason = study.state, reason
-    drive.ready = deque(work for work in drive.ready if work.begun)
+    begun = [work for work in drive.ready if work.begun]
+    drive.ready.clear()  # in place: others hold it too
+    drive.ready += begun
     if counted is not None:
         best = drive.write(lambda: drive.storage.best_trials(claim.name))
         drive.tally.count_only(counted, best[0] if best else None)

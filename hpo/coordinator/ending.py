@@ -118,7 +118,7 @@ class Ending:
             trial, evolution = once_more(drive.spec, drive.resolver, best, self._trials)
         except SpecError as error:
             return error.detail
-        drive.give_data(trial.shared.scaling, refit=self._refits)
+        drive.launcher.give_data(trial.shared.scaling, refit=self._refits)
         # It has been judged; a constraint on seconds might come out otherwise this time.
         task, where = replace(drive.maker.task(MODEL_TASK, 1, (trial,)), constraints=()), "again"
         if self._refits:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from hpo.cohort import Cohort, CohortTask, EpochResult, LaneTask
+from hpo.cohort import CohortTask, EpochResult, LaneTask
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.planner import Part, ReadyTrial, n_folds, refits
 from hpo.coordinator.populations import evolution_of, until_of
+from hpo.coordinator.work import Work
 from hpo.dataset import DatasetInfo
 from hpo.settings import EXACT
 from hpo.states import Reason, TrialState
@@ -25,22 +25,8 @@ MOST_STEPS = 20  # points of a trial in Optuna's table
 
 
 @dataclass(slots=True)
-class Work:
-    """A stored cohort and the parts in which it is still to be trained, one after another."""
-
-    cohort: Cohort
-    parts: deque[Part]
-    losses: int = 0  # how often a worker died over it
-
-    @property
-    def begun(self) -> bool:
-        """Whether any of it was ever given to a worker."""
-        return self.cohort.attempt > 0
-
-
-@dataclass(slots=True)
 class Flight:
-    """A part of a cohort that is with a worker now."""
+    """A part of a cohort that is with a worker now. task: its id, where it is not the cohort's"""
 
     work: Work
     part: Part
@@ -52,11 +38,17 @@ class Flight:
     written_epoch: int = 0
     written_at: float = field(default_factory=time.monotonic)
     called_in: bool = False  # its time is over: what still trains ends with its best so far
+    task: int | None = None
+
+    @property
+    def cohort(self) -> int:
+        """The stored cohort's id."""
+        return self.work.cohort.id
 
     @property
     def id(self) -> int:
-        """The cohort's id, which is the task's."""
-        return self.work.cohort.id
+        """The task's id: the cohort's, unless several tasks train that at once."""
+        return self.cohort if self.task is None else self.task
 
     def take(self, result: EpochResult) -> None:
         """Note an epoch: who ended, and one step a second of the others for those who watch."""
@@ -99,7 +91,7 @@ def has_room(work: Work, flights: Collection[Flight], most: int | None) -> bool:
 
 def _timed_out(ended: TrialResult) -> TrialResult:
     """The end of a trial that was called in; one that came to its own end at that moment keeps it."""
-    if ended.state is not TrialState.PRUNED:
+    if ended.reason != f"pruned@{ended.epochs}":
         return ended
     return replace(ended, reason=Reason.WALL_TIME.at(ended.epochs))
 

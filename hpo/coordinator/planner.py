@@ -9,7 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from hpo.coordinator.capacity import Machine, epoch_seconds, lane_bytes, shape_of, trials_that_pay
+from hpo.coordinator.capacity import (
+    Machine,
+    epoch_seconds,
+    lane_bytes,
+    shape_of,
+    trials_that_fit,
+    trials_that_pay,
+)
 from hpo.coordinator.populations import blocks, size_of
 from hpo.coordinator.saturation import Saturation
 from hpo.dataset import DatasetInfo
@@ -21,6 +28,7 @@ from hpo.trial import TrialPlan
 
 FEWEST_IN_WINDOW = 64
 MOST_IN_WINDOW = 4096
+WIDER = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +144,21 @@ class Planner:
             most = self._max_lanes // self.lanes_per_trial
         else:
             pay = trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
-            most = min(pay, self.saturation.lanes(shared) // self.lanes_per_trial)
+            most = min(pay, self._not_refused(shared))
         if self._parallel is not None:  # shared out, so that all slots have something to do
             most = min(most, self._parallel // self.machine.n_slots)
         return max(1, most)
+
+    def trials_of_bracket(self, shared: SharedSettings) -> int:
+        """The largest bracket that makes one cohort: more than pay at first, since few of it are left soon."""
+        pay = self.trials_per_cohort(shared)
+        if self._max_lanes or self._parallel is not None:
+            return pay
+        fit = trials_that_fit(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
+        return max(1, min(fit, WIDER * pay, self._not_refused(shared)))
+
+    def _not_refused(self, shared: SharedSettings) -> int:
+        return self.saturation.lanes(shared) // self.lanes_per_trial
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""

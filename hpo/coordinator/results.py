@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from hpo.cohort import Cohort
 from hpo.coordinator.feasibility import refusals
-from hpo.coordinator.flight import Flight, Work
+from hpo.coordinator.flight import Flight
 from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
 from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
 from hpo.storage.base import Claim, Storage, StoredModel
 from hpo.study import Direction
@@ -54,7 +55,7 @@ class Results:
             self.model = None
         while self.landed:
             flight = self.landed.pop(0)
-            self.finish(flight, done=not flight.work.parts)
+            self.finish(flight, done=flight.work.over)
         for flight in flights:
             if flight.is_due():
                 self._record(flight)
@@ -62,7 +63,9 @@ class Results:
     def _record(self, flight: Flight) -> None:
         """Write what a running cohort has to tell so far."""
         epoch, steps = flight.epoch, flight.steps
-        self.write(lambda: self.storage.record_epochs(self.claim, flight.id, flight.attempt, epoch, steps))
+        self.write(
+            lambda: self.storage.record_epochs(self.claim, flight.cohort, flight.attempt, epoch, steps)
+        )
         self.finish(flight, done=False)
         flight.written()
 
@@ -80,12 +83,14 @@ class Results:
             return
         really = set(
             self.write(
-                lambda: self.storage.finish_trials(self.claim, flight.id, flight.attempt, results, done=done)
+                lambda: self.storage.finish_trials(
+                    self.claim, flight.cohort, flight.attempt, results, done=done
+                )
             )
         )
         finished = [result for result in results if result.number in really]
         self.tally.finished(finished)
         self.rules.finished(finished)
         self.proposals.finished(
-            told_trial(result, self.running.pop(result.number), flight.id) for result in finished
+            told_trial(result, self.running.pop(result.number), flight.cohort) for result in finished
         )

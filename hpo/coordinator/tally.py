@@ -68,6 +68,11 @@ class Tally:
         self.counted = counted
         self.best = None if best is None or best.first is None else (best.first, best.number)
 
+    @property
+    def n_planned(self) -> int:
+        """Trials that have a number."""
+        return sum(self.counts.values())
+
     def planned(self, n: int) -> None:
         """n trials have a number now."""
         self.counts[TrialState.RUNNING] += n

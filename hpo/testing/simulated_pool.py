@@ -68,11 +68,15 @@ class _Running:
 
     def __post_init__(self) -> None:
         """Go on from checkpoints, if there are any, and judge as a worker does."""
-        self.listen = judged(self.task, self.said.append)
+        self.listen = judged(self.task, self._hear)
         for saved in map(json.loads, self.task.checkpoints):
             self.epoch = saved["epoch"]
             known = {int(number): curve for number, curve in saved["curves"].items()}
             self.curves |= {number: known[number] for number in self.task.numbers if number in known}
+
+    def _hear(self, result: EpochResult) -> Sequence[bool] | None:
+        self.said.append(result)
+        return [False] * len(result.numbers) if self.called_in else None
 
     @property
     def over(self) -> bool:
@@ -188,8 +192,6 @@ class SimulatedPool:
         except Halted:
             del self._running[task.id]
             return [*_heard(running), _halted(running)]
-        if running.called_in:
-            mask = [False] * len(result.numbers)
         dropped = [n for n, keep in zip(result.numbers, mask, strict=True) if not keep] if mask else []
         dropped = [number for number in dropped if number not in running.done]
         if dropped:

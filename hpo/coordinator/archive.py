@@ -1,0 +1,40 @@
+"""Trials that ended under earlier drivers, as judgements need them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hpo.coordinator.planner import ReadyTrial, Resolver
+from hpo.coordinator.writer import Writer
+from hpo.storage.base import Storage
+from hpo.trial import TrialResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Reads the trials of one study. Any call may raise StorageUnavailable."""
+
+    storage: Storage
+    write: Writer
+    name: str
+    resolver: Resolver
+
+    def ended(self, numbers: Sequence[int]) -> Iterator[tuple[TrialResult, ReadyTrial]]:
+        """Those of the trials that have ended, with their curves."""
+        if not numbers:
+            return
+        curves = self.write(lambda: self.storage.curves(self.name, numbers))
+        for number in numbers:
+            trial = self.write(lambda number=number: self.storage.get_trial(self.name, number))  # type: ignore[misc]
+            if trial.state.finished:
+                yield (
+                    TrialResult(
+                        number=number,
+                        state=trial.state,
+                        reason=trial.reason,
+                        epochs=trial.epochs,
+                        curve=curves.get(number),
+                    ),
+                    self.resolver.resolve(number, trial.params, trial.budget),
+                )
