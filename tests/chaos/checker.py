@@ -17,7 +17,7 @@ import optuna
 
 FINAL = {"COMPLETE", "PRUNED", "FAIL"}
 RESULTS = """
-SELECT t.number, t.state, t.reason, t.value, t.stderr, t.best_epoch, t.epochs, t.params, c.columns, c.block
+SELECT t.number, t.state, t.reason, t.value, t.stderr, t.best_epoch, t.epochs, t.params, t.sampled, c.columns, c.block
 FROM hpo_trials t LEFT JOIN hpo_curves c ON c.study_id = t.study_id AND c.number = t.number
 WHERE t.study_id = ? ORDER BY t.number
 """
@@ -68,6 +68,8 @@ def check(database: Path, name: str) -> list[str]:
         trials = db.execute(RESULTS, (id_,)).fetchall()
         wrong += check_study(study)
         wrong += check_trials(study, trials)
+        if waiting := db.execute("SELECT count(*) FROM hpo_queue WHERE study_id = ?", (id_,)).fetchone()[0]:
+            wrong.append(f"{waiting} settings still wait")
         wrong += check_cohorts(db, id_, [row["number"] for row in trials])
     wrong += check_optuna(database, name, trials, json.loads(study["test"] or "{}"))
     return wrong
@@ -101,8 +103,14 @@ def check_trials(study: sqlite3.Row, trials: list[sqlite3.Row]) -> list[str]:
     if lost := [row["number"] for row in trials if row["reason"] in ("lost", "cancelled", "error")]:
         wrong.append(f"trials {lost} were given up")
     spec = json.loads(study["spec"])
+    settings = [json.loads(row["params"]) for row in trials if not row["sampled"]]
+    asked = spec.get("enqueue", [])
+    if len(settings) != len(asked) or any(
+        not a.items() <= s.items() for a, s in zip(asked, settings, strict=False)
+    ):
+        wrong.append(f"{len(settings)} enqueued settings were tried, of {len(asked)}")
     if spec["sampler"]["name"] == "grid":
-        points = sorted(row["params"] for row in trials)
+        points = sorted(row["params"] for row in trials if row["sampled"])
         lists = {name: p for name, p in spec["parameters"].items() if isinstance(p, list)}
         expected = sorted(
             json.dumps(dict(zip(lists, point, strict=True)), separators=(",", ":"))

@@ -31,6 +31,7 @@ parameters:
   optimizer: [sgd, momentum, adam]
   hidden_units: [5, 23]
 early_stopping: {patience: 4}
+enqueue: [{learning_rate: 1e-2, optimizer: sgd}, {dropout: 0.25}]
 """
 GRID = """
 name: broken
@@ -43,6 +44,7 @@ parameters:
   l2: [0.0, 0.0001, 0.001, 0.01, 0.1]
   activation: [relu, tanh, sigmoid, elu, linear]
   hidden_units: 7
+enqueue: [{l2: 0.1, activation: relu}]
 """
 VICTIMS = {
     "local": ("coordinator", "worker", "workers", "coordinator and worker"),

@@ -54,7 +54,7 @@ def test_killed_searches_on_ray_do_so_too(tmp_path):
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("UPDATE hpo_trials SET number = 1000 WHERE number = 7", "100 numbers, of 100"),
+        ("UPDATE hpo_trials SET number = 1000 WHERE number = 7", "101 numbers, of 101"),
         (
             "UPDATE hpo_trials SET params = (SELECT params FROM hpo_trials WHERE number = 1) WHERE number = 2",
             "99 different",
@@ -68,8 +68,13 @@ def test_killed_searches_on_ray_do_so_too(tmp_path):
         ("UPDATE hpo_chunks SET data = zeroblob(8)", "model differ"),
         ("UPDATE hpo_cohorts SET state = 'RUNNING' WHERE id = 3", "cohorts are"),
         ("UPDATE hpo_studies SET lease_until = 1", "a driver or a lease"),
+        ("UPDATE hpo_trials SET sampled = 1 WHERE number = 0", "0 enqueued settings were tried, of 1"),
+        (
+            "INSERT INTO hpo_queue (study_id, params, created_at) VALUES (1, '{}', '2026-01-01')",
+            "1 settings still wait",
+        ),
         ("UPDATE hpo_studies SET test = replace(test, '\"scored\":1', '\"scored\":2')", "the test score is"),
-        ("UPDATE hpo_studies SET n_complete = n_complete - 1", "n_complete is 99, not 100"),
+        ("UPDATE hpo_studies SET n_complete = n_complete - 1", "n_complete is 100, not 101"),
     ],
 )
 def test_the_checker_sees_what_is_wrong(played, checker, tmp_path, statement, complaint):

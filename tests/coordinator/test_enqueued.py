@@ -192,3 +192,19 @@ def test_a_queue_that_is_read_again_is_not_served_again():
     assert [plan.queued for plan in proposals.peek(4)] == [1, 4, None, None]
     assert not proposals.is_new(queue)
     assert proposals.is_new([Queued(id=5, params={})])
+
+
+def test_a_sobol_sequence_goes_on_where_it_was_whatever_is_enqueued_and_whoever_dies(make_world):
+    spec = spec_of(trials=150, epochs=1, sampler="sobol")
+    world, without = make_world(spec, enqueue=SETTINGS), make_world(spec)
+    without.run()
+
+    with pytest.raises(Killed):
+        world.run(workers=1, storage=Deadly(world.storage, 8, after=True), max_lanes=16)
+    left = world.storage.get_study("small")
+    assert 0 < left.n_planned < 150
+    world.storage.enqueue("small", [(SETTINGS[1], None)])
+    world.run(dead=left.driver)
+
+    assert [params for _, params in enqueued_of(world)] == [*SETTINGS, SETTINGS[1]]
+    assert points_of(world) == points_of(without)[:148]

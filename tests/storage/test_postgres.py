@@ -11,6 +11,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.testing.pytest_storages import StorageTestCase
 from sqlalchemy import create_engine, inspect, text
 
 from hpo.cohort import CohortPlan
@@ -113,3 +114,15 @@ def test_a_study_deleted_by_optuna_is_gone_for_hpo(url: str):
 
     assert storage.list_studies() == []
     storage.close()
+
+
+@pytest.mark.slow
+class TestOptunasStorageSuite(StorageTestCase):
+    """Every test of optuna.testing.pytest_storages, on tables that hpo made."""
+
+    @pytest.fixture
+    def storage(self, url: str) -> Iterator[optuna.storages.RDBStorage]:
+        open_storage(url).close()
+        storage = optuna.storages.RDBStorage(url)
+        yield storage
+        storage.engine.dispose()
