@@ -2,6 +2,7 @@
 
 `python kill_rounds.py --rounds 30 --pool local --home DIR`: each round is a search with a home of its own,
 killed once to three times. Prints a line a round; exit code 1 if anything was wrong.
+The long form of a grid of 2,000 points: `--only grid --trials 800 --kills 12 --rounds 20`.
 """
 
 from __future__ import annotations
@@ -154,10 +155,12 @@ def wait_for_a_moment(
     return False
 
 
-def disturb(search: Search, kinds: tuple[str, ...], seconds: float, dice: random.Random) -> list[str]:
+def disturb(
+    search: Search, kinds: tuple[str, ...], seconds: float, dice: random.Random, most_kills: int
+) -> list[str]:
     """Run and kill until it has been killed often enough or is done; then run to the end. What was wrong."""
     wrong: list[str] = []
-    n_kills = dice.randint(1, 3)
+    n_kills = dice.randint(1, most_kills)
     for kill in range(n_kills + 1):
         before = checker.finished(search.database, "broken")
         program = search.start()
@@ -193,11 +196,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pool", choices=sorted(VICTIMS), default="local")
     parser.add_argument("--kinds", nargs="*", default=None)
-    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--trials", type=int, default=200, help="a grid has 2.5 times as many")
+    parser.add_argument("--only", choices=("random", "grid"), default=None)
+    parser.add_argument("--kills", type=int, default=3, help="at most so many in a round")
     parser.add_argument("--home", type=Path, required=True)
     words = parser.parse_args()
     rates = [round(0.001 * 1.3**i, 6) for i in range(words.trials // 10)]
-    texts = [RANDOM.replace("TRIALS", str(words.trials)), GRID.replace("RATES", str(rates))]
+    studies = {
+        "random": RANDOM.replace("TRIALS", str(words.trials)),
+        "grid": GRID.replace("RATES", str(rates)),
+    }
+    texts = [text for name, text in studies.items() if words.only in (None, name)]
     references, seconds = [], []
     for i, text in enumerate(texts[: words.rounds]):
         search = Search(words.home / f"whole-{i}", text, "local")
@@ -214,7 +223,7 @@ def main() -> int:
         which = n % len(references)
         search = Search(words.home / f"round-{n}", texts[which], words.pool)
         kinds = tuple(words.kinds) if words.kinds else VICTIMS[words.pool]
-        wrong = disturb(search, kinds, seconds[which], dice)
+        wrong = disturb(search, kinds, seconds[which], dice, words.kills)
         wrong += checker.check(search.database, "broken")
         wrong += checker.compare(search.database, references[which], "broken")
         n_wrong += bool(wrong)

@@ -43,6 +43,16 @@ def test_killed_searches_end_as_if_nothing_had_happened(played):
     assert [line for line in program.stdout.splitlines() if "round" in line] == ["round 0: ok", "round 1: ok"]
 
 
+def test_a_grid_of_2000_points_has_every_point_once_whoever_is_killed(tmp_path):
+    program = play(
+        tmp_path, "--rounds", "1", "--only", "grid", "--trials", "800", "--kills", "4", "--seed", "3"
+    )
+
+    assert program.returncode == 0, program.stdout + program.stderr
+    assert "round 0: ok" in program.stdout
+    assert "trials done" in program.stdout  # it was killed at all
+
+
 @pytest.mark.ray
 def test_killed_searches_on_ray_do_so_too(tmp_path):
     program = play(tmp_path, "--rounds", "1", "--trials", "100", "--pool", "ray")

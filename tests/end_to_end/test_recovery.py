@@ -133,6 +133,24 @@ def test_a_killed_worker_is_replaced_and_a_living_search_cannot_be_taken_over(se
     assert [t.state for t in searches.trials("broken")] == [TrialState.COMPLETE] * SIZE["trials"]
 
 
+def test_two_coordinators_started_by_mistake_do_no_harm(searches):
+    kill_when(searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3"), more_than=0)
+    before = finished_of(searches.trials("broken"))
+
+    programs = [searches.start("resume", "broken", "--cohort-lanes", lanes) for lanes in ("3", "5")]
+    errors = [program.communicate(timeout=120)[1] for program in programs]
+    searches.run("run", searches.study_file("whole"))
+
+    after = searches.trials("broken")
+    loser = errors[0] if programs[0].returncode else errors[1]
+    assert sorted(program.returncode for program in programs) == [0, 1]
+    assert "error: " in loser
+    assert "broken" in loser
+    assert "Traceback" not in loser
+    assert results_of(after) == results_of(searches.trials("whole"))
+    assert before.items() <= finished_of(after).items()
+
+
 @pytest.mark.parametrize(("verb", "state"), [("pause", StudyState.PAUSED), ("cancel", StudyState.CANCELLED)])
 def test_a_verb_from_another_terminal_is_obeyed(searches, verb, state):
     program = searches.start("run", searches.study_file("asked"), "--cohort-lanes", "2")
