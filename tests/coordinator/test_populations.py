@@ -13,6 +13,7 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.coordinator.planner import Planner, Resolver
 from hpo.coordinator.populations import blocks, whole_blocks
 from hpo.errors import SpecError
+from hpo.models import from_bytes
 from hpo.samplers.random import RandomSampler
 from hpo.space import Choice, Range
 from hpo.states import StudyState, TrialState, Wanted
@@ -132,6 +133,18 @@ def test_the_best_trials_model_is_found_again_when_it_was_lost(pools, undisturbe
     assert forgetful.saved[-2:] == [False, True]
     assert again.model("small").data == kept.data
     assert again.get_study("small").test == study.test
+
+
+def test_a_network_trained_anew_on_more_rows_follows_the_schedule_that_was_found(pools, undisturbed):
+    storage, study, bits = run(pools[1], spec(refit=True))
+
+    [best] = storage.best_trials("small")
+    last = [change for change in best.lineage if change.epoch < best.best_epoch][-1]
+    settings = from_bytes(storage.model("small").data).settings
+    assert bits == undisturbed[2]
+    assert (settings.learning_rate, settings.l2) == (last.params["learning_rate"], last.params["l2"])
+    assert settings.learning_rate != best.params["learning_rate"]
+    assert study.test["number"] == best.number
 
 
 def test_a_population_is_one_cohort_whatever_the_machine(make_world):
