@@ -8,6 +8,8 @@ workers train one batch while the next is planned, and a plan is a function of t
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -65,10 +67,19 @@ def answer(question: Question) -> list[TrialPlan]:
 
 
 class AdaptiveSampler:
-    """Answers ask and tell by one of Optuna's samplers and a history in memory."""
+    """Answers ask and tell by one of Optuna's samplers and a history in memory.
 
-    def __init__(self, learning: Learning) -> None:
+    patience_s: about the longest that `ask` keeps its caller waiting; what it has not done by then it goes on
+    with when it is asked again, and then gives no plan before it has all of the batch, as far as
+    total: trials of the study go
+    """
+
+    def __init__(self, learning: Learning, *, total: int = 0, patience_s: float = math.inf) -> None:
         self._learning = learning
+        self._total = total
+        self._patience_s = patience_s
+        self._thinking = False
+        self._warned = False
         self._batch = learning.batch
         self._known: list[_Known] = []  # by number
         self._told: list[Trial] = []  # by number
@@ -78,20 +89,24 @@ class AdaptiveSampler:
     def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
         """The plans of trials first … first + n - 1, fewer where earlier batches must be told first.
 
-        All lower numbers must be known. Asking once more for a number forgets what was proposed for it.
+        All lower numbers must be known. A number asked for once more gets the same plan.
         """
         if first > len(self._known):
             raise SpecError(f"trial {len(self._known)} must be planned before trial {first} is asked for")
-        self.forget(first)
-        plans = []
-        for number in range(first, first + n):
+        deadline = time.monotonic() + self._patience_s
+        end_of_batch = min((first // self._batch + 1) * self._batch, self._total)
+        self._thinking = False
+        for number in range(len(self._known), max(first + n, end_of_batch)):
             if not self.is_due(number):
                 break
-            self._catch_up(number)
-            params = self._history.propose()
-            self._known.append(_Known(params, True))
-            plans.append(TrialPlan(number=number, params=params))
-        return plans
+            if not self._catch_up(number, deadline):
+                self._thinking = True
+                break
+            self._known.append(_Known(self._history.propose(), True))
+        if self._thinking:
+            n = min(n, end_of_batch - first) if len(self._known) >= end_of_batch > first else 0
+        given = self._known[first : first + n]
+        return [TrialPlan(number=first + i, params=known.params) for i, known in enumerate(given)]
 
     def is_due(self, number: int) -> bool:
         """Whether enough trials are told for a number to be asked for."""
@@ -135,8 +150,8 @@ class AdaptiveSampler:
         self._known += [_Known(plan.params, True) for plan in plans]
 
     def thinking(self) -> bool:
-        """Never: plans are worked out while they are asked for."""
-        return False
+        """Whether the last plans asked for took too long to be given at once."""
+        return self._thinking
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -159,6 +174,7 @@ class AdaptiveSampler:
 
     def forget(self, first: int) -> None:
         """Numbers from first on are open again."""
+        self._thinking = False
         del self._known[first:]
         if len(self._history) > first:
             self._history = self._begin()
@@ -167,18 +183,26 @@ class AdaptiveSampler:
         """How many trials are known with their results when a number is asked for."""
         return max(0, number // self._batch - 1) * self._batch
 
-    def _catch_up(self, number: int) -> None:
-        """Bring the history to where it was, or would have been, when that number was asked for."""
+    def _catch_up(self, number: int, deadline: float) -> bool:
+        """Bring the history to where it was, or would have been, when that number was asked for.
+
+        Whether that, and working out a plan, may be done by the deadline.
+        """
         for earlier in range(len(self._history), number):
+            if time.monotonic() > deadline:
+                return False
             self._show(earlier)
             known = self._known[earlier]
-            if not self._history.enter(known.params) and known.sampled:
+            as_planned = self._history.enter(known.params)
+            if known.sampled and not as_planned and not self._warned:
+                self._warned = True
                 log.warning(
                     "trial %d was planned by another version of %s; the search goes on from what was planned",
                     earlier,
                     self._learning.engine,
                 )
         self._show(number)
+        return time.monotonic() <= deadline
 
     def _show(self, number: int) -> None:
         n_shown = self._history.n_shown

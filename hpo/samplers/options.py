@@ -92,22 +92,27 @@ _EITHER = (
     ("cmaes", "with_margin", "lr_adapt"),
 )
 
-DEFAULT_BATCH = 32
-DEFAULT_POPULATION = 50  # Optuna's, of nsga2
+LARGEST_BATCH = {"nsga2": 50}  # unless given, Optuna's population; of the others
+USUAL_BATCH = 32
+SMALLEST_BATCH = 4
+BATCHES = 12  # a search of fewer learns too seldom: the first two batches know of no result
 
 
-def batch_of(sampler: str, batch: int | None, options: Mapping[str, Any]) -> int:
-    """How many trials a learning sampler is asked for at once.
+def batch_of(sampler: str, batch: int | None, options: Mapping[str, Any], trials: int | None) -> int:
+    """How many trials a learning sampler is asked for at once: as given, or what suits the number of trials.
 
-    >>> batch_of("tpe", None, {}), batch_of("nsga2", None, {"population_size": 20})
-    (32, 20)
+    >>> [batch_of("tpe", None, {}, trials) for trials in (20, 100, 240, 1000)]
+    [4, 8, 20, 32]
+    >>> batch_of("nsga2", None, {"population_size": 20}, 1000)
+    20
     """
     if batch is not None:
         return batch
-    if sampler == "nsga2":
-        population: int = options.get("population_size", DEFAULT_POPULATION)
+    if sampler == "nsga2" and "population_size" in options:
+        population: int = options["population_size"]
         return population
-    return DEFAULT_BATCH
+    largest = LARGEST_BATCH.get(sampler, USUAL_BATCH)
+    return largest if trials is None else min(largest, max(SMALLEST_BATCH, trials // BATCHES))
 
 
 def completed(sampler: str, batch: int, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,9 @@ from hpo.trial import TrialPlan
 __all__ = ["SAMPLERS", "grid_size", "make_sampler", "preview"]
 
 
+PATIENCE_S = 2.0  # a study's lease is renewed between two asks
+
+
 def _seed(spec: StudySpec) -> int:
     return spec.seed if spec.sampler.seed is None else spec.sampler.seed
 
@@ -37,7 +40,7 @@ def _sobol(spec: StudySpec) -> Sampler:
 def _learning(spec: StudySpec) -> Learning:
     """What a learning sampler of the study is made from."""
     sampler = spec.sampler
-    batch = batch_of(sampler.name, sampler.batch, sampler.options)
+    batch = batch_of(sampler.name, sampler.batch, sampler.options, spec.trials)
     objectives = spec.objectives or ((spec.objective,) if spec.objective else ())
     return Learning(
         engine=sampler.name,
@@ -51,7 +54,7 @@ def _learning(spec: StudySpec) -> Learning:
 
 
 def _adaptive(spec: StudySpec) -> Sampler:
-    return AdaptiveSampler(_learning(spec))
+    return AdaptiveSampler(_learning(spec), total=spec.trials or 0, patience_s=PATIENCE_S)
 
 
 def _apart(spec: StudySpec) -> Sampler:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
+from hpo.samplers.options import OPTIONS, batch_of
 from hpo.samplers.points import grid_size
 from hpo.service import populations
 from hpo.service.checks import check_spec, highest, values_of
 from hpo.service.objectives import complete_objectives
 from hpo.space import Range
-from hpo.study import MAX_TRIALS, DataSpec, SplitSpec, StudySpec
+from hpo.study import MAX_TRIALS, DataSpec, SamplerSpec, SplitSpec, StudySpec
 from hpo.training import check_loss
 
 DEFAULT_TRIALS = 100
@@ -38,7 +39,7 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
         data=_data(spec.data, spec.seed, info),
         trials=_trials(spec),
         epochs=spec.epochs or highest(spec.parameters.parameters.get("epochs")) or DEFAULT_EPOCHS,
-        sampler=replace(spec.sampler, seed=spec.seed if spec.sampler.seed is None else spec.sampler.seed),
+        sampler=_sampler(spec),
         limits=replace(
             spec.limits, retries=DEFAULT_RETRIES if spec.limits.retries is None else spec.limits.retries
         ),
@@ -66,6 +67,14 @@ def _split(split: SplitSpec, seed: int) -> SplitSpec:
         return split
     validation = DEFAULT_SHARE if split.validation is None and split.folds is None else split.validation
     return replace(split, validation=validation, test=DEFAULT_SHARE if split.test is None else split.test)
+
+
+def _sampler(spec: StudySpec) -> SamplerSpec:
+    """With its seed, and its batch if it learns: one that stays when the study gets more trials."""
+    sampler = replace(spec.sampler, seed=spec.seed if spec.sampler.seed is None else spec.sampler.seed)
+    if sampler.name not in OPTIONS:
+        return sampler
+    return replace(sampler, batch=batch_of(sampler.name, sampler.batch, sampler.options, _trials(spec)))
 
 
 def _trials(spec: StudySpec) -> int:

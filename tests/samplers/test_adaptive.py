@@ -157,17 +157,33 @@ def test_enqueued_trials_take_their_numbers_and_are_learned_from(engine):
 
 
 def test_what_was_proposed_for_a_number_that_went_to_another_is_forgotten():
+    given = {"learning_rate": 0.01, "units": 8, "optimizer": "adam", "mode": "on"}
     sampler, other = AdaptiveSampler(learning("tpe")), AdaptiveSampler(learning("tpe"))
-    enqueued = trial(
-        2, {"learning_rate": 0.01, "units": 8, "optimizer": "adam", "mode": "on"}, TrialState.RUNNING
-    )
+    for one in (sampler, other):
+        one.tell([ended(plan) for plan in one.ask(0, 2 * BATCH)])
 
-    sampler.ask(0, 10)
-    sampler.planned([enqueued])
-    other.ask(0, 2)
-    other.planned([enqueued])
+    sampler.ask(16, BATCH)
+    other.ask(16, 2)
+    for one in (sampler, other):
+        one.planned([trial(18, given, TrialState.RUNNING)])
 
-    assert sampler.ask(3, 4) == other.ask(3, 4)
+    assert sampler.ask(19, 4) == other.ask(19, 4)
+
+
+@pytest.mark.parametrize("engine", IN_PROCESS)
+def test_a_sampler_without_patience_gives_the_same_plans_a_whole_batch_at_once(engine):
+    reference = searched(AdaptiveSampler(learning(engine)), 44)
+    sampler, plans = AdaptiveSampler(learning(engine), total=44, patience_s=0.002), []
+
+    while len(plans) < 44:
+        if new := sampler.ask(len(plans), 44 - len(plans)):
+            assert (len(plans) + len(new)) % BATCH == 0 or len(plans) + len(new) == 44
+            plans += new
+            sampler.tell([ended(plan) for plan in new])
+        else:
+            assert sampler.thinking()
+
+    assert plans == reference
 
 
 def test_a_number_whose_predecessors_are_unknown_is_not_guessed_at():

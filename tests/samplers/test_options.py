@@ -52,7 +52,7 @@ def test_no_remark_of_optunas_reaches_the_user(sampler):
 
 
 def test_a_population_is_a_batch_unless_both_are_given():
-    assert completed("nsga2", batch_of("nsga2", None, {}), {}) == {"population_size": 50}
-    assert completed("nsga2", batch_of("nsga2", 10, {}), {}) == {"population_size": 10}
-    assert batch_of("nsga2", 10, {"population_size": 30}) == 10
+    assert completed("nsga2", batch_of("nsga2", None, {}, 1000), {}) == {"population_size": 50}
+    assert completed("nsga2", batch_of("nsga2", 10, {}, 1000), {}) == {"population_size": 10}
+    assert batch_of("nsga2", 10, {"population_size": 30}, 1000) == 10
     assert completed("nsga2", 10, {"population_size": 30}) == {"population_size": 30}
