@@ -43,11 +43,13 @@ if TYPE_CHECKING:
 LOOK_S = 0.5
 GRACE_LOOKS = 10  # a QUEUED study may be about to be claimed
 
+SAMPLERS = "random, grid, sobol, coarse_to_fine, tpe, gp, cmaes or nsga2."
+
 FileArgument = Annotated[Path | None, typer.Argument(metavar="STUDY.yaml", help="A study file.")]
 DataOption = Annotated[str | None, typer.Option("--data", help="Built-in name, file, or id of a stored set.")]
 TargetOption = Annotated[str | None, typer.Option("--target", help="The column to predict.")]
 SpaceOption = Annotated[str | None, typer.Option("--space", help="A named search space (`hpo spaces`).")]
-SamplerOption = Annotated[str | None, typer.Option("--sampler", help="random or grid.")]
+SamplerOption = Annotated[str | None, typer.Option("--sampler", help=SAMPLERS)]
 TrialsOption = Annotated[int | None, typer.Option("--trials", help="How many trials in all.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of a trial.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="The study's seed.")]

@@ -135,6 +135,16 @@ def test_trials_of_other_studies_come_first_and_have_no_number():
     assert [t.value for t in history._study.get_trials()] == [5.0, 5.0, 5.0]
 
 
+def test_cma_es_begins_where_other_studies_were_good():
+    good = [trial(n, n / 10, params={"x": 0.9 - n / 200, "y": 0.1}) for n in range(20)]
+    cold, warm = history_of("cmaes", warm=good[:1]), history_of("cmaes", warm=good)
+
+    means = [sum(history.propose()["x"] for _ in range(20)) / 20 for history in (cold, warm)]
+
+    assert means[0] == pytest.approx(0.5, abs=0.1)
+    assert means[1] == pytest.approx(0.9, abs=0.06)
+
+
 def test_equal_states_of_cma_es_are_kept_once():
     history = history_of("cmaes")
     for number in range(30):
