@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,7 +13,6 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
-from scipy.stats import qmc
 
 from hpo.samplers.distributions import distributions_of
 from hpo.samplers.random import RandomSampler, draw_of
@@ -34,7 +34,7 @@ class SobolSampler(BaseSampler):
         self._distributions = distributions_of(self._space)
         self._values = {name: value_at(d) for name, d in self._distributions.items()}
         self._dimensions = {name: i for i, name in enumerate(self._distributions)}
-        self._engine: qmc.Sobol | None = None
+        self._engine: Any = None  # scipy's, when it is first needed
         self._elsewhere = RandomSampler(self.seed)
 
     def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
@@ -55,7 +55,7 @@ class SobolSampler(BaseSampler):
             return np.zeros((n, 0))
         engine = self._engine
         if engine is None or engine.num_generated > place:
-            engine = self._engine = qmc.Sobol(len(self._dimensions), scramble=True, rng=self.seed)
+            engine = self._engine = _sequence(len(self._dimensions), self.seed)
         if place > engine.num_generated:
             engine.fast_forward(place - engine.num_generated)
         with warnings.catch_warnings():
@@ -91,6 +91,11 @@ class SobolSampler(BaseSampler):
     ) -> Any:
         """A parameter that the space does not have is drawn at random."""
         return self._elsewhere.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _sequence(n_dimensions: int, seed: int) -> Any:
+    """scipy's scrambled sequence. Importing it takes a second, which searches by other samplers need not wait."""
+    return importlib.import_module("scipy.stats.qmc").Sobol(n_dimensions, scramble=True, rng=seed)
 
 
 class _Coordinate:
