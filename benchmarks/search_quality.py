@@ -30,6 +30,7 @@ from typing import Any
 from hpo.coordinator.loop import Coordinator, Job
 from hpo.samplers.base import Sampler
 from hpo.samplers.registry import make_sampler
+from hpo.samplers.rounds import Rounds
 from hpo.service import datasets, specfile, submit
 from hpo.storage.open import open_storage
 from hpo.study import SamplerSpec, StudySpec
@@ -46,7 +47,7 @@ RANDOM_SEED = 1000  # random search draws other numbers than the sampler it is c
 STUDY = """
 data: {source: SOURCE}
 objective: {metric: log_loss}
-epochs: 20
+epochs: EPOCHS
 parameters:
   learning_rate: {low: 1e-5, high: 1.0, log: true}
   l2: {low: 1e-7, high: 1e-1, log: true}
@@ -98,12 +99,12 @@ def workers() -> Iterator[WorkerPool]:
 
 def searched(pool: WorkerPool, source: str, sampler: str, seed: int, trials: int) -> dict[str, float]:
     """Losses of the best trial of a study, epochs trained in all, and seconds."""
-    text = STUDY.replace("SOURCE", source)
+    text = STUDY.replace("SOURCE", source).replace("EPOCHS", str(EPOCHS))
     overrides: dict[str, Any] = {
         "sampler.name": sampler,
         "seed": seed,
         "trials": trials,
-        "name": f"{source}-{sampler}-{seed}",
+        "name": f"{source}-{sampler}-{seed}-{trials}",
     }
     if sampler in ASKED_IN_BATCHES:
         overrides["sampler.batch"] = BATCH
@@ -135,20 +136,28 @@ def on_data(samplers: Sequence[str], seeds: int, trials: int) -> Iterator[Row]:
     with workers() as pool:
         for source in DATA:
             rival = [searched(pool, source, "random", s, trials) for s in range(seeds)]
-            for name in ("random", *samplers):
-                found = (
-                    rival
-                    if name == "random"
-                    else [searched(pool, source, name, s, trials) for s in range(seeds)]
-                )
+            for name, n in (("random", trials), *contests(samplers, trials)):
+                found = rival
+                if name != "random":
+                    found = [searched(pool, source, name, s, n) for s in range(seeds)]
                 yield {
                     "on": source,
                     "sampler": name,
-                    "trials": trials,
+                    "trials": n,
                     "seeds": seeds,
                     "wins": wins(found, rival, "validation"),
                     "test_wins": wins(found, rival, "test"),
                 } | {f"median_{key}": statistics.median(one[key] for one in found) for key in found[0]}
+
+
+def contests(samplers: Sequence[str], trials: int) -> Iterator[tuple[str, int]]:
+    """Samplers and their trials: as many as random search, and of a search in rounds as many epochs too."""
+    for name in samplers:
+        yield name, trials
+        if name == "coarse_to_fine":
+            rounds = Rounds(trials=trials, epochs=EPOCHS)
+            share = sum(rounds.at(place).epochs for place in range(trials)) / (trials * EPOCHS)
+            yield name, round(trials / share)
 
 
 def wins(found: Sequence[dict[str, float]], rival: Sequence[dict[str, float]], key: str) -> int:
