@@ -158,7 +158,8 @@ def test_enqueued_trials_take_their_numbers_and_are_learned_from(engine):
 
 def test_what_was_proposed_for_a_number_that_went_to_another_is_forgotten():
     given = {"learning_rate": 0.01, "units": 8, "optimizer": "adam", "mode": "on"}
-    sampler, other = AdaptiveSampler(learning("tpe")), AdaptiveSampler(learning("tpe"))
+    soon = learning("tpe", options={"n_startup_trials": 2})
+    sampler, other = AdaptiveSampler(soon), AdaptiveSampler(soon)
     for one in (sampler, other):
         one.tell([ended(plan) for plan in one.ask(0, 2 * BATCH)])
 

@@ -33,7 +33,7 @@ NOTHING = dict.fromkeys(
 
 
 def learning(engine="gp", **rest):
-    options = {"n_startup_trials": 3} if engine == "gp" else {}
+    options = {"n_startup_trials": 3}
     usual = {"directions": (Direction.MINIMIZE,), "seed": 1, "batch": BATCH, "options": options}
     return Learning(engine=engine, space=SPACE, **usual | rest)
 
