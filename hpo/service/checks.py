@@ -9,6 +9,7 @@ from hpo.hyperparams import HYPERPARAMETERS
 from hpo.service.ending_checks import check_ending
 from hpo.service.objectives import check_objectives
 from hpo.service.populations import check_population
+from hpo.service.pruners import check_pruner
 from hpo.service.sampler_checks import check_sampler
 from hpo.service.settings_given import check_enqueue
 from hpo.space import MAX_POINTS, Choice, Fixed, Parameter, Range, SearchSpace, Value
@@ -46,6 +47,7 @@ def check_spec(spec: StudySpec) -> None:
         check_grid(spec.parameters)
     check_enqueue(spec)
     check_population(spec)
+    check_pruner(spec)
 
 
 def _check_numbers(spec: StudySpec) -> None:

@@ -12,6 +12,7 @@ from hpo.samplers.points import grid_size
 from hpo.service import populations
 from hpo.service.checks import check_spec, highest, values_of
 from hpo.service.objectives import complete_objectives
+from hpo.service.pruners import completed_pruner
 from hpo.space import Range
 from hpo.study import MAX_TRIALS, DataSpec, SamplerSpec, SplitSpec, StudySpec
 from hpo.training import check_loss
@@ -45,6 +46,7 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
         ),
     )
     completed = replace(completed, pruner=populations.completed(completed))
+    completed = completed_pruner(completed)
     check_spec(completed)
     return completed
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hpo.errors import NotYet, UnknownName, lookup
-from hpo.study import PrunerSpec, StudySpec
+from hpo.study import StudySpec
 
 SAMPLERS = ("random", "grid", "coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
 SAMPLERS_LATER: tuple[str, ...] = ()
-PRUNERS = ("none", "population")
-PRUNERS_LATER = ("median", "halving", "hyperband")
+PRUNERS = ("none", "median", "halving", "hyperband", "population")
+PRUNERS_LATER: tuple[str, ...] = ()
 TRAINERS = ("mlp",)
 TRAINERS_LATER = ("external",)
 
@@ -25,12 +25,7 @@ class _Later(NamedTuple):
     cure: str
 
 
-_KEYS = (
-    _Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),
-    _Later(
-        "pruner", lambda s: None if s.pruner.name == "population" else s.pruner, PrunerSpec(), "leave it out"
-    ),
-)
+_KEYS = (_Later("limits.lease", lambda s: s.limits.lease, None, "leave it out"),)
 
 
 def refuse_later(spec: StudySpec) -> None:

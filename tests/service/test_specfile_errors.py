@@ -143,6 +143,14 @@ WRONG = [
     ("sampler", "randm", "sampler.name", "did you mean 'random'"),
     ("sampler", "grid", "parameters.learning_rate.num", "write num: 5"),
     ("pruner", "halvin", "pruner.name", "did you mean 'halving'"),
+    ("pruner", {"name": "none", "factor": 3}, "pruner.factor", "counts only with a pruner"),
+    ("pruner", {"name": "halving", "factor": 1}, "pruner.factor", "must be >= 2, got 1"),
+    ("pruner", {"name": "halving", "min_epochs": 0}, "pruner.min_epochs", "must be >= 1, got 0"),
+    ("pruner", {"name": "halving", "bracket": 1}, "pruner.bracket", "must be >= 2, got 1"),
+    ("pruner", {"name": "median", "bracket": 5000}, "pruner.bracket", "must be <= 4,096"),
+    ("pruner", {"name": "median", "factor": 3}, "pruner.factor", "median does not read it"),
+    ("pruner", {"name": "hyperband", "bracket": 64}, "pruner.bracket", "makes its own brackets"),
+    ("pruner", {"name": "halving", "options": {"rate": 2}}, "pruner.options.rate", "halving has no options"),
     ("constraints", {"n_parameters": 200000}, "constraints.n_parameters", 'must be text, got 200000; write constraints: {n_parameters: "<= 200000"}'),
     ("constraints", ["n_parameters <= 5"], "constraints", "must be a mapping"),
     ("constraints", {"n_parametrs": "<= 5"}, "constraints.n_parametrs", "did you mean 'n_parameters'"),
@@ -190,8 +198,6 @@ def test_patience_cannot_stand_in_two_places():
 
 # (what is changed, to what, the place shown)
 LATER = [
-    *[("pruner", name, "pruner.name") for name in ("median", "halving", "hyperband")],
-    ("pruner", {"name": "none", "factor": 3}, "pruner"),
     ("limits", {"lease": 60}, "limits.lease"),
     ("trainer", "external", "trainer"),
 ]
