@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hpo.pruners.base import Pruner
+from hpo.pruners.optuna_pruner import NAMES, OptunaPruner
 from hpo.pruners.own import OWN, own_pruner
 from hpo.study import Direction, StudySpec
 
@@ -15,4 +16,6 @@ def make_pruner(spec: StudySpec, direction: Direction) -> Pruner | None:
     """The pruner a completed study asks for, if any. Raises UnknownName."""
     if spec.pruner.name in NO_JUDGES or spec.epochs is None:
         return None
+    if spec.pruner.name in NAMES:
+        return OptunaPruner(spec.pruner, spec.epochs, direction)
     return own_pruner(spec.pruner, spec.epochs, direction)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hpo.errors import NotYet, UnknownName, lookup
+from hpo.pruners.optuna_pruner import NAMES
 from hpo.study import StudySpec
 
 SAMPLERS = ("random", "grid", "coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")
 SAMPLERS_LATER: tuple[str, ...] = ()
-PRUNERS = ("none", "median", "halving", "hyperband", "population")
+PRUNERS = ("none", "median", "halving", "hyperband", "population", *NAMES)
 PRUNERS_LATER: tuple[str, ...] = ()
 TRAINERS = ("mlp",)
 TRAINERS_LATER = ("external",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hpo.errors import SpecError
+from hpo.pruners.optuna_pruner import DEFAULT_BRACKET, NAMES, make
 from hpo.pruners.own import OWN, READS, completed, own_pruner
 from hpo.study import Direction, PrunerSpec, StudySpec
 
@@ -16,10 +17,14 @@ DEFAULT_BATCH = 32
 
 def completed_pruner(spec: StudySpec) -> StudySpec:
     """The study with its pruner's keys, and batches that hold whole brackets; one without a pruner as it is."""
-    if spec.pruner.name not in OWN or spec.epochs is None:
+    if spec.pruner.name not in (*OWN, *NAMES) or spec.epochs is None:
         return spec
     check_pruner(spec)
-    pruner, sampler = completed(spec.pruner, spec.epochs), spec.sampler
+    pruner, sampler = spec.pruner, spec.sampler
+    if pruner.name in OWN:
+        pruner = completed(pruner, spec.epochs)
+    elif pruner.bracket is None:
+        pruner = replace(pruner, bracket=DEFAULT_BRACKET)
     if sampler.name in LEARNERS and sampler.batch is None:
         sampler = replace(sampler, batch=max(DEFAULT_BATCH, _widest(pruner, spec.epochs)))
     return replace(spec, pruner=pruner, sampler=sampler)
@@ -32,7 +37,7 @@ def check_pruner(spec: StudySpec) -> None:
         for key in (*KEYS, "options"):
             if getattr(pruner, key):
                 raise SpecError("counts only with a pruner; name one, or leave it out", field=f"pruner.{key}")
-    if pruner.name not in OWN:
+    if pruner.name not in (*OWN, *NAMES):
         return
     _check_keys(pruner, spec.epochs)
     if len(spec.objectives) > 1:
@@ -57,10 +62,12 @@ def check_pruner(spec: StudySpec) -> None:
 
 def _check_keys(pruner: PrunerSpec, epochs: int | None) -> None:
     for key in KEYS:
-        if key not in READS[pruner.name] and getattr(pruner, key) is not None:
+        if key not in READS.get(pruner.name, ("bracket",)) and getattr(pruner, key) is not None:
             why = "makes its own brackets" if key == "bracket" else "does not read it"
             raise SpecError(f"{pruner.name} {why}; leave it out", field=f"pruner.{key}")
-    if pruner.options:
+    if pruner.name in NAMES:
+        make(pruner)
+    elif pruner.options:
         name = next(iter(pruner.options))
         raise SpecError(
             f"{pruner.name} has no options; it reads {', '.join(READS[pruner.name])}",
@@ -73,7 +80,7 @@ def _check_keys(pruner: PrunerSpec, epochs: int | None) -> None:
     if pruner.bracket is not None and pruner.bracket > MOST:
         raise SpecError(f"must be <= {MOST:,}, got {pruner.bracket:,}", field="pruner.bracket")
     least_epochs = 1 if pruner.min_epochs is None else pruner.min_epochs
-    if epochs is not None and least_epochs >= epochs:
+    if epochs is not None and least_epochs >= epochs and pruner.name in OWN:
         raise SpecError(
             f"must be below epochs ({epochs}), or nobody is ever judged, got {least_epochs}; "
             "make it smaller, or leave the pruner out",
@@ -82,4 +89,6 @@ def _check_keys(pruner: PrunerSpec, epochs: int | None) -> None:
 
 
 def _widest(pruner: PrunerSpec, epochs: int) -> int:
+    if pruner.name in NAMES:
+        return pruner.bracket or DEFAULT_BRACKET
     return own_pruner(pruner, epochs, Direction.MINIMIZE).widest

@@ -17,6 +17,9 @@ PRUNERS = {
     "halving": HALVING,
     "hyperband": PrunerSpec(name="hyperband", min_epochs=1, factor=3),
     "median": PrunerSpec(name="median", min_epochs=2, bracket=16),
+    "SuccessiveHalvingPruner": PrunerSpec(
+        name="SuccessiveHalvingPruner", bracket=16, options={"min_resource": 1, "reduction_factor": 3}
+    ),
 }
 MIXED = space_of({"learning_rate": LEARNING_RATE, "hidden_units": Choice(choices=(8, 16, 23))})
 RATES = Choice(choices=(1e-4, 1e-3, 0.01, 0.1, 50.0))  # the last one diverges
