@@ -46,7 +46,7 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
         ),
     )
     completed = replace(completed, pruner=populations.completed(completed))
-    completed = completed_pruner(completed)
+    completed = completed_pruner(completed, batch=spec.sampler.batch)
     check_spec(completed)
     return completed
 

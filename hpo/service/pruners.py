@@ -12,21 +12,23 @@ from hpo.study import Direction, PrunerSpec, StudySpec
 KEYS = ("min_epochs", "factor", "bracket")
 MOST = 4096  # trials of a bracket
 LEARNERS = ("tpe", "cmaes", "gp", "nsga2")  # samplers that wait for results
-DEFAULT_BATCH = 32
 
 
-def completed_pruner(spec: StudySpec) -> StudySpec:
-    """The study with its pruner's keys, and batches that hold whole brackets; one without a pruner as it is."""
+def completed_pruner(spec: StudySpec, *, batch: int | None) -> StudySpec:
+    """The study with its pruner's keys, and batches that hold whole brackets; one without a pruner as it is.
+
+    batch: as the study file has it
+    """
     if spec.pruner.name not in (*OWN, *NAMES) or spec.epochs is None:
         return spec
-    check_pruner(spec)
+    _check_keys(spec.pruner, spec.epochs)
     pruner, sampler = spec.pruner, spec.sampler
     if pruner.name in OWN:
         pruner = completed(pruner, spec.epochs)
     elif pruner.bracket is None:
         pruner = replace(pruner, bracket=DEFAULT_BRACKET)
-    if sampler.name in LEARNERS and sampler.batch is None:
-        sampler = replace(sampler, batch=max(DEFAULT_BATCH, _widest(pruner, spec.epochs)))
+    if sampler.name in LEARNERS and batch is None:
+        sampler = replace(sampler, batch=max(sampler.batch or 1, _widest(pruner, spec.epochs)))
     return replace(spec, pruner=pruner, sampler=sampler)
 
 
