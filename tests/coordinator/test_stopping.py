@@ -15,7 +15,7 @@ from hpo.errors import StudyFailed
 from hpo.space import Choice
 from hpo.states import StudyState, TrialState
 from hpo.storage.open import open_storage
-from hpo.study import Direction, Limits, StopSpec
+from hpo.study import Direction, Limits, PrunerSpec, StopSpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
 from hpo.testing.small_jobs import LEARNING_RATE, create, data_of, space_of, spec_of
 from hpo.trial import TrialResult
@@ -272,6 +272,25 @@ def test_when_time_is_over_the_running_end_with_their_best_so_far(make_world):
     assert {t.number for t in world.trials(TrialState.COMPLETE)} == {*first.numbers, *second.numbers}
     assert all(t.value is not None and t.epochs == 3 for t in pruned)
     assert study.test["number"] == min(world.trials(TrialState.COMPLETE), key=lambda t: t.value).number
+
+
+@pytest.mark.parametrize("max_lanes", [4, 64])
+def test_brackets_that_wait_for_their_judgement_end_too_when_time_is_over(make_world, max_lanes):
+    clock = Clock()
+    halving = PrunerSpec(name="halving", min_epochs=2, factor=3, bracket=16)
+    world = make_world(spec_of(trials=64, epochs=20, pruner=halving, limits=Limits(wall_time="10m")))
+
+    def pass_time():
+        clock.now += 80.0
+
+    study = world.run(workers=2, max_lanes=max_lanes, each_poll=pass_time, clock=clock)
+
+    reasons = {(t.reason or "").split("@")[0] for t in world.trials(TrialState.PRUNED)}
+    assert study.reason.endswith("limits.wall_time 10m is over")
+    assert not study.counts[TrialState.RUNNING]
+    assert "wall_time" in reasons
+    assert reasons <= {"wall_time", "halving"}
+    assert all(t.value is not None for t in world.trials(TrialState.PRUNED))
 
 
 def test_time_in_running_is_counted_over_drivers(make_world):

@@ -62,6 +62,12 @@ STUDIES = {
         min_epochs=3,
         options={"quantile": 0.25, "perturb": [0.8, 1.25], "resample": 0.25},
     ),
+    "halving": pruned("halving", min_epochs=1, factor=3, bracket=16),
+    "hyperband": pruned("hyperband", min_epochs=1, factor=3),
+    "median": pruned("median", min_epochs=2, bracket=16),
+    "halving in parallel": replace(
+        pruned("halving", min_epochs=1, factor=3, bracket=16), limits=Limits(parallel=5)
+    ),
     "parallel": study(limits=Limits(parallel=5)),
 }
 SIZES = ((1, 256), (2, 3), (2, None), (4, 1), (4, 64))  # workers, lanes of a cohort
@@ -143,7 +149,7 @@ def pools(tmp_path_factory):
         pool.close()
 
 
-REAL = ("random", "grid", "sobol", "coarse_to_fine", "tpe", "population")
+REAL = ("random", "grid", "sobol", "coarse_to_fine", "tpe", "population", "halving")
 
 
 @pytest.mark.parametrize("name", REAL)
