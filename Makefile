@@ -32,6 +32,7 @@ docs: $(VENV)/installed  ## write the reference pages that are made from tables
 bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 20 minutes)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/storage.py
+	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/peers.py
 
 clean:  ## remove the virtual environment and caches
