@@ -11,7 +11,7 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.space import Choice
 from hpo.states import StudyState, Wanted
 from hpo.storage.open import open_storage
-from hpo.study import SamplerSpec
+from hpo.study import EarlyStopping, PrunerSpec, SamplerSpec
 from hpo.testing.small_jobs import L2, LEARNING_RATE, create, data_of, space_of, spec_of
 from hpo.workers.local_pool import LocalPool
 
@@ -47,7 +47,9 @@ def run(pool, spec, *, max_lanes=None, watch=lambda progress: None):
     options = Options(max_lanes=max_lanes)
     coordinator = Coordinator(storage, pool, watch=watch, options=options)
     study = coordinator.run(Job(name="small", spec=spec, data=data_of()))
-    bits = [(t.number, t.value.hex(), t.best_epoch, dict(t.params)) for t in storage.trials("small")]
+    bits = [
+        (t.number, t.value and t.value.hex(), t.best_epoch, dict(t.params)) for t in storage.trials("small")
+    ]
     return storage, study, bits
 
 
@@ -123,3 +125,31 @@ def test_pausing_calls_the_workers_back_and_frees_them(pools):
     assert study.state is StudyState.PAUSED
     assert all(slot.task is None for slot in pools[2].slots())
     assert len(storage.unfinished("small")) == 24
+
+
+@pytest.mark.parametrize("name", ["halving", "median"])
+def test_brackets_with_repeats_and_early_stopping_end_alike_on_any_workers(pools, name):
+    keys = {"factor": 2} if name == "halving" else {}
+    spec = spec_of(
+        trials=16,
+        epochs=6,
+        repeats=3,
+        early_stopping=EarlyStopping(patience=2, min_delta=0.01),
+        space=space_of(
+            {"learning_rate": LEARNING_RATE, "hidden_units": Choice(choices=(8, 23))}, batch_size=7
+        ),
+        pruner=PrunerSpec(name=name, min_epochs=2, bracket=8, **keys),
+    )
+    ends = []
+
+    for workers, max_lanes in ((1, 256), (2, 6)):
+        storage, study, _ = run(pools[workers], spec, max_lanes=max_lanes)
+        assert study.state is StudyState.COMPLETED
+        trials = storage.trials("small")
+        ends.append(
+            [(t.number, t.state, t.reason, t.value, t.stderr, t.best_epoch, t.epochs) for t in trials]
+        )
+        ends[-1].append(study.test)
+
+    assert ends[0] == ends[1]
+    assert {name, "stopped_early"} <= {str(trial.reason).split("@")[0] for trial in trials}
