@@ -114,10 +114,11 @@ def test_pruned_trials_keep_their_best_value_and_are_never_the_best(make_world):
     assert {trial.number for trial in best} == {t.number for t in world.trials(TrialState.COMPLETE)}
 
 
-def test_the_place_of_a_trial_that_diverged_is_not_filled_again(make_world):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_place_of_a_trial_that_diverged_is_not_filled_again(make_world, workers):
     spec = spec_with(HALVING, space=space_of({"learning_rate": RATES}), trials=18)
     world = make_world(spec)
-    world.run()
+    world.run(workers=workers)
 
     diverged = sum(str(reason).startswith("diverged") for reason in reasons(world).values())
     after_first = sum(trial.epochs > 1 for trial in world.trials())

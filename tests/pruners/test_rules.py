@@ -65,12 +65,12 @@ def test_only_those_that_train_on_are_judged_and_no_place_is_filled_again():
         1: living([0.4, 0.4, 0.4]),
         2: History(values=(0.1, 0.1), last=2),  # stopped early before
         3: History(values=(0.1, 0.1, math.nan), last=2),  # diverged in this epoch
-        4: History(values=(0.2, 0.2, 0.2), last=3),  # stops early in this epoch: the pruner comes first
+        4: History(values=(0.6, 0.6, 0.6), last=3),  # stops early in this epoch: the pruner comes first
         5: living([0.3, 0.3, 0.3], budget=3),  # this epoch is its last
         6: History(),  # lost
     }
 
-    assert halving.losers(3, members, sign=1, factor=2) == {0}
+    assert halving.losers(3, members, sign=1, factor=2) == {4}
 
 
 def test_a_trial_that_ended_counts_in_the_median_with_the_best_it_had():
