@@ -16,7 +16,7 @@ def obey_rules(drive: Drive) -> None:
     if verdict is None:
         return
     if not drive.stopping:
-        stop(drive, verdict.reason, counted=verdict.counted)
+        stop(drive, verdict.reason, counted=verdict.counted, at_once=verdict.at_once)
     if verdict.at_once:
         for flight in drive.flights.values():
             if not flight.called_in:
@@ -24,8 +24,13 @@ def obey_rules(drive: Drive) -> None:
                 drive.pool.keep(flight.id, ())
 
 
-def stop(drive: Drive, reason: str | None = None, *, counted: int | None = None) -> None:
-    """Begin no further trial. reason: None when somebody wants it; counted: see Study. Raises LeaseLost."""
+def stop(
+    drive: Drive, reason: str | None = None, *, counted: int | None = None, at_once: bool = False
+) -> None:
+    """Begin no further trial. Raises LeaseLost.
+
+    reason: None when somebody wants it; counted: see Study; at_once: the running ones are called in too
+    """
     claim = drive.claim
     study = drive.write(
         lambda: drive.storage.move_claimed(claim, StudyState.STOPPING, reason=reason, counted=counted)
@@ -37,4 +42,5 @@ def stop(drive: Drive, reason: str | None = None, *, counted: int | None = None)
     if counted is not None:
         best = drive.write(lambda: drive.storage.best_trials(claim.name))
         drive.tally.count_only(counted, best[0] if best else None)
-    drive.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones finish")
+    running = "end with their best so far" if at_once else "finish"
+    drive.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones {running}")

@@ -38,7 +38,9 @@ def test_the_quantile_is_students_or_a_little_more(freedom):
 
 @given(st.integers(20, 2000), st.data())
 def test_shares_of_right_answers_are_judged_with_one_of_each_added(n, data):
-    right = [data.draw(st.integers(0, n)) for _ in range(2)]
+    first = data.draw(st.integers(0, n))
+    near = math.ceil(3 * math.sqrt(n))  # about where the line runs
+    right = [first, data.draw(st.integers(max(0, first - near), min(n, first + near)))]
     successes = [x + 1 for x in right]
 
     tied = Judge(lanes=1, rows=n).tied((right[0] / n, None), (right[1] / n, None))
@@ -56,6 +58,11 @@ def test_ten_right_answers_in_360_are_within_chance_and_thirty_are_not():
 
     assert judge.tied((350 / 360, None), (345 / 360, None)) is True
     assert judge.tied((350 / 360, None), (320 / 360, None)) is False
+
+
+def test_all_of_twenty_rows_right_is_within_chance_of_seventeen():
+    # Without one answer of each added, a perfect share would have no error at all and the two would be told apart.
+    assert Judge(lanes=1, rows=20).tied((1.0, None), (0.85, None)) is True
 
 
 def test_lanes_that_all_gave_the_same_are_tied_only_with_their_equals():

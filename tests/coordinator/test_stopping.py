@@ -262,6 +262,7 @@ def test_when_time_is_over_the_running_end_with_their_best_so_far(make_world):
     pruned = world.trials(TrialState.PRUNED)
     assert (study.state, study.counted) == (StudyState.COMPLETED, None)
     assert study.reason == "limits.wall_time 10m is over"
+    assert any("the running ones end with their best so far" in (p.message or "") for p in world.seen)
     assert set(states) == {
         (TrialState.COMPLETE, None),
         (TrialState.PRUNED, "wall_time@3"),
