@@ -21,10 +21,8 @@ from hpo.bracket import Bracket, History
 from hpo.errors import SpecError, UnknownName, lookup
 from hpo.pruners.base import contenders
 from hpo.pruners.brackets import Brackets
+from hpo.pruners.names import DEFAULT_BRACKET, NAMES
 from hpo.study import Direction, PrunerSpec
-
-DEFAULT_BRACKET = 64
-NAMES = tuple(name for name in optuna.pruners.__all__ if name not in ("BasePruner", "NopPruner"))
 
 
 def make(spec: PrunerSpec) -> BasePruner:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hpo.pruners.base import Pruner
-from hpo.pruners.optuna_pruner import NAMES, OptunaPruner
+from hpo.pruners.names import NAMES
+from hpo.pruners.optuna_pruner import OptunaPruner
 from hpo.pruners.own import OWN, own_pruner
 from hpo.study import Direction, StudySpec
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hpo.errors import NotYet, UnknownName, lookup
-from hpo.pruners.optuna_pruner import NAMES
+from hpo.pruners.names import NAMES
 from hpo.study import StudySpec
 
 SAMPLERS = ("random", "grid", "coarse_to_fine", "sobol", "tpe", "cmaes", "gp", "nsga2")

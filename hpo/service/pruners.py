@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 
 from hpo.errors import SpecError
-from hpo.pruners.optuna_pruner import DEFAULT_BRACKET, NAMES, make
+from hpo.pruners.names import DEFAULT_BRACKET, NAMES
 from hpo.pruners.own import OWN, READS, completed, own_pruner
 from hpo.study import Direction, PrunerSpec, StudySpec
 
@@ -68,7 +69,8 @@ def _check_keys(pruner: PrunerSpec, epochs: int | None) -> None:
             why = "makes its own brackets" if key == "bracket" else "does not read it"
             raise SpecError(f"{pruner.name} {why}; leave it out", field=f"pruner.{key}")
     if pruner.name in NAMES:
-        make(pruner)
+        # Only a study that names one of Optuna's pruners waits until Optuna is loaded.
+        importlib.import_module("hpo.pruners.optuna_pruner").make(pruner)
     elif pruner.options:
         name = next(iter(pruner.options))
         raise SpecError(
