@@ -14,12 +14,6 @@ def check_ending(spec: StudySpec) -> None:
             seconds_of(spec.limits.wall_time)
         except SpecError as error:
             raise SpecError(error.detail, field="limits.wall_time") from None
-    parallel, size = spec.limits.parallel, spec.pruner.bracket
-    if spec.pruner.name == "population" and parallel is not None and size is not None and parallel < size:
-        raise SpecError(
-            f"a population of {size} trains at once, so this must be >= {size}, got {parallel}",
-            field="limits.parallel",
-        )
     plateau = None if spec.stop is None else spec.stop.plateau
     if plateau is None:
         return

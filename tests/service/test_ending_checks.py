@@ -41,17 +41,6 @@ def test_a_huge_grid_is_taken_for_a_mistake_unless_trials_says_how_many(points, 
     assert completed("sampler: grid\ntrials: 1000", space=space).trials == 1000
 
 
-def test_a_population_needs_room_for_all_its_trials_at_once():
-    text = "pruner: {name: population, bracket: 8}\ntrials: 16\nlimits: {parallel: PARALLEL}"
-    space = "{learning_rate: {low: 1e-4, high: 1e-1, log: true}}"
-
-    with pytest.raises(SpecError, match="population of 8 trains at once") as caught:
-        completed(text.replace("PARALLEL", "7"), space=space)
-
-    assert caught.value.field == "limits.parallel"
-    assert completed(text.replace("PARALLEL", "8"), space=space).limits.parallel == 8
-
-
 @pytest.mark.parametrize(
     "text",
     [
