@@ -16,7 +16,7 @@ def check_warm_start(storage: Storage, spec: StudySpec) -> None:
     """
     wanted = [(one.metric, one.direction) for one in _objectives(spec)]
     for place, name in enumerate(spec.warm_start):
-        field = f"warm_start.{place}"
+        field = f"warm_start[{place}]"
         if name in spec.warm_start[:place]:
             raise SpecError(f"{name} stands in the list twice; drop one", field=field)
         found = [(one.metric, one.direction) for one in _objectives(_study(storage, name, field))]

@@ -35,4 +35,4 @@ def test_a_study_to_begin_from_that_is_not_there_is_exit_2(hpo):
     )
 
     assert code == 2
-    assert "warm_start.0: no study is called 'noe'" in err
+    assert "warm_start[0]: no study is called 'noe'" in err

@@ -37,12 +37,12 @@ def created(storage, name, tmp_path, *, sampler="tpe", more=""):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        ("warm_start: [wnie]", "warm_start.0: no study is called 'wnie'; did you mean 'wine'?"),
-        ("warm_start: [wine, zzzzzz]", "warm_start.1: no study is called 'zzzzzz'; `hpo ls` shows"),
-        ("warm_start: [wine, wine]", "warm_start.1: wine stands in the list twice"),
+        ("warm_start: [wnie]", "warm_start[0]: no study is called 'wnie'; did you mean 'wine'?"),
+        ("warm_start: [wine, zzzzzz]", "warm_start[1]: no study is called 'zzzzzz'; `hpo ls` shows"),
+        ("warm_start: [wine, wine]", "warm_start[1]: wine stands in the list twice"),
         (
             "warm_start: [wine]\nobjective: {metric: log_loss}",
-            "warm_start.0: study 'wine' was to maximize accuracy, this one is to minimize log_loss; leave it out",
+            "warm_start[0]: study 'wine' was to maximize accuracy, this one is to minimize log_loss; leave it out",
         ),
         (
             "warm_start: [wine]\nobjective: [accuracy, n_parameters]",
