@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 
 if "torch" in sys.modules and os.environ.get("MKL_CBWR") != "AVX2":
     raise RuntimeError(
@@ -9,8 +10,18 @@ if "torch" in sys.modules and os.environ.get("MKL_CBWR") != "AVX2":
     )
 os.environ["MKL_CBWR"] = "AVX2"
 
+import pytest
 from hypothesis import settings
 
 # Machines are shared and busy: a property test is judged by what it says, not by how long it takes.
 settings.register_profile("hpo", deadline=None)
 settings.load_profile("hpo")
+
+
+@pytest.fixture(autouse=True)
+def _numbers_as_they_are() -> Iterator[None]:
+    """A test that trains flushes denormals for its whole process; other tests draw numbers down to the smallest."""
+    yield
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_flush_denormal(False)

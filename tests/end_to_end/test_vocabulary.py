@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from hpo.cohort import CohortDone, ScoreDone, ScoreTask
 from hpo.coordinator.flight import TaskMaker
@@ -94,11 +93,9 @@ KNOBS = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _as_a_worker_does():
     prepare_process()
-    yield
-    torch.set_flush_denormal(False)
 
 
 def trained(parameters, source="wine", *, n_trials=6, per_cohort=None, sampler="random"):
