@@ -12,9 +12,13 @@ from hpo.study import DataSpec
 SEEDS = 2
 
 
+@pytest.fixture(autouse=True)
+def _as_a_worker_does():
+    prepare_process()
+
+
 @pytest.fixture(scope="module")
 def spiral():
-    prepare_process()
     return (
         prepare(DataSpec(source="spiral"), scalings=["none"], folder=Path(), seed=0).scaled["none"].training
     )

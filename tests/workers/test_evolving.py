@@ -55,6 +55,7 @@ def population(numbers=tuple(PARAMS), *, repeats=2, **changes):
 
 def run(task):
     """The last word of a task, and how its trials ended."""
+    prepare_process()
     ended = {}
     done = perform(
         task, lambda: DATA, device="cpu", report=lambda r: ended.update({e.number: e for e in r.ended})
@@ -63,13 +64,13 @@ def run(task):
     return done, ended
 
 
-@pytest.fixture(scope="module", autouse=True)
-def as_in_a_worker():
+@pytest.fixture(autouse=True)
+def _as_in_a_worker():
     prepare_process()
 
 
 @pytest.fixture(scope="module")
-def trained(as_in_a_worker):
+def trained():
     return run(population())
 
 

@@ -13,9 +13,12 @@ from hpo.study import Direction, PrunerSpec
 from hpo.testing.pool_talk import bits, make_data, make_task
 from hpo.workers.runner import perform
 
-prepare_process()
-
 HALVING = Judge(pruner=PrunerSpec(name="halving", min_epochs=2, factor=2, bracket=4), epochs=8)
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_worker():
+    prepare_process()
 
 
 def run(task, mask=lambda result: None):
