@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hpo.fused.layers import Floats, LaneWeights
+from hpo.fused.optimizers import optimizer_of
 from hpo.fused.stopping import Progress
 from hpo.training import LaneSettings
 
@@ -80,8 +81,9 @@ def load(trainer: Trainer, saved: Sequence[bytes]) -> None:
             group.flat[rows] = tensors[f"{name}/flat"]
             group.best[rows] = tensors[f"{name}/best"]
             group.skipped[rows] = tensors[f"{name}/skipped"]
-            for i, state in enumerate(group.states):
-                state[rows] = tensors[f"{name}/state{i}"]
+            # Its own optimizer's only: the cohort it comes from had no more where no other lane needed more.
+            for i in range(optimizer_of(lane.settings).n_states):
+                group.states[i][rows] = tensors[f"{name}/state{i}"]
     held = trainer.trials
     trainer.trials = {n: t for n, t in held.items() if str(n) in stored}
     for number, trial in trainer.trials.items():
