@@ -40,12 +40,12 @@ def retry(
     quiet: QuietOption = False,
 ) -> None:
     """Train trials once more that failed by error, lost or out_of_memory, under new numbers."""
-    from hpo.service import enqueueing
+    from hpo.service import enqueueing, repeating
 
     with session.storage() as storage:
         done = enqueueing.retry(storage, study, trial or (), is_alive=session.is_alive)
     if not done.settings and format is Format.TABLE:
-        reasons = ", ".join(enqueueing.RETRIED)
+        reasons = ", ".join(repeating.RETRIED)
         say(
             f"study {study} has no trial to retry: none failed by {reasons}, or each was retried", quiet=quiet
         )

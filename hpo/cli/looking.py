@@ -30,7 +30,14 @@ from hpo.cli.output import (
     write_record,
     write_rows,
 )
-from hpo.cli.phrases import front_text, score_texts, split_text, values_by_metric, with_stderr
+from hpo.cli.phrases import (
+    front_text,
+    pruner_text,
+    score_texts,
+    split_text,
+    values_by_metric,
+    with_stderr,
+)
 from hpo.cli.rounds import notes_text
 from hpo.errors import SpecError
 
@@ -141,8 +148,12 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "split": split_text(
             data.get("n_folds", 1), data["n_train"], data["n_validation"], data["n_test"]
         ),  # a study of an earlier version has no n_folds
+        "stop": spec.get("stop"),
+        "limits": {key: value for key, value in spec.get("limits", {}).items() if key != "retries"} or None,
         "repeats": spec.get("repeats", 1) if spec.get("repeats", 1) > 1 else None,
         "sampler": f"{spec.get('sampler', {}).get('name', '-')}, seed {spec.get('seed', 0)}",
+        "warm start": ", ".join(spec.get("warm_start", [])) or None,
+        "pruner": pruner_text(spec.get("pruner", {})),
         "epochs": spec.get("epochs"),
         "inherited": inherited_text(record),
         "searched": ", ".join(searched) or "-",

@@ -49,6 +49,18 @@ def values_by_metric(record: Mapping[str, Any]) -> dict[str, Any]:
     return dict(zip((one["metric"] for one in record["objectives"]), record["values"], strict=True))
 
 
+def pruner_text(pruner: Mapping[str, Any]) -> str | None:
+    """A study file's pruner with what it is told; nothing when there is none.
+
+    >>> pruner_text({"name": "halving", "factor": 3, "options": {}}), pruner_text({"name": "none"})
+    ('halving, factor 3', None)
+    """
+    if pruner.get("name", "none") == "none":
+        return None
+    told = {key: value for key, value in pruner.items() if key != "name" and value not in ({}, None)}
+    return ", ".join([pruner["name"], *([cell(told)] if told else [])])
+
+
 def front_text(record: dict[str, Any]) -> str:
     """How many trials no other beats, and the first of them.
 

@@ -220,9 +220,21 @@ def _plan_text(plan: dict[str, Any]) -> str:
         "cohorts": f"{plan['n_cohorts']:,}, the widest of {plural(plan['widest_lanes'], 'lane')}",
         "workers": f"{plan['workers']} on {plan['device']}",
         "memory": f"{plan['memory_bytes'] / 1e6:,.0f} MB in each worker",
+        "epochs": _trained_text(plan["trained"]),
         "time": f"about {duration(plan['seconds'])}, and a few seconds to start",
     }
-    return pairs(lines)
+    return pairs({name: line for name, line in lines.items() if line is not None})
+
+
+def _trained_text(share: float | None) -> str | None:
+    """How many of the epochs a pruner leaves; nothing when it leaves all.
+
+    >>> _trained_text(0.259), _trained_text(1.0)
+    ('about 26% of all, since the pruner ends trials', None)
+    """
+    if share is None:
+        return "all are counted, though the pruner will save some"
+    return f"about {share:.0%} of all, since the pruner ends trials" if share < 1 else None
 
 
 def watch(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> int:  # noqa: A002

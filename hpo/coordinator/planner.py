@@ -21,8 +21,11 @@ from hpo.coordinator.populations import blocks, size_of
 from hpo.coordinator.saturation import Saturation
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
+from hpo.pruners.own import OWN, own_pruner
+from hpo.pruners.registry import NO_JUDGES
+from hpo.pruners.savings import share_trained
 from hpo.space import Params, Range
-from hpo.study import StudySpec
+from hpo.study import Direction, StudySpec
 from hpo.training import LaneSettings, SharedSettings, settings_of
 from hpo.trial import TrialPlan
 
@@ -212,7 +215,11 @@ class Planner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a study would take. seconds and memory_bytes come from stated rates, not from a measurement."""
+    """What a study would take. seconds and memory_bytes come from stated rates, not from a measurement.
+
+    trained: the share of the epochs that a pruner leaves to be trained, 1 without one; flops and seconds are of
+    these. None when it is not known: they are then those of all epochs
+    """
 
     n_trials: int
     n_lanes: int
@@ -221,6 +228,7 @@ class Estimate:
     memory_bytes: int  # of the largest cohort
     flops: float
     seconds: float
+    trained: float | None
 
 
 def estimate(
@@ -245,6 +253,8 @@ def estimate(
     trials = [resolver.resolve(plan.number, plan.params, plan.epochs) for plan in plans]
     parts = planner.cohorts(trials)
     scale = total / len(plans)
+    trained = _trained(spec, total)
+    share = 1.0 if trained is None else trained
     flops = sum(_flops(trial, spec, info) for trial in trials)
     return Estimate(
         n_trials=total,
@@ -252,9 +262,20 @@ def estimate(
         n_cohorts=max(1, round(len(parts) * scale)),
         widest_lanes=max(len(part) for part in parts) * planner.lanes_per_trial,
         memory_bytes=max(planner.memory_bytes(part) for part in parts),
-        flops=flops * scale,
-        seconds=_seconds(parts, planner, machine) * max(1.0, scale),
+        flops=flops * scale * share,
+        seconds=_seconds(parts, planner, machine) * max(1.0, scale) * share,
+        trained=trained,
     )
+
+
+def _trained(spec: StudySpec, n_trials: int) -> float | None:
+    """The share of the epochs that the study's pruner leaves to be trained; None when nobody knows."""
+    if spec.pruner.name in NO_JUDGES:
+        return 1.0
+    if spec.pruner.name not in OWN or spec.epochs is None:
+        return None
+    pruner = own_pruner(spec.pruner, spec.epochs, Direction.MINIMIZE)  # which one makes no difference here
+    return share_trained(pruner, epochs=spec.epochs, trials=n_trials)
 
 
 def _flops(trial: ReadyTrial, spec: StudySpec, info: DatasetInfo) -> float:

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from hpo.errors import IllegalMove
 from hpo.service import specfile
 from hpo.service.lifecycle import IsAlive, driver_of
+from hpo.service.repeating import RETRIED
 from hpo.service.results import pages
 from hpo.service.settings_given import Setting, setting_of
-from hpo.states import Reason, TrialState
+from hpo.states import TrialState
 from hpo.storage.base import Storage, TrialQuery
 from hpo.study import Driver, Study
 from hpo.trial import Trial
-
-# A trial that diverged would do so again: everything about it is decided by its settings and the seed.
-RETRIED = (Reason.ERROR, Reason.LOST, Reason.OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

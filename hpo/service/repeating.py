@@ -12,6 +12,9 @@ from hpo.states import Reason, StudyState
 from hpo.study import Study
 from hpo.trial import Trial
 
+# A trial that diverged would do so again: everything about it is decided by its settings and the seed.
+RETRIED = (Reason.ERROR, Reason.LOST, Reason.OUT_OF_MEMORY)
+
 
 def commands(study: Study, trial: Trial) -> list[str]:
     """The commands that train a trial of the study again; none when nothing gives just that trial.
@@ -24,6 +27,8 @@ def commands(study: Study, trial: Trial) -> list[str]:
     gone = study.state in (StudyState.CANCELLED, StudyState.STOPPING)
     if gone or not trial.params or trial.budget is not None or trial.reason == Reason.INFEASIBLE.value:
         return []
+    if trial.reason in RETRIED:
+        return [f"hpo retry {study.name} --trial {trial.number}", f"hpo resume {study.name}"]
     words = [shlex.quote(f"{name}={written(value)}") for name, value in trial.params.items()]
     return [f"hpo enqueue {study.name} {' '.join(words)}", f"hpo resume {study.name}"]
 

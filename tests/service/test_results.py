@@ -52,6 +52,16 @@ def test_a_trial_says_how_to_train_it_once_more(storage, studies, number):
     assert resume == ["hpo", "resume", "digits"]
 
 
+@pytest.mark.parametrize("reason", ["error", "lost", "out_of_memory"])
+def test_a_trial_that_failed_by_no_fault_of_its_own_is_to_be_retried(storage, studies, reason):
+    studies.ended(values=[0.5])
+    study, trial = storage.get_study("digits"), storage.get_trial("digits", 0)
+
+    again = commands(study, replace(trial, state=TrialState.FAIL, reason=reason))
+
+    assert again == ["hpo retry digits --trial 0", "hpo resume digits"]
+
+
 @pytest.mark.parametrize(
     ("state", "changes"),
     [
