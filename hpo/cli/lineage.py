@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.cli.output import cell, pairs
+from hpo.cli.output import cell, pairs, plural
 from hpo.cli.phrases import values_by_metric, with_stderr
 
 
@@ -59,10 +59,14 @@ def lineage_lines(record: Mapping[str, Any]) -> list[str]:
 
 
 def inherited_text(record: Mapping[str, Any]) -> str | None:
-    """How many trials of a study went on from another; None for a study without populations."""
+    """How many trials of a study went on from another; None for a study without populations.
+
+    >>> inherited_text({"n_inherited": 0, "n_finished": 1}), inherited_text({})
+    ('0 of 1 trial went on from another one', None)
+    """
     if "n_inherited" not in record:
         return None
-    return f"{record['n_inherited']:,} of {record['n_finished']:,} trials went on from another one"
+    return f"{record['n_inherited']:,} of {plural(record['n_finished'], 'trial')} went on from another one"
 
 
 _NOTHING = object()

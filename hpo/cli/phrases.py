@@ -54,11 +54,18 @@ def pruner_text(pruner: Mapping[str, Any]) -> str | None:
 
     >>> pruner_text({"name": "halving", "factor": 3, "options": {}}), pruner_text({"name": "none"})
     ('halving, factor 3', None)
+    >>> pruner_text({"name": "population", "options": {"until": 18, "schedule": [{"epoch": 6}, {"epoch": 12}]}})
+    'population, until 18, schedule of 2 steps'
     """
     if pruner.get("name", "none") == "none":
         return None
-    told = {key: value for key, value in pruner.items() if key != "name" and value not in ({}, None)}
-    return ", ".join([pruner["name"], *([cell(told)] if told else [])])
+    told = {key: value for key, value in pruner.items() if key not in ("name", "options")}
+    options = dict(pruner.get("options") or {})
+    steps = options.pop("schedule", None)  # a whole table of settings
+    words = [f"{key} {cell(value)}" for key, value in {**told, **options}.items() if value is not None]
+    return ", ".join(
+        [pruner["name"], *words, *([f"schedule of {plural(len(steps), 'step')}"] if steps else [])]
+    )
 
 
 def front_text(record: dict[str, Any]) -> str:
