@@ -219,6 +219,8 @@ def _parameter(name: str, parameter: Parameter) -> Any:
         return tree if parameter.when else _plain(parameter.value)
     if isinstance(parameter, Choice):
         return tree if parameter.when else tree["choices"]
+    if parameter.is_int:
+        tree |= {end: int(tree[end]) for end in ("low", "high", "step") if tree.get(end) is not None}
     if parameter.type == ("int" if KINDS.get(name) == "int" else "float"):
         del tree["type"]
     return tree

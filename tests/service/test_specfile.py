@@ -369,3 +369,9 @@ def test_the_json_schema_names_every_key_of_a_study():
         "null",
         "array",
     ]
+
+
+def test_ends_of_whole_numbers_are_written_as_whole_numbers():
+    spec = parse("{data: iris, parameters: {hidden_units: {low: 16, high: 64, step: 16}}}")
+
+    assert "hidden_units: {low: 16, high: 64, step: 16}" in to_yaml(spec)
