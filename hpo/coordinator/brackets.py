@@ -143,9 +143,14 @@ class Referee:
                 losers, works = self._judge(contest, where)
         contest.open += len(works)
         if contest.open == 0:
-            for number in contest.cohort.numbers:
-                self.ended.pop(number, None)
+            self._forget(contest.cohort.numbers)
         return losers, works
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        """Nobody of the brackets of these trials is there any more, unless more of them come; then see `recall`."""
+        for bracket in {self.pruner.bracket(number) for number in numbers} if self.pruner else ():
+            for number in bracket.numbers:
+                self.ended.pop(number, None)
 
     def _judge(self, contest: Contest, where: Spread) -> tuple[list[TrialResult], list[Work]]:
         """End a bracket's losers; the others go on together, each from the checkpoint that holds it."""

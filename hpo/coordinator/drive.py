@@ -265,7 +265,7 @@ class Drive:
                 self.resolver,
                 self.planner,
                 self.pruner,
-                cornered=not self.flights and not self.ready and not self.proposals.thinking,
+                idle=not self.flights and not self.ready,
             )
             if not plans:
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hpo.coordinator.planner import MOST_IN_WINDOW, Planner, ReadyTrial, Resolver
 from hpo.coordinator.populations import whole_blocks
 from hpo.coordinator.proposals import Proposals
@@ -17,13 +19,14 @@ def next_window(
     planner: Planner,
     pruner: Pruner | None = None,
     *,
-    cornered: bool = False,
+    idle: bool = False,
 ) -> Window:
     """The trials to plan next and their settings, in order of number; none when there are none (yet).
 
     Trials that share few settings make narrow cohorts, so the window grows until its groups are half full.
-    With a pruner it ends where a bracket does. cornered: nothing trains, so nobody will be told of more, and a
-    bracket that the sampler does not fill is taken as it is.
+    With a pruner it ends where a bracket does. idle: whatever was planned has ended, so nobody will be told of
+    more, and a bracket that the sampler does not fill is taken as it is. The rest of such a bracket waits until
+    those before it have ended, so who is judged with whom does not depend on who was quicker.
     Raises SpecError when a trial's settings do not fit together.
     """
     plans, trials = _resolved(proposals, resolver, 1)
@@ -39,11 +42,22 @@ def next_window(
         if len(plans) < size or larger <= size or not planner.too_scattered(trials):
             break
         size = larger
-    if pruner is None or cornered or len(plans) == proposals.remaining:
+    if pruner is None:
         return plans, trials
-    bracket = pruner.bracket(plans[-1].number)
-    n = len(plans) if plans[-1].number == bracket.numbers[-1] else bracket.first - plans[0].number
-    return plans[: max(0, n)], trials[: max(0, n)]
+    if not idle and plans[0].number != pruner.bracket(plans[0].number).first:
+        return [], []
+    n = len(plans) if len(plans) == proposals.remaining else _in_whole_brackets(plans, pruner)
+    if not n and idle and not proposals.thinking:
+        n = len(plans)
+    return plans[:n], trials[:n]
+
+
+def _in_whole_brackets(plans: Sequence[TrialPlan], pruner: Pruner) -> int:
+    """How many of the plans are in brackets that end among them."""
+    last = pruner.bracket(plans[-1].number)
+    if plans[-1].number == last.numbers[-1]:
+        return len(plans)
+    return max(0, last.first - plans[0].number)
 
 
 def _whole(first: int, n: int, pruner: Pruner | None) -> int:
