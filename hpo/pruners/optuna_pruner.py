@@ -90,7 +90,8 @@ class OptunaPruner:
         for at in range(race.epoch + 1, epoch + 1):  # what an earlier driver has judged is judged once more
             out = self._advance(race, at, members)
         race.epoch = epoch
-        if epoch < bracket.epochs[-1]:
+        on = (history for number, history in members.items() if number not in out)
+        if any(history.last > epoch for history in on):  # else nobody is left, and it would be kept for ever
             self._races[bracket.first] = race
         return out
 

@@ -83,3 +83,15 @@ def test_a_value_that_is_no_number_ends_a_trial_where_optuna_says_so():
     curves = [*CURVES[:-1], (math.nan,) * EPOCHS]
 
     assert judged("ThresholdPruner", {"lower": -1.0}, curves) == {SIZE - 1: 1}
+
+
+def test_brackets_whose_trials_have_smaller_budgets_are_let_go_of():
+    spec = PrunerSpec(name="MedianPruner", bracket=4, options={"n_startup_trials": 0})
+    pruner = OptunaPruner(spec, 9, Direction.MINIMIZE)
+
+    for first in range(0, 40, 4):
+        members = {first + i: History(values=(1.0, 0.5), last=2) for i in range(4)}
+        for epoch in (1, 2):
+            pruner.losers(pruner.bracket(first), epoch, members)
+
+    assert pruner._races == {}
