@@ -52,7 +52,7 @@ def test_a_surface_is_nowhere_below_its_known_best(seed, number):
         ("coarse_to_fine", 60),
         ("coarse_to_fine", 100),
         ("tpe", 40),
-        pytest.param("gp", 24, marks=pytest.mark.slow),
+        pytest.param("gp", 24, marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
     ],
 )
 def test_samplers_that_learn_beat_random_search_at_the_same_number_of_trials(name, trials):
