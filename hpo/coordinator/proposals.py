@@ -30,7 +30,6 @@ class Proposals:
     def __init__(self, sampler: Sampler, *, planned: int, total: int, fill: Fill = as_given) -> None:
         self._sampler = sampler
         self._next = planned
-        self._total = total
         self._fill = fill
         self._place = planned  # plans that the sampler gave for lower numbers
         self._queue: deque[Queued] = deque()
@@ -38,6 +37,12 @@ class Proposals:
         self._asked: list[TrialPlan] = []  # from _next on; a sampler is asked for a number once
         self._told = 0
         self._held: dict[int, Trial] = {}  # finished before one of a lower number
+        self._raised(total)
+
+    def _raised(self, total: int) -> None:
+        self._total = total
+        if isinstance(self._sampler, Learner):
+            self._sampler.raised(total)
 
     @property
     def remaining(self) -> int:
@@ -68,7 +73,7 @@ class Proposals:
 
     def enqueued(self, queue: Sequence[Queued], *, total: int) -> None:
         """The queue as it is stored, and the total. What was proposed already keeps its number."""
-        self._total = total
+        self._raised(total)
         for entry in queue:
             if entry.id > self._newest:
                 self._queue.append(entry)

@@ -149,6 +149,10 @@ class AdaptiveSampler:
         """Plans for the next numbers that another process worked out."""
         self._known += [_Known(plan.params, True) for plan in plans]
 
+    def raised(self, total: int) -> None:
+        """Batches go on to so many trials."""
+        self._total = total
+
     def thinking(self) -> bool:
         """Whether the last plans asked for took too long to be given at once."""
         return self._thinking

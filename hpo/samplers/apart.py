@@ -73,6 +73,10 @@ class ApartSampler:
                     self._hang_up()  # what it works out is for another history
         self._here.planned(trials)
 
+    def raised(self, total: int) -> None:
+        """So many trials are worked out by the batch, no longer one by one."""
+        self._total = total
+
     def thinking(self) -> bool:
         """Whether a question has not been answered."""
         return self._asked is not None

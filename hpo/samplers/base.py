@@ -37,6 +37,9 @@ class Learner(Sampler, Protocol):
         """Trials that have got the next numbers and not ended: enqueued ones, and after a restart those
         that an earlier driver planned, in order. Its own plans need not be said again."""
 
+    def raised(self, total: int) -> None:
+        """The study has so many trials now, more than its study file says."""
+
     def thinking(self) -> bool:
         """Whether plans are being worked out: `ask` gives none now and will soon."""
 
