@@ -121,6 +121,109 @@ class LeaseLost(HpoError):
     status = 409
 
 
+class ModelNotFound(HpoError):
+    """The study has no model of that trial."""
+
+    code = "model_not_found"
+    status = 404
+    exit_code = 4
+
+
+class KeyNotFound(HpoError):
+    """No API key has that id; `hpo keys ls` shows those there are."""
+
+    code = "key_not_found"
+    status = 404
+    exit_code = 4
+
+
+class BadRequest(HpoError):
+    """The request is not well formed."""
+
+    code = "invalid_request"
+    status = 400
+    exit_code = 2
+
+
+class NotSignedIn(HpoError):
+    """This server wants an API key; set HPO_API_KEY to one that `hpo keys create` has shown."""
+
+    code = "not_signed_in"
+    status = 401
+    exit_code = 5
+
+
+class NotAllowed(HpoError):
+    """This API key does not allow that."""
+
+    code = "not_allowed"
+    status = 403
+    exit_code = 5
+
+
+class QuotaReached(HpoError):
+    """Your quota does not allow more; wait for a study to end, or ask an administrator."""
+
+    code = "quota_reached"
+    status = 429
+
+
+class TooManyRequests(HpoError):
+    """Too many requests; try again later."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: float = 1.0) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.detail,), {"retry_after_s": self.retry_after_s}
+
+
+class TooLarge(HpoError):
+    """The request is larger than this server takes."""
+
+    code = "too_large"
+    status = 413
+
+
+class WrongMediaType(HpoError):
+    """The body is of a type that this address does not take."""
+
+    code = "wrong_media_type"
+    status = 415
+
+
+class WrongHost(HpoError):
+    """This server is not called that; HPO_ALLOWED_HOSTS names further hosts."""
+
+    code = "wrong_host"
+    status = 421
+
+
+class Changed(HpoError):
+    """It has changed since you read it; read it again."""
+
+    code = "changed"
+    status = 412
+
+
+class KeyReused(HpoError):
+    """That Idempotency-Key came with another request before; use a new one."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class ServerError(HpoError):
+    """The server cannot be reached or answered with something that is no answer."""
+
+    code = "server"
+    status = 502
+
+
 class StorageUnavailable(HpoError):
     """The database cannot be used now; nothing is lost, try again."""
 

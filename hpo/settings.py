@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo.errors import SpecError
@@ -12,11 +12,18 @@ from hpo.errors import SpecError
 DEVICES = ("auto", "cpu", "cuda")
 EXACT, FAST = "exact", "fast"
 PRECISIONS = (EXACT, FAST)
+AUTO, OFF, REQUIRED = "auto", "off", "required"
+AUTHS = (AUTO, OFF, REQUIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one process; each stands in the environment as HPO_… (RAY_ADDRESS as it is)."""
+    """The settings of one process; each stands in the environment as HPO_… (RAY_ADDRESS as it is).
+
+    auth: whether a server asks for API keys; auto: unless it listens on this machine alone
+    allowed_hosts: what a server may be called besides its own address; dashboard: the URL of an Optuna
+    dashboard that runs by itself
+    """
 
     home: Path
     storage: str
@@ -24,6 +31,11 @@ class Settings:
     precision: str = EXACT
     ray_address: str | None = None
     server: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    auth: str = AUTO
+    allowed_hosts: tuple[str, ...] = ()
+    dashboard: str | None = None
+    max_upload_mb: int = 512
     log: str = "warning"
 
     def __post_init__(self) -> None:
@@ -31,6 +43,8 @@ class Settings:
             raise SpecError(f"must be auto, cpu, cuda or cuda:N, got {self.device!r}", field="HPO_DEVICE")
         if self.precision not in PRECISIONS:
             raise SpecError(f"must be exact or fast, got {self.precision!r}", field="HPO_PRECISION")
+        if self.auth not in AUTHS:
+            raise SpecError(f"must be auto, off or required, got {self.auth!r}", field="HPO_AUTH")
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -43,6 +57,19 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         device=env.get("HPO_DEVICE") or "auto",
         precision=env.get("HPO_PRECISION") or EXACT,
         ray_address=env.get("RAY_ADDRESS") or None,
-        server=env.get("HPO_SERVER") or None,
+        server=(env.get("HPO_SERVER") or "").rstrip("/") or None,
+        api_key=env.get("HPO_API_KEY") or None,
+        auth=(env.get("HPO_AUTH") or AUTO).lower(),
+        allowed_hosts=tuple(filter(None, (h.strip() for h in env.get("HPO_ALLOWED_HOSTS", "").split(",")))),
+        dashboard=env.get("HPO_DASHBOARD") or None,
+        max_upload_mb=_whole(env, "HPO_MAX_UPLOAD_MB", 512),
         log=env.get("HPO_LOG") or "warning",
     )
+
+
+def _whole(env: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number above 0 of the environment. Raises SpecError."""
+    word = env.get(name) or str(default)
+    if not word.isdecimal() or int(word) < 1:
+        raise SpecError(f"must be a whole number above 0, got {word!r}", field=name)
+    return int(word)

@@ -212,6 +212,7 @@ class NewStudy:
     spec: the completed study file as JSON types; data: DatasetInfo as JSON types
     folder: where a relative `data.source` was found, so that a resume finds it again
     enqueue: params that take the first numbers, part of n_trials
+    served: a server's coordinator is to run it, rather than whoever made it
     """
 
     name: str
@@ -227,6 +228,7 @@ class NewStudy:
     versions: Mapping[str, str] = field(default_factory=dict)
     objectives: tuple[ObjectiveSpec, ...] = ()
     enqueue: tuple[Params, ...] = ()
+    served: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,9 @@ class Study:
     notes: what its sampler decided, in JSON types
     counted: trials below this number are what it came to, where `stop` has ended it; None: all are
     since: the trials it had when it last ended; its rules of ending look at later ones
+    served: a server's coordinator is to run it
+    live: what its driver last said of its speed, empty when nobody drives it: trials_per_s, model_steps_per_s,
+    seconds_left, n_slots, n_busy, n_lanes
     """
 
     id: int
@@ -283,6 +288,8 @@ class Study:
     notes: Mapping[str, Any] = field(default_factory=dict)
     counted: int | None = None
     since: int = 0
+    served: bool = False
+    live: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def n_planned(self) -> int:

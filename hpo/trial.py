@@ -116,27 +116,29 @@ class Trial:
     """A trial as the database has it.
 
     budget: the epochs its plan gave it, where they were fewer than the study file's; sampled: whether a
-    sampler proposed it, rather than a user
+    sampler proposed it, rather than a user; place: of a finished one among the study's finished trials, in
+    the order in which they finished, from 1 without gaps
     """
 
     number: int
     state: TrialState
-    reason: str | None
-    value: float | None
-    stderr: float | None
     params: Params
-    epochs: int
-    best_epoch: int | None
-    retry_of: int | None
-    cohort: int | None
-    started_at: datetime | None
-    finished_at: datetime | None
+    reason: str | None = None
+    value: float | None = None
+    stderr: float | None = None
+    epochs: int = 0
+    best_epoch: int | None = None
+    retry_of: int | None = None
+    cohort: int | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     facts: Mapping[str, float | None] = field(default_factory=dict)
     values: tuple[float, ...] = ()
     feasible: bool = True
     lineage: tuple[Inheritance, ...] = ()
     budget: int | None = None
     sampled: bool = True
+    place: int | None = None
 
     @property
     def first(self) -> float | None:

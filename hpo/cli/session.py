@@ -61,13 +61,13 @@ def opener(stack: ExitStack) -> Callable[[], Storage]:
 
 def me() -> Driver:
     """This process as a driver of studies."""
-    from hpo.coordinator.recovery import this_process
+    from hpo.service.processes import this_process
 
     return this_process()
 
 
 def is_alive(driver: Driver) -> bool | None:
     """Whether a driver lives; None when it is on another host."""
-    from hpo.coordinator import recovery
+    from hpo.service import processes
 
-    return recovery.is_alive(driver)
+    return processes.is_alive(driver)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from hpo.coordinator.drive import Asked, Drive
 from hpo.coordinator.ending import Ending
-from hpo.coordinator.recovery import this_process
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable, StudyFailed
 from hpo.progress import Progress
+from hpo.service.processes import this_process
 from hpo.states import StudyState, Wanted
 from hpo.storage.base import Claim, Storage
 from hpo.study import Driver, Study, StudySpec

@@ -137,16 +137,8 @@ def running_trial(plan: TrialPlan) -> Trial:
     return Trial(
         number=plan.number,
         state=TrialState.RUNNING,
-        reason=None,
-        value=None,
-        stderr=None,
         params=plan.params,
-        epochs=0,
-        best_epoch=None,
         retry_of=plan.retry_of,
-        cohort=None,
-        started_at=None,
-        finished_at=None,
         budget=plan.epochs,
         sampled=plan.queued is None,
     )

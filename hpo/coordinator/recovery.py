@@ -1,70 +1,13 @@
-"""Who drives a study, whether that process still lives, and what to do with work that did not end."""
+"""What to do with work that did not end."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-import psutil
 
 from hpo.cohort import Cohort
 from hpo.states import CohortState, Reason
-from hpo.study import Driver
 from hpo.trial import Trial
-
-# The kernel's notion of when it booted moves with the clock, and with it the birth of a process.
-BORN_TOLERANCE_S = 2.0
-_STOPPED = (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP)
-
-
-def this_process() -> Driver:
-    """This process as the driver of one run; the token is new each time."""
-    return Driver(
-        host=this_host(),
-        pid=os.getpid(),
-        born=round(psutil.Process().create_time(), 2),
-        token=secrets.token_hex(8),
-    )
-
-
-def this_host() -> str:
-    """A name under which process numbers mean the same: the host, its boot and the container's processes.
-
-    Two containers may share a host name, and a host name survives a reboot; process numbers do neither.
-    """
-    words = [_read(Path("/proc/sys/kernel/random/boot_id"))]
-    try:
-        words.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    except OSError:  # not on Linux
-        words.append("")
-    return f"{socket.gethostname()}-{hashlib.sha256(' '.join(words).encode()).hexdigest()[:8]}"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
-
-
-def is_alive(driver: Driver) -> bool | None:
-    """Whether the process still runs; None when only its lease can tell: on another host, or stopped (Ctrl-Z)."""
-    if driver.host != this_host():
-        return None
-    try:
-        process = psutil.Process(driver.pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        if abs(process.create_time() - driver.born) > BORN_TOLERANCE_S:
-            return False
-        return None if process.status() in _STOPPED else True
-    except psutil.NoSuchProcess:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

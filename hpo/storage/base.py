@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
+from hpo.account import Quota
 from hpo.cohort import Cohort, CohortPlan
-from hpo.space import Params, SearchSpace
+from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.study import Driver, NewStudy, Study
 from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
@@ -28,13 +30,74 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """name: number, value, finished_at, epochs or params.NAME; op: one of = != < <= > >= in (then a tuple)."""
+
+    name: str
+    op: str
+    value: Value | tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """The last trial of the page before: what it was sorted by, and its number."""
+
+    key: Value
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialQuery:
-    """Which trials, in which order. sort: number or value, `-` reverses; no value comes last."""
+    """Which trials, in which order.
+
+    sort: number, value, finished_at, epochs or params.NAME, `-` reverses; trials without one come last
+    where: all must hold; one about a parameter holds only of trials that have it
+    after: the page begins behind that trial, at the same cost wherever it is
+    """
 
     states: tuple[TrialState, ...] = ()
     sort: str = "number"
+    where: tuple[Condition, ...] = ()
+    after: After | None = None
     limit: int | None = None
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyQuery:
+    """Which studies, the newest first. labels: all of them; after: the id of the last one of the page before."""
+
+    states: tuple[StudyState, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    owner: str | None = None
+    served: bool | None = None
+    limit: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """A request that must not work twice. owner: whose; key: its Idempotency-Key; digest: SHA-256 of what it says."""
+
+    owner: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoordinatorBeat:
+    """A coordinator that serves: who it is and what its slots do, in JSON types.
+
+    slots: [{id, device, memory_bytes, study, lanes, model_steps_per_s}, …]; study: null for an idle one
+    age_s: seconds since it was last seen, by the database's clock
+    """
+
+    driver: Driver
+    version: str
+    pool: str
+    slots: Sequence[Mapping[str, Any]]
+    started_at: datetime | None = None
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,29 +146,43 @@ class Storage(Protocol):
 
     # Studies
 
-    def create_study(self, new: NewStudy) -> Study:
-        """A new study, QUEUED. Raises StudyExists."""
+    def create_study(self, new: NewStudy, *, once: Once | None = None, quota: Quota | None = None) -> Study:
+        """A new study, QUEUED. once: the same request again gives the study it made before, unless that is
+        gone. quota: of its owner. Raises StudyExists, KeyReused, QuotaReached, DatasetNotFound when the uploaded
+        data set that its file names is gone."""
 
     def get_study(self, name: str) -> Study:
         """The study of that name. Raises StudyNotFound."""
 
-    def list_studies(
-        self, *, state: StudyState | None = None, label: tuple[str, str] | None = None
-    ) -> list[Study]:
-        """All studies, the newest first."""
+    def list_studies(self, query: StudyQuery = ...) -> list[Study]:
+        """Studies, the newest first."""
 
     def want(self, name: str, wanted: Wanted) -> Study:
         """Leave word for the study's driver. Raises StudyNotFound."""
 
-    def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
-        """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned."""
+    def move_study(
+        self, name: str, state: StudyState, *, reason: str | None = None, served: bool | None = None
+    ) -> Study:
+        """Move a study that nobody drives. served: from now on a server's or not; None: as it is.
+        Raises StudyNotFound, IllegalMove, StudyOwned."""
 
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
 
-    def enqueue(self, name: str, entries: Sequence[Entry]) -> Study:
+    def amend_study(
+        self,
+        name: str,
+        *,
+        priority: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Study:
+        """Set what may change while a study lives, in its row and its study file; its driver reads it again
+        within seconds. labels, limits: the whole of them. Raises StudyNotFound."""
+
+    def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED
-        go to QUEUED. Raises StudyNotFound, IllegalMove when the study is CANCELLED or STOPPING."""
+        go to QUEUED (served: as for move_study). Raises StudyNotFound, IllegalMove when the study is CANCELLED or STOPPING."""
 
     def queue(self, name: str) -> list[Queued]:
         """The settings that wait for a number, the first to go first. Raises StudyNotFound."""
@@ -121,8 +198,11 @@ class Storage(Protocol):
         """Take a QUEUED study, or a RUNNING or STOPPING one whose lease ran out or whose driver is
         the `dead` one, to RUNNING (STOPPING stays). Raises StudyNotFound, StudyOwned, IllegalMove."""
 
-    def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
-        """Keep the claim, and its RUNNING cohorts', for another lease; what is wanted. Raises LeaseLost."""
+    def renew(
+        self, claim: Claim, *, lease_s: float = LEASE_S, live: Mapping[str, Any] | None = None
+    ) -> Wanted:
+        """Keep the claim, and its RUNNING cohorts', for another lease; what is wanted. live: how fast it
+        goes, kept until the study is released. Raises LeaseLost."""
 
     def release(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
@@ -206,6 +286,21 @@ class Storage(Protocol):
 
     def model(self, name: str) -> StoredModel | None:
         """The kept model. Raises StudyNotFound."""
+
+    def finished_after(self, name: str, place: int, limit: int) -> list[Trial]:
+        """Trials that finished after the one of that place (0: all), in the order in which they did.
+        Raises StudyNotFound."""
+
+    # Coordinators that serve
+
+    def beat(self, beat: CoordinatorBeat) -> None:
+        """A coordinator is there, and what it does now."""
+
+    def forget_coordinator(self, token: str) -> None:
+        """It has gone."""
+
+    def coordinators(self) -> list[CoordinatorBeat]:
+        """Those that were seen within the last minute, the oldest first."""
 
     # Data sets
 

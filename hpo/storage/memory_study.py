@@ -147,16 +147,10 @@ def _trial_of(plan: TrialPlan, cohort: int, now: datetime) -> Trial:
     return Trial(
         number=plan.number,
         state=TrialState.RUNNING,
-        reason=None,
-        value=None,
-        stderr=None,
         params=dict(plan.params),
-        epochs=0,
-        best_epoch=None,
         retry_of=plan.retry_of,
         cohort=cohort,
         started_at=now,
-        finished_at=None,
         budget=plan.epochs,
         sampled=plan.queued is None,
     )

@@ -23,7 +23,14 @@ from sqlalchemy import (
 
 from hpo.storage.optuna_tables import metadata
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first; a test compares them with the migrations
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+)  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
 
@@ -79,6 +86,8 @@ studies = Table(
     Column("notes", Text),  # the sampler's
     Column("counted", Integer),  # trials below it count, where `stop` ended the study
     Column("since", Integer, nullable=False),  # trials it had when it last ended
+    Column("served", Boolean, nullable=False),  # a server's coordinator is to run it
+    Column("live", Text),  # what its driver last said of its speed
     Index("hpo_studies_state", "state"),
 )
 labels = Table(
@@ -112,8 +121,10 @@ trials = Table(
     Column("budget", Integer),  # epochs of its plan, where fewer than the study file's
     Column("feasible", Boolean, nullable=False),
     Column("lineage", Text),  # null when it inherited nothing
+    Column("place", Integer),  # among the finished ones, in the order in which they finished, from 1
     Index("hpo_trials_value", "study_id", "value", "number"),
     Index("hpo_trials_state", "study_id", "state", "number"),
+    Index("hpo_trials_place", "study_id", "place"),
 )
 queue = Table(
     "hpo_queue",
@@ -181,6 +192,9 @@ models = Table(
     Column("meta", Text, nullable=False),
     Column("blob", Integer, ForeignKey("hpo_blobs.id", ondelete="CASCADE"), nullable=False),
     Column("saved_at", DateTime, nullable=False),
+    Column(
+        "asked", Boolean, nullable=False
+    ),  # somebody wanted this trial's, so a better one does not replace it
 )
 datasets = Table(
     "hpo_datasets",

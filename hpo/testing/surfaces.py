@@ -101,15 +101,10 @@ def ended(plan: TrialPlan, value: float) -> Trial:
     return Trial(
         number=plan.number,
         state=TrialState.COMPLETE,
-        reason=None,
         value=value,
-        stderr=None,
         params=plan.params,
         epochs=plan.epochs or EPOCHS,
         best_epoch=1,
         retry_of=plan.retry_of,
-        cohort=None,
-        started_at=None,
-        finished_at=None,
         budget=plan.epochs,
     )

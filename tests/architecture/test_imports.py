@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "workers": {"fused", "data", "pruners", "models"},
     "service": {"samplers", "pruners", "storage", "data", "analysis", "models"},
     # layer 3: of the workers it sees workers.base only
-    "coordinator": {"samplers", "pruners", "storage", "workers"},
+    "coordinator": {"samplers", "pruners", "storage", "workers", "service"},
     # layer 4
     "api": {"service", "storage", "figures"},
     "client": set(),
@@ -56,8 +56,13 @@ HOMES = {
     "fastapi": {"api"},
     "starlette": {"api"},
     "uvicorn": {"api"},
+    "pydantic_core": {"api"},
+    "prometheus_client": {"api"},
+    "opentelemetry": {"api"},
+    "anyio": {"api"},
+    "onnx": {"models"},
     "plotly": {"figures"},
-    "httpx": {"client"},
+    "httpx": {"client", "api/dashboard.py"},
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -6,8 +6,8 @@ import pytest
 
 from hpo.cli.main import main
 from hpo.cohort import CohortPlan
-from hpo.coordinator.recovery import this_process
 from hpo.service import specfile
+from hpo.service.processes import this_process
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import ScoredTest
 from hpo.storage.open import open_storage

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from hpo.cohort import CohortPlan
-from hpo.coordinator.recovery import this_process
 from hpo.service import specfile
+from hpo.service.processes import this_process
 from hpo.states import StudyState
 from hpo.trial import TrialPlan
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from hpo.coordinator.recovery import this_process
 from hpo.service import specfile
+from hpo.service.processes import this_process
 from hpo.states import StudyState, Wanted
 
 

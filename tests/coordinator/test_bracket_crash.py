@@ -10,7 +10,7 @@ from tests.coordinator.test_brackets import HALVING, spec_with
 CHILD = """
 import sys
 from hpo.coordinator.loop import Coordinator, Job, Options
-from hpo.coordinator.recovery import is_alive
+from hpo.service.processes import is_alive
 from hpo.storage.open import open_storage
 from hpo.testing.simulated_pool import SimulatedPool
 from hpo.testing.small_jobs import data_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo.coordinator.recovery import is_alive, this_process
 from hpo.errors import LeaseLost, StorageFull, StorageUnavailable, StudyOwned
+from hpo.service.processes import is_alive, this_process
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Storage
 from hpo.storage.open import open_storage
@@ -202,7 +202,7 @@ def test_a_database_that_stays_away_leaves_a_study_that_can_be_resumed(make_worl
 CHILD = """
 import sys
 from hpo.coordinator.loop import Coordinator, Job, Options
-from hpo.coordinator.recovery import is_alive
+from hpo.service.processes import is_alive
 from hpo.storage.open import open_storage
 from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.simulated_pool import SimulatedPool

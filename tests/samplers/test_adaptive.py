@@ -27,9 +27,6 @@ SPACE = SearchSpace(
         "epochs": Fixed(value=3),
     }
 )
-NOTHING = dict.fromkeys(
-    ("reason", "stderr", "best_epoch", "retry_of", "cohort", "started_at", "finished_at", "value")
-)
 IN_PROCESS = ("tpe", "cmaes", "nsga2")  # gp, which loads torch: test_apart
 BATCH = 8
 OPTIONS = {"cmaes": {"popsize": BATCH}, "nsga2": {"population_size": BATCH}}
@@ -55,9 +52,7 @@ def value_of(params) -> float:
 
 def trial(number, params, state=TrialState.COMPLETE, **rest) -> Trial:
     value = value_of(params) if state is TrialState.COMPLETE and "values" not in rest else None
-    return Trial(
-        **NOTHING | {"number": number, "state": state, "value": value, "params": params, "epochs": 1} | rest
-    )
+    return Trial(**{"number": number, "state": state, "value": value, "params": params, "epochs": 1} | rest)
 
 
 def running(plan, **rest) -> Trial:

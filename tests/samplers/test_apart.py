@@ -26,9 +26,6 @@ SPACE = SearchSpace(
     }
 )
 BATCH, TOTAL = 3, 8
-NOTHING = dict.fromkeys(
-    ("reason", "stderr", "best_epoch", "retry_of", "cohort", "started_at", "finished_at", "value")
-)
 
 
 def learning(engine="gp", **rest):
@@ -39,16 +36,7 @@ def learning(engine="gp", **rest):
 
 def ended(plan):
     value = abs(plan.params["rate"] - 0.1) + (plan.params["kind"] == "b")
-    return Trial(
-        **NOTHING
-        | {
-            "number": plan.number,
-            "state": TrialState.COMPLETE,
-            "value": value,
-            "params": plan.params,
-            "epochs": 1,
-        }
-    )
+    return Trial(number=plan.number, state=TrialState.COMPLETE, value=value, params=plan.params, epochs=1)
 
 
 def waited_for(sampler, first, n=100):
@@ -61,7 +49,7 @@ def waited_for(sampler, first, n=100):
 
 def running(plan):
     state = {"number": plan.number, "state": TrialState.RUNNING, "params": plan.params, "epochs": 0}
-    return Trial(**NOTHING | state)
+    return Trial(**state)
 
 
 def all_of(sampler, ask):
@@ -146,14 +134,7 @@ def killed_whenever_it_is_asked(sampler):
 def test_a_number_that_goes_to_an_enqueued_trial_while_it_thinks_is_thought_about_anew(apart):
     sampler, other = apart("tpe"), AdaptiveSampler(learning("tpe"))
     given = Trial(
-        **NOTHING
-        | {
-            "number": 6,
-            "state": TrialState.RUNNING,
-            "params": {"rate": 0.1, "kind": "a"},
-            "epochs": 0,
-            "sampled": False,
-        }
+        number=6, state=TrialState.RUNNING, params={"rate": 0.1, "kind": "a"}, epochs=0, sampled=False
     )
     for one in (sampler, other):
         one.tell([ended(plan) for plan in one.ask(0, 2 * BATCH)])

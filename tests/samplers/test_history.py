@@ -13,15 +13,12 @@ from hpo.study import Direction
 from hpo.trial import Trial
 
 SPACE = SearchSpace({name: Range(low=0.0, high=1.0, type="float") for name in ("x", "y")})
-NOTHING = dict.fromkeys(
-    ("reason", "stderr", "best_epoch", "retry_of", "cohort", "started_at", "finished_at", "value")
-)
 PARAMS = {"x": 0.25, "y": 0.5}
 
 
 def trial(number, value=None, state=TrialState.COMPLETE, **rest):
     said = {"number": number, "value": value, "state": state, "params": PARAMS, "epochs": 4}
-    return Trial(**NOTHING | said | rest)
+    return Trial(**said | rest)
 
 
 def failed(number, reason):

@@ -119,10 +119,7 @@ def stored(ended):
             params=PARAMS[n],
             epochs=result.epochs,
             best_epoch=result.best_epoch,
-            retry_of=None,
             cohort=1,
-            started_at=None,
-            finished_at=None,
             lineage=result.lineage,
         )
         for n, result in ended.items()

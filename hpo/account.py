@@ -1,0 +1,67 @@
+"""Who asks: roles, accounts, API keys, quotas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account may do; each may all that those before it may."""
+
+    VIEWER = "viewer"  # look
+    SUBMITTER = "submitter"  # submit studies, and move those that are its own
+    ADMIN = "admin"  # everything, other people's studies included
+
+    def includes(self, other: Role) -> bool:
+        """Whether this role may do what the other may.
+
+        >>> Role.ADMIN.includes(Role.VIEWER), Role.VIEWER.includes(Role.SUBMITTER)
+        (True, False)
+        """
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who asks. owner: what studies are marked with; None: nobody in particular, on a server without keys."""
+
+    owner: str | None
+    role: Role
+    key: str | None = None  # the id of the API key
+
+
+# Whoever talks to a server, or a database, that asks for no keys.
+ANYBODY = Account(owner=None, role=Role.ADMIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """An API key without its secret. id: what it is listed and revoked by, no secret itself."""
+
+    id: str
+    owner: str
+    role: Role
+    created_at: datetime
+    last_used_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @property
+    def account(self) -> Account:
+        """Whoever shows this key."""
+        return Account(owner=self.owner, role=self.role, key=self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What one owner may have at a time; None: no limit.
+
+    studies: that are not final; trials: of those, together; slots: of the worker pool, while others wait
+    """
+
+    studies: int | None = None
+    trials: int | None = None
+    slots: int | None = None

@@ -1,0 +1,33 @@
+"""The API as an application: its routes, its errors, what goes around every request."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from hpo import __version__
+from hpo.api.json import Json
+from hpo.api.problems import add_problems
+from hpo.api.routes import system
+from hpo.api.site import Site
+
+PREFIX = "/api/v1"
+
+ROUTERS: tuple[APIRouter, ...] = (system.router,)
+
+
+def make_app(site: Site) -> FastAPI:
+    """The application for one site. It keeps nothing but the site: any number of processes may serve it."""
+    app = FastAPI(
+        title="hpo",
+        version=__version__,
+        summary="Hyperparameter search for multilayer perceptrons",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=Json,
+    )
+    app.state.site = site
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    add_problems(app)
+    return app

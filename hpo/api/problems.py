@@ -1,0 +1,90 @@
+"""Every error in one shape: problem+json (RFC 9457) with our `code`, and `path`, the place in what was sent."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from hpo.api.json import Json
+from hpo.errors import BadRequest, HpoError, StorageUnavailable, TooManyRequests
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2  # when the database is away
+
+# What the framework itself answers with, in our words.
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    path: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Json:
+    """An answer that says what is wrong."""
+    content = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "path": path,
+        **more,
+    }
+    return Json(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def problem_of(error: HpoError) -> Json:
+    """The problem that an error of ours is."""
+    headers: dict[str, str] = {}
+    if isinstance(error, StorageUnavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return problem(error.status, error.code, error.detail, path=error.field, headers=headers)
+
+
+async def _ours(_request: Request, error: Exception) -> Json:
+    assert isinstance(error, HpoError)
+    return problem_of(error)
+
+
+async def _frameworks(_request: Request, error: Exception) -> Json:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "http_error")
+    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+
+
+async def _malformed(_request: Request, error: Exception) -> Json:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where, *path = (str(word) for word in first["loc"])
+    return problem(422, BadRequest.code, first["msg"], path=".".join(path) or where)
+
+
+async def _unexpected(request: Request, error: Exception) -> Json:
+    """Nobody outside learns more than that it happened; the log has the rest."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", "the server itself failed; its log has the details")
+
+
+def add_problems(app: FastAPI) -> None:
+    """Make every error a problem."""
+    app.add_exception_handler(HpoError, _ours)
+    app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(Exception, _unexpected)

@@ -1,0 +1,17 @@
+"""What the server is: its version."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from hpo.api.deps import Viewer
+from hpo.api.json import Json
+from hpo.service.submit import versions
+
+router = APIRouter(tags=["system"])
+
+
+@router.get("/version")
+def version(_: Viewer) -> Json:
+    """The versions of hpo and of what results depend on."""
+    return Json(versions())
