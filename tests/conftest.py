@@ -25,3 +25,22 @@ def _numbers_as_they_are() -> Iterator[None]:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[str]:
+    from hpo.testing.postgres import postgres_server
+
+    with postgres_server() as url:
+        if url is None:
+            pytest.skip("this machine has no PostgreSQL server; HPO_TEST_POSTGRES may name one elsewhere")
+        yield url
+
+
+@pytest.fixture
+def postgres(_postgres_server: str) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    from hpo.testing.postgres import empty
+
+    yield _postgres_server
+    empty(_postgres_server)
