@@ -56,6 +56,17 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """An API key to keep. digest: SHA-256 of its secret, in hex; lifetime_s: None: it does not expire."""
+
+    id: str
+    owner: str
+    role: Role
+    digest: str
+    lifetime_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
     """What one owner may have at a time; None: no limit.
 
@@ -65,3 +76,11 @@ class Quota:
     studies: int | None = None
     trials: int | None = None
     slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one owner has now. studies: that are not final; trials: the totals of those, together."""
+
+    studies: int
+    trials: int

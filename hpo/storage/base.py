@@ -11,6 +11,7 @@ from hpo.account import Quota
 from hpo.cohort import Cohort, CohortPlan
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
+from hpo.storage.base_accounts import AccountStorage
 from hpo.study import Driver, NewStudy, Study
 from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
@@ -138,7 +139,7 @@ class StoredDataset:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Storage(Protocol):
+class Storage(AccountStorage, Protocol):
     """Where studies live. Values in, values out: what is returned never changes afterwards.
 
     Every method is one transaction, all or nothing. Any may raise StorageUnavailable or StorageFull.

@@ -14,6 +14,7 @@ from hpo.space import SearchSpace
 from hpo.states import StudyState, Wanted
 from hpo.storage import blobs, claims, cohorts, datasets, models, queue, reading, studies, trials
 from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredDataset, StoredModel, TrialQuery
+from hpo.storage.database_accounts import DatabaseAccounts
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
 from hpo.storage.tables import CHUNK_BYTES
@@ -23,7 +24,7 @@ from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 _SPOOL_BYTES = 8 << 20
 
 
-class Database:
+class Database(DatabaseAccounts):
     """A Storage in SQLite or PostgreSQL; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self, transactions: Transactions) -> None:

@@ -19,7 +19,8 @@ from hpo.errors import (
 from hpo.space import SearchSpace
 from hpo.states import FINAL, CohortState, StudyState, TrialState, Wanted, check_move
 from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredModel, TrialQuery
-from hpo.storage.memory_datasets import MemoryDatasets, alone
+from hpo.storage.memory_accounts import MemoryAccounts
+from hpo.storage.memory_datasets import alone
 from hpo.storage.memory_study import KeptStudy, plain, study_of
 from hpo.storage.rules import (
     DRIVEN,
@@ -45,7 +46,7 @@ _ORDERS: dict[str, Callable[[Trial], Any]] = {
 }
 
 
-class Memory(MemoryDatasets):
+class Memory(MemoryAccounts):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self) -> None:

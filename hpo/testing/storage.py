@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_studies import ClaimsContract, StudiesContract
@@ -16,5 +17,6 @@ class StorageContract(
     FrontContract,
     ReadingContract,
     DatasetsContract,
+    AccountsContract,
 ):
     """All of it."""
