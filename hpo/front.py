@@ -1,10 +1,22 @@
-"""The Pareto front: the points that no other is better than in one objective and as good as in the rest."""
+"""Which trial is better; and the Pareto front: those that no other beats in one objective and equals in the rest."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hpo.study import Direction
+
+
+def is_better(direction: Direction, new: tuple[float, int], old: tuple[float, int] | None) -> bool:
+    """Whether (value, number) beats another; ties go to the lowest number, NaN and inf never win.
+
+    >>> is_better(Direction.MAXIMIZE, (0.9, 3), (0.9, 7)), is_better(Direction.MINIMIZE, (0.9, 3), (0.8, 7))
+    (True, False)
+    """
+    if not math.isfinite(new[0]):
+        return False
+    return old is None or (direction.sign * new[0], new[1]) < (direction.sign * old[0], old[1])
 
 
 def pareto_front(points: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:

@@ -32,9 +32,7 @@ from hpo.coordinator.planner import Planner, Resolver, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import what_is_left
 from hpo.coordinator.results import Results
-from hpo.coordinator.stopping import Stopping
 from hpo.coordinator.tally import Tally
-from hpo.coordinator.warm_start import warm_trials
 from hpo.coordinator.window import next_window
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
@@ -44,6 +42,8 @@ from hpo.pruners.registry import make_pruner
 from hpo.samplers.random import filler
 from hpo.samplers.reach import stored_space
 from hpo.samplers.registry import make_sampler
+from hpo.service.stopping import Stopping
+from hpo.service.warm_trials import warm_trials
 from hpo.settings import EXACT
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import Claim, Storage, TrialQuery

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hpo.cohort import CohortDone, CohortFailed, EpochResult, Report, ScoreDone, ScoreTask, Task
@@ -13,6 +11,7 @@ from hpo.coordinator.populations import once_more
 from hpo.dataset import PreparedData
 from hpo.dataset import Task as Kind
 from hpo.errors import SpecError
+from hpo.service.stopping import why_failed
 from hpo.states import Reason, StudyState, TrialState
 from hpo.storage.base import ScoredTest, StoredModel, TrialQuery
 from hpo.study import Study
@@ -35,23 +34,6 @@ def test_metrics(metric: str, kind: Kind) -> tuple[str, ...]:
     ('log_loss', 'accuracy', 'f1')
     """
     return tuple(dict.fromkeys((metric, *USUAL_METRICS[kind])))
-
-
-def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) -> str:
-    """One sentence about a study in which not one trial is complete, or none that meets its constraints.
-
-    >>> why_failed(["diverged@4", "diverged@1", "error"], {})
-    'not one trial is complete: 2 diverged, 1 error'
-    >>> why_failed(["infeasible", "infeasible"], {"n_parameters": "<= 100"})
-    'not one of the trials meets the constraints (n_parameters <= 100); loosen them, or narrow the parameters'
-    """
-    if reasons and set(reasons) == {Reason.INFEASIBLE.value}:
-        bounds = ", ".join(f"{expression} {condition}" for expression, condition in constraints.items())
-        return (
-            f"not one of the trials meets the constraints ({bounds}); loosen them, or narrow the parameters"
-        )
-    counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
-    return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
 
 
 class Ending:

@@ -11,10 +11,11 @@ from hpo.coordinator.feasibility import refusals
 from hpo.coordinator.flight import Flight
 from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
-from hpo.coordinator.stopping import Stopping
-from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.tally import Tally
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
+from hpo.front import is_better
+from hpo.service.stopping import Stopping
 from hpo.storage.base import Claim, Storage, StoredModel
 from hpo.study import Direction
 from hpo.trial import Trial

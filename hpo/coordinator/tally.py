@@ -8,24 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from hpo.front import is_better
 from hpo.progress import Progress
 from hpo.states import StudyState, TrialState
-from hpo.study import Direction, Study
+from hpo.study import Study
 from hpo.trial import Trial, TrialResult
 
 WINDOW_S = 20.0  # rates are of the last so many seconds
 SHOW_S = 0.1
-
-
-def is_better(direction: Direction, new: tuple[float, int], old: tuple[float, int] | None) -> bool:
-    """Whether (value, number) beats another; ties go to the lowest number, NaN and inf never win.
-
-    >>> is_better(Direction.MAXIMIZE, (0.9, 3), (0.9, 7)), is_better(Direction.MINIMIZE, (0.9, 3), (0.8, 7))
-    (True, False)
-    """
-    if not math.isfinite(new[0]):
-        return False
-    return old is None or (direction.sign * new[0], new[1]) < (direction.sign * old[0], old[1])
 
 
 class Tally:

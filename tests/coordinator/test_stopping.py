@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.coordinator.loop import Coordinator, Job, Options
-from hpo.coordinator.stopping import Stopping
 from hpo.errors import StudyFailed
+from hpo.service.stopping import Stopping
 from hpo.space import Choice
 from hpo.states import StudyState, TrialState
 from hpo.storage.open import open_storage

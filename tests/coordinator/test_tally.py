@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from hpo.coordinator.tally import Tally, is_better
+from hpo.coordinator.tally import Tally
+from hpo.front import is_better
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.study import Direction, Study
 from hpo.trial import TrialResult

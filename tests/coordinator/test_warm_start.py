@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from hpo.coordinator.loop import Coordinator, Job, Options
-from hpo.coordinator.warm_start import fixed_of, in_words_of, warm_trials
 from hpo.errors import PoolError
+from hpo.service.warm_trials import fixed_of, in_words_of, warm_trials
 from hpo.space import Choice, Range
 from hpo.states import StudyState, TrialState
 from hpo.study import SamplerSpec
