@@ -7,6 +7,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from hpo.account import hide_secrets
 from hpo.errors import SpecError, suggest
 
 LEVELS: dict[str, int] = {
@@ -15,6 +16,14 @@ LEVELS: dict[str, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+class Lines(logging.Formatter):
+    """One line for people, without the secrets of API keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text."""
+        return hide_secrets(super().format(record))
 
 
 class JsonLines(logging.Formatter):
@@ -30,7 +39,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return hide_secrets(json.dumps(line, ensure_ascii=False))
 
 
 def set_up_log(words: str) -> None:
@@ -38,7 +47,8 @@ def set_up_log(words: str) -> None:
 
     Raises SpecError for any other word.
     """
-    level, formatter = logging.WARNING, logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    level = logging.WARNING
+    formatter: logging.Formatter = Lines("%(levelname)s %(name)s: %(message)s")
     for word in filter(None, (word.strip().lower() for word in words.split(","))):
         if word == "json":
             formatter = JsonLines()

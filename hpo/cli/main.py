@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from hpo import __version__
-from hpo.cli import adding, checking, data, looking, moving, searching
+from hpo.account import hide_secrets
+from hpo.cli import adding, checking, data, keys, looking, moving, searching
 from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
@@ -28,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 data_app = typer.Typer(help="Data sets: add, ls, show, rm.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys of a server: create, ls, revoke.", no_args_is_help=True)
 
 VERBS: dict[str, Callable[..., Any]] = {
     "run": searching.run,
@@ -55,6 +57,16 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
     "ls": data.ls,
     "show": data.show,
     "rm": data.rm,
+}
+KEYS_VERBS: dict[str, Callable[..., Any]] = {
+    "create": keys.create,
+    "ls": keys.ls,
+    "revoke": keys.revoke,
+}
+# Families of verbs that stand behind a word of their own.
+FAMILIES: dict[str, tuple[typer.Typer, dict[str, Callable[..., Any]]]] = {
+    "data": (data_app, DATA_VERBS),
+    "keys": (keys_app, KEYS_VERBS),
 }
 
 
@@ -84,6 +96,10 @@ EXAMPLES: dict[str, str] = {
     "data ls": "hpo data ls",
     "data show": "hpo data show table.csv --target label",
     "data rm": "hpo data rm wine-red --yes",
+    "keys": "hpo keys create ada --role submitter --expires 30d",
+    "keys create": "hpo keys create ada --role submitter --expires 30d",
+    "keys ls": "hpo keys ls -f json",
+    "keys revoke": "hpo keys revoke key_1f2e3d4c5b6a",
 }
 
 # What the option parser says of a word that it cannot use, and what we say: `--limit: must be …`.
@@ -111,9 +127,10 @@ def _hpo(
 
 for _name, _verb in VERBS.items():
     app.command(_name, epilog=f"Example: {EXAMPLES[_name]}")(_verb)
-for _name, _verb in DATA_VERBS.items():
-    data_app.command(_name, epilog=f"Example: {EXAMPLES[f'data {_name}']}")(_verb)
-app.add_typer(data_app, name="data", epilog=f"Example: {EXAMPLES['data']}")
+for _family, (_app, _verbs) in FAMILIES.items():
+    for _name, _verb in _verbs.items():
+        _app.command(_name, epilog=f"Example: {EXAMPLES[f'{_family} {_name}']}")(_verb)
+    app.add_typer(_app, name=_family, epilog=f"Example: {EXAMPLES[_family]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +182,7 @@ def _usage(error: typer.TyperException, given: list[str]) -> str:
     message = _misfit(error, message) or message[:1].lower() + message[1:]
     if "Did you mean" in message:
         return message.replace(". Did you mean", "; did you mean")
-    verb = [word for word in given[:1] if word in VERBS or word == "data"]
+    verb = [word for word in given[:1] if word in VERBS or word in FAMILIES]
     return f"{message}; `{' '.join(['hpo', *verb])} --help` shows what there is"
 
 
@@ -182,15 +199,15 @@ def _misfit(error: typer.TyperException, message: str) -> str | None:
 
 def _unexpected(error: Exception) -> str:
     """Keep the traceback in the log and say where."""
-    trace = "".join(traceback.format_exception(error))
+    trace = hide_secrets("".join(traceback.format_exception(error)))
     if "debug" in os.environ.get("HPO_LOG", ""):
         print(trace, file=sys.stderr)
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    what = hide_secrets(f"{type(error).__name__}: {error}").splitlines()[0]
     try:
         path = read_settings().home / "log"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as log:
-            log.write(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{trace}\n")
+            log.write(hide_secrets(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{trace}\n"))
     except (OSError, HpoError):
         return f"hpo itself failed ({what}); HPO_LOG=debug shows where"
     return f"hpo itself failed ({what}); {path} has the details"

@@ -50,3 +50,18 @@ def test_setting_up_twice_does_not_double_the_lines(capsys):
 def test_an_unknown_level_is_named():
     with pytest.raises(SpecError, match="did you mean 'debug'"):
         set_up_log("debgu")
+
+
+@pytest.mark.parametrize("words", ["debug", "debug,json"])
+def test_no_secret_of_a_key_or_session_is_written(words, capsys):
+    set_up_log(words)
+    secrets = [f"hpo_{'aB3_-' * 8}xyz", f"hps_{'aB3_-' * 8}xyz"]
+
+    try:
+        raise ValueError(secrets[0])
+    except ValueError:
+        logging.getLogger("hpo.api").exception("GET /?key=%s&a=%s", *secrets)
+
+    written = capsys.readouterr().err
+    assert "/?key=hpo_…&a=hps_…" in written
+    assert not any(secret[4:] in written for secret in secrets)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 import hpo as package
-from hpo.cli.main import DATA_VERBS, EXAMPLES, VERBS
+from hpo.cli.main import EXAMPLES, FAMILIES, VERBS
 from hpo.states import StudyState
 
 # Subprocesses find the package where this process found it.
 IMPORTABLE = {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+
+ALL_VERBS = [*VERBS, *(f"{family} {verb}" for family, (_, verbs) in FAMILIES.items() for verb in verbs)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,20 @@ IMPORTABLE = {"PYTHONPATH": str(Path(package.__file__).parents[1])}
         (["resume", "nothing"], 4, "no study"),
         (["watch", "nothing"], 4, "no study"),
         (["export", "nothing"], 4, "no study"),
+        (["keys", "revoke", "nothing"], 4, "no API key has the id 'nothing'"),
+        (["keys", "revoke", f"hpo_{'x' * 43}"], 2, "id: this is the secret of a key"),
+        (["keys", "create"], 2, "missing argument 'OWNER'"),
+        (["keys", "create", "a b"], 2, "owner: must be a name or an address"),
+        (["keys", "create", f"hpo_{'x' * 43}"], 2, "owner: must be a name or an address"),
+        (
+            ["keys", "create", "ada", "--role", "root"],
+            2,
+            "--role: must be one of 'viewer', 'submitter', 'admin'",
+        ),
+        (["keys", "create", "ada", "--expires", "soon"], 2, "expires: must be a time like"),
+        (["keys", "create", "ada", "--expires", "9999999d"], 2, "expires: must be at most 36500d"),
+        (["keys", "create", "ada", "--studies", "-1"], 2, "studies: must be from 0 to 2,147,483,647, got -1"),
+        (["keys", "create", "ada", "--slots", "3000000000"], 2, "slots: must be from 0 to 2,147,483,647"),
     ],
 )
 def test_an_error_is_one_sentence_and_nothing_on_standard_output(hpo, words, code, sentence):
@@ -60,7 +76,7 @@ def test_help_lists_every_verb_there_is_and_none_that_comes_later(hpo):
 
     assert code == 0
     assert all(f" {verb} " in out for verb in VERBS)
-    assert not any(f" {later} " in out for later in ("serve", "submit", "report", "keys"))
+    assert not any(f" {later} " in out for later in ("serve", "submit", "report"))
 
 
 def test_no_words_at_all_show_the_help(hpo):
@@ -68,7 +84,7 @@ def test_no_words_at_all_show_the_help(hpo):
     assert hpo("data")[0] == 0
 
 
-@pytest.mark.parametrize("verb", [*VERBS, *(f"data {verb}" for verb in DATA_VERBS)])
+@pytest.mark.parametrize("verb", ALL_VERBS)
 def test_every_verb_has_help_with_an_example(hpo, verb):
     code, out, err = hpo(*verb.split(), "--help")
 
@@ -85,7 +101,7 @@ def test_the_words_of_an_example_are_known(hpo, example):
     assert "--format: must be one of" in err
 
 
-@pytest.mark.parametrize("verb", [*VERBS, *(f"data {verb}" for verb in DATA_VERBS)])
+@pytest.mark.parametrize("verb", ALL_VERBS)
 def test_every_verb_answers_programs_too(hpo, verb):
     assert "--format" in hpo(*verb.split(), "--help")[1]
 
