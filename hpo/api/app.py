@@ -6,13 +6,14 @@ from fastapi import APIRouter, FastAPI
 
 from hpo import __version__
 from hpo.api.json import Json
+from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import system
+from hpo.api.routes import studies, system
 from hpo.api.site import Site
 
 PREFIX = "/api/v1"
 
-ROUTERS: tuple[APIRouter, ...] = (system.router,)
+ROUTERS: tuple[APIRouter, ...] = (system.router, studies.router)
 
 
 def make_app(site: Site) -> FastAPI:
@@ -25,9 +26,11 @@ def make_app(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         default_response_class=Json,
+        separate_input_output_schemas=False,  # else what an answer may leave out would be required
     )
     app.state.site = site
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     add_problems(app)
+    app.openapi = document(app)  # type: ignore[method-assign]
     return app

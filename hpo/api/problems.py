@@ -13,11 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from hpo.api.json import Json
+from hpo.api.schemas.problem import MEDIA_TYPE
 from hpo.errors import BadRequest, HpoError, StorageUnavailable, TooManyRequests
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2  # when the database is away
 
 # What the framework itself answers with, in our words.

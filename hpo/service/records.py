@@ -98,6 +98,7 @@ def study_summary(study: Study, *, best: Trial | None) -> dict[str, Any]:
     """A study in one line, as `hpo ls -f json` lists it."""
     return {
         "name": study.name,
+        "owner": study.owner,
         "state": study.state.value,
         "reason": study.reason,
         "n_trials": study.n_trials,
@@ -125,8 +126,9 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "counted": study.counted,
         "test": plain(study.test),
         "notes": plain(study.notes),
-        "owner": study.owner,
         "priority": study.priority,
+        "served": study.served,
+        "live": plain(study.live),
         "driver": None if driver is None else {"host": driver.host, "pid": driver.pid},
         "lease_left_s": plain(study.lease_left_s),
         "started_at": plain(study.started_at),

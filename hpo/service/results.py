@@ -184,7 +184,7 @@ def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> l
     """The newest studies, one line each. Raises UnknownName for a state that is none."""
     if limit < 1:
         raise SpecError(f"must be >= 1, got {limit}", field="limit")
-    wanted = None if state is None else _study_state(state)
+    wanted = None if state is None else study_state(state)
     lines = []
     for study in storage.list_studies(state=wanted)[:limit]:
         found = storage.best_trials(study.name, 1)
@@ -192,7 +192,8 @@ def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> l
     return lines
 
 
-def _study_state(word: str) -> StudyState:
+def study_state(word: str) -> StudyState:
+    """The state that a word names, in small letters too. Raises UnknownName."""
     names = [state.value for state in StudyState]
     if word.upper() not in names:
         hint = suggest(word.upper(), names) or f"; there are {', '.join(names)}"

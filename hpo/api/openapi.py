@@ -1,0 +1,50 @@
+"""The OpenAPI document: what FastAPI makes of the routes, with our problems and with bodies that are read raw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from hpo.api.schemas.problem import Problem
+
+_REFS = "#/components/schemas/"
+_NOT_OURS = ("HTTPValidationError", "ValidationError")  # FastAPI's own shape of errors, which nothing answers
+
+
+def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """What `app.openapi` is to be: the document, made once."""
+
+    def made() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _made(app)
+        return app.openapi_schema
+
+    return made
+
+
+def _made(app: FastAPI) -> dict[str, Any]:
+    found = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+    schemas: dict[str, Any] = found.setdefault("components", {}).setdefault("schemas", {})
+    for name in _NOT_OURS:
+        schemas.pop(name, None)
+    schemas["Problem"] = Problem.model_json_schema()
+    found["paths"] = _hoisted(found["paths"], schemas)
+    found["components"]["schemas"] = dict(sorted(schemas.items()))
+    return found
+
+
+def _hoisted(node: Any, schemas: dict[str, Any]) -> Any:
+    """A part of the document with the definitions of its schemas moved to the components."""
+    if isinstance(node, list):
+        return [_hoisted(entry, schemas) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    for name, definition in node.get("$defs", {}).items():
+        schemas.setdefault(name, _hoisted(definition, schemas))
+    moved = {key: _hoisted(entry, schemas) for key, entry in node.items() if key != "$defs"}
+    if isinstance(moved.get("$ref"), str):
+        moved["$ref"] = moved["$ref"].replace("#/$defs/", _REFS)
+    return moved
