@@ -68,7 +68,7 @@ def _home(settings: Settings) -> Check:
 def _database(settings: Settings) -> Check:
     try:
         storage = open_storage(settings.storage)
-        n_studies = len(storage.list_studies())
+        n_studies = len(storage.study_names())
         storage.close()
     except HpoError as error:
         return Check(

@@ -72,5 +72,5 @@ def _as_written(stored: Mapping[str, Any]) -> dict[str, Any]:
 def _stem(storage: Storage, name: str) -> str:
     """What the new study is called before a counter: a fork of digits-2 is the next digits."""
     counted = _COUNTER.fullmatch(name)
-    known = {study.name for study in storage.list_studies()}
+    known = set(storage.study_names())
     return counted[1] if counted and counted[1] in known else name

@@ -11,7 +11,7 @@ from hpo.service.populations import POPULATION
 from hpo.service.repeating import commands
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import FINAL, StudyState, TrialState
-from hpo.storage.base import Storage, TrialQuery
+from hpo.storage.base import Storage, StudyQuery, TrialQuery
 from hpo.study import Study
 from hpo.trial import Trial
 
@@ -184,9 +184,9 @@ def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> l
     """The newest studies, one line each. Raises UnknownName for a state that is none."""
     if limit < 1:
         raise SpecError(f"must be >= 1, got {limit}", field="limit")
-    wanted = None if state is None else study_state(state)
+    query = StudyQuery(states=() if state is None else (study_state(state),), limit=limit)
     lines = []
-    for study in storage.list_studies(state=wanted)[:limit]:
+    for study in storage.list_studies(query):
         found = storage.best_trials(study.name, 1)
         lines.append(records.study_summary(study, best=found[0] if found else None))
     return lines

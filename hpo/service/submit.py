@@ -175,7 +175,7 @@ def _free_name(storage: Storage, stem: str) -> str:
     The highest rather than the first gap: the name of a study that was removed does not come back.
     """
     counter = re.compile(re.escape(stem) + r"-([1-9][0-9]{0,5})")
-    matches = (counter.fullmatch(study.name) for study in storage.list_studies())
+    matches = (counter.fullmatch(name) for name in storage.study_names(f"{stem}-"))
     return f"{stem}-{max((int(m[1]) for m in matches if m), default=1) + 1}"
 
 

@@ -31,7 +31,7 @@ def _study(storage: Storage, name: str, field: str) -> Study:
     try:
         return storage.get_study(name)
     except StudyNotFound:
-        hint = suggest(name, [study.name for study in storage.list_studies()])
+        hint = suggest(name, storage.study_names())
         raise SpecError(
             f"no study is called {name!r}{hint or '; `hpo ls` shows the names there are'}", field=field
         ) from None

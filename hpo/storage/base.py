@@ -158,6 +158,9 @@ class Storage(AccountStorage, Protocol):
     def list_studies(self, query: StudyQuery = ...) -> list[Study]:
         """Studies, the newest first."""
 
+    def study_names(self, prefix: str = "") -> list[str]:
+        """The names that begin with the prefix, the newest study's first."""
+
     def want(self, name: str, wanted: Wanted) -> Study:
         """Leave word for the study's driver. Raises StudyNotFound."""
 

@@ -34,6 +34,7 @@ def claim(connection: Connection, name: str, driver: Driver, dead: Driver | None
         running_since=row.now,
         started_at=row.started_at or utc(row.now),
         finished_at=None,
+        live=None,
         **driver_columns(driver, row.now + lease_s),
     )
     return Claim(study=row.study_id, name=row.study_name, driver=driver, attempt=row.attempt + 1)
@@ -52,13 +53,14 @@ def fence(connection: Connection, held: Claim) -> Row[Any]:
     return row
 
 
-def renew(connection: Connection, held: Claim, lease_s: float) -> Wanted:
-    """Keep the claim and its RUNNING cohorts'. Raises LeaseLost."""
+def renew(connection: Connection, held: Claim, lease_s: float, live: Mapping[str, Any] | None) -> Wanted:
+    """Keep the claim and its RUNNING cohorts'; live: how fast it goes. Raises LeaseLost."""
     row = fence(connection, held)
     until = row.now + lease_s
     # Time is booked at each renewal, so that a crash loses none that was spent.
     spent = row.seconds + (row.now - row.running_since)
-    study_rows.change(connection, held.study, lease_until=until, seconds=spent, running_since=row.now)
+    said = {} if live is None else {"live": to_json(live)}
+    study_rows.change(connection, held.study, lease_until=until, seconds=spent, running_since=row.now, **said)
     connection.execute(
         update(cohorts)
         .where(cohorts.c.study_id == held.study, cohorts.c.state == CohortState.RUNNING)

@@ -8,12 +8,36 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
+from hpo.account import Quota
 from hpo.cohort import Cohort, CohortPlan
-from hpo.errors import DatasetNotFound, StudyExists
+from hpo.errors import DatasetNotFound
 from hpo.space import SearchSpace
 from hpo.states import StudyState, Wanted
-from hpo.storage import blobs, claims, cohorts, datasets, models, queue, reading, studies, trials
-from hpo.storage.base import LEASE_S, Claim, Entry, ScoredTest, StoredDataset, StoredModel, TrialQuery
+from hpo.storage import (
+    blobs,
+    claims,
+    cohorts,
+    coordinators,
+    creating,
+    datasets,
+    models,
+    queue,
+    reading,
+    studies,
+    trials,
+)
+from hpo.storage.base import (
+    LEASE_S,
+    Claim,
+    CoordinatorBeat,
+    Entry,
+    Once,
+    ScoredTest,
+    StoredDataset,
+    StoredModel,
+    StudyQuery,
+    TrialQuery,
+)
 from hpo.storage.database_accounts import DatabaseAccounts
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
@@ -32,52 +56,68 @@ class Database(DatabaseAccounts):
 
     # Studies
 
-    def create_study(self, new: NewStudy) -> Study:
-        """A new study, QUEUED."""
+    def create_study(self, new: NewStudy, *, once: Once | None = None, quota: Quota | None = None) -> Study:
+        """A new study, QUEUED, or the one that the same request made before."""
         try:
             with self._db.write() as connection:
-                study = studies.create(connection, new)
-                queue.add_new(connection, study, new.enqueue)
-                return study
-        except IntegrityError as error:  # two at the same moment, on PostgreSQL
-            raise StudyExists(f"a study called {new.name!r} exists already; choose another name") from error
+                return creating.create(connection, new, once, quota)
+        except IntegrityError:  # two at the same moment, on PostgreSQL: now the other one's can be seen
+            with self._db.write() as connection:
+                return creating.create(connection, new, once, quota)
 
     def get_study(self, name: str) -> Study:
         """The study of that name."""
         with self._db.read() as connection:
             return study_of(studies.find(connection, name))
 
-    def list_studies(
-        self, *, state: StudyState | None = None, label: tuple[str, str] | None = None
-    ) -> list[Study]:
-        """All studies, the newest first."""
+    def list_studies(self, query: StudyQuery = StudyQuery()) -> list[Study]:  # noqa: B008 - frozen
+        """Studies, the newest first."""
         with self._db.read() as connection:
-            return studies.list_all(connection, state, label)
+            return studies.list_some(connection, query)
+
+    def study_names(self, prefix: str = "") -> list[str]:
+        """The names that begin with the prefix."""
+        with self._db.read() as connection:
+            return studies.names(connection, prefix)
 
     def want(self, name: str, wanted: Wanted) -> Study:
         """Leave word for the study's driver."""
         with self._db.write() as connection:
             return studies.want(connection, name, wanted)
 
-    def move_study(self, name: str, state: StudyState, *, reason: str | None = None) -> Study:
+    def move_study(
+        self, name: str, state: StudyState, *, reason: str | None = None, served: bool | None = None
+    ) -> Study:
         """Move a study that nobody drives."""
         with self._db.write() as connection:
-            return studies.move(connection, name, state, reason)
+            return studies.move(connection, name, state, reason, served)
 
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials."""
         with self._db.write() as connection:
             return studies.set_trials(connection, name, n_trials)
 
+    def amend_study(
+        self,
+        name: str,
+        *,
+        priority: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        limits: Mapping[str, Any] | None = None,
+    ) -> Study:
+        """Set what may change while a study lives."""
+        with self._db.write() as connection:
+            return studies.amend(connection, name, priority, labels, limits)
+
     def delete_study(self, name: str) -> None:
         """Remove a study with all that is its own."""
         with self._db.write() as connection:
             studies.remove(connection, name)
 
-    def enqueue(self, name: str, entries: Sequence[Entry]) -> Study:
+    def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue and raise the total."""
         with self._db.write() as connection:
-            return queue.enqueue(connection, name, entries)
+            return queue.enqueue(connection, name, entries, served)
 
     def queue(self, name: str) -> list[Queued]:
         """The settings that wait for a number."""
@@ -93,10 +133,12 @@ class Database(DatabaseAccounts):
         with self._db.write() as connection:
             return claims.claim(connection, name, driver, dead, lease_s)
 
-    def renew(self, claim: Claim, *, lease_s: float = LEASE_S) -> Wanted:
+    def renew(
+        self, claim: Claim, *, lease_s: float = LEASE_S, live: Mapping[str, Any] | None = None
+    ) -> Wanted:
         """Keep the claim; what is wanted."""
         with self._db.write() as connection:
-            return claims.renew(connection, claim, lease_s)
+            return claims.renew(connection, claim, lease_s, live)
 
     def release(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
@@ -202,6 +244,28 @@ class Database(DatabaseAccounts):
         """The kept model."""
         with self._db.read() as connection:
             return models.load(connection, name)
+
+    def finished_after(self, name: str, place: int, limit: int) -> list[Trial]:
+        """Trials that finished after the one of that place."""
+        with self._db.read() as connection:
+            return reading.finished_after(connection, name, place, limit)
+
+    # Coordinators that serve
+
+    def beat(self, beat: CoordinatorBeat) -> None:
+        """A coordinator is there."""
+        with self._db.write() as connection:
+            coordinators.beat(connection, beat)
+
+    def forget_coordinator(self, token: str) -> None:
+        """It has gone."""
+        with self._db.write() as connection:
+            coordinators.forget(connection, token)
+
+    def coordinators(self) -> list[CoordinatorBeat]:
+        """Those that were seen within the last minute."""
+        with self._db.read() as connection:
+            return coordinators.seen(connection)
 
     # Data sets
 

@@ -66,10 +66,11 @@ def list_all(connection: Connection) -> list[StoredDataset]:
     return [_dataset_of(row) for row in connection.execute(wanted)]
 
 
-def _find(connection: Connection, key: str) -> Row[Any]:
+def _find(connection: Connection, key: str, *, lock: bool = False) -> Row[Any]:
     """By id, or the newest of that name. Raises DatasetNotFound."""
     wanted = select(datasets).where(or_(datasets.c.id == key, datasets.c.name == key))
-    row = connection.execute(wanted.order_by(datasets.c.added_at.desc()).limit(1)).one_or_none()
+    wanted = wanted.order_by(datasets.c.added_at.desc()).limit(1)
+    row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
     if row is None:
         raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
     return row
@@ -87,7 +88,7 @@ def blob_of(connection: Connection, key: str) -> int:
 
 def remove(connection: Connection, key: str) -> None:
     """Remove it. Raises DatasetNotFound, IllegalMove while a study that is not final uses it."""
-    row = _find(connection, key)
+    row = _find(connection, key, lock=True)
     unfinished = (
         select(optuna.studies.c.study_name, studies.c.spec)
         .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)

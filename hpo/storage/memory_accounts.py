@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from hpo.account import ApiKey, NewKey, Quota, Usage
 from hpo.errors import KeyNotFound
 from hpo.storage.base_accounts import NOTED_S
-from hpo.storage.memory_datasets import MemoryDatasets, alone
+from hpo.storage.memory_base import MemoryBase, alone
 
 
-class MemoryAccounts(MemoryDatasets):
+class MemoryAccounts(MemoryBase):
     """Keys, sessions and quotas in this process's memory; what each method does stands in `base_accounts`."""
 
     def __init__(self) -> None:

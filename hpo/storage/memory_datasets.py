@@ -1,47 +1,26 @@
-"""Data sets of the in-memory storage, and the lock that makes each of its calls a transaction."""
+"""Data sets of the in-memory storage."""
 
 from __future__ import annotations
 
 import hashlib
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from hpo.errors import DatasetNotFound
 from hpo.storage.base import StoredDataset
+from hpo.storage.memory_base import MemoryBase, alone
 from hpo.storage.memory_study import plain
 from hpo.storage.rules import check_unused
-from hpo.study import Study
 
 CHUNK_BYTES = 1 << 20
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S", bound="MemoryDatasets")
 
 
-def alone(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """One call at a time, as one transaction."""
-
-    @wraps(method)
-    def locked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.lock:
-            return method(self, *args, **kwargs)
-
-    return locked
-
-
-class MemoryDatasets(ABC):
+class MemoryDatasets(MemoryBase):
     """Uploaded data sets in this process's memory; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._datasets: dict[str, tuple[StoredDataset, bytes]] = {}
-
-    @abstractmethod
-    def open_studies(self) -> list[Study]:
-        """The studies that are not final, which may use a data set."""
+        super().__init__()
+        self.datasets: dict[str, tuple[StoredDataset, bytes]] = {}
 
     @alone
     def add_dataset(self, name: str, chunks: Iterable[bytes], info: Mapping[str, Any]) -> StoredDataset:
@@ -51,15 +30,15 @@ class MemoryDatasets(ABC):
         new = StoredDataset(
             id=f"ds_{sha256[:16]}", name=name, sha256=sha256, n_bytes=len(data), info=plain(info)
         )
-        return self._datasets.setdefault(new.id, (new, data))[0]
+        return self.datasets.setdefault(new.id, (new, data))[0]
 
     @alone
     def list_datasets(self) -> list[StoredDataset]:
         """All uploaded data sets, by name."""
-        return sorted((kept for kept, _ in self._datasets.values()), key=lambda kept: kept.name)
+        return sorted((kept for kept, _ in self.datasets.values()), key=lambda kept: kept.name)
 
     def _dataset(self, key: str) -> tuple[StoredDataset, bytes]:
-        for kept, data in reversed(self._datasets.values()):
+        for kept, data in reversed(self.datasets.values()):
             if key in (kept.id, kept.name):
                 return kept, data
         raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
@@ -81,4 +60,4 @@ class MemoryDatasets(ABC):
         found = self._dataset(key)[0]
         for study in self.open_studies():
             check_unused(found, study.name, study.spec)
-        del self._datasets[found.id]
+        del self.datasets[found.id]

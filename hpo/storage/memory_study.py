@@ -35,10 +35,12 @@ class KeptStudy:
 
     def now(self) -> Study:
         """The study at this moment."""
-        left = None if self.lease_until is None else self.lease_until - time.time()
+        left = None if self.lease_until is None else self.lease_until - now_s()
         study = replace(self.study, lease_left_s=left, counts=dict(self.counts))
-        if self.running_since is not None and is_driven(study):
-            study = replace(study, seconds=study.seconds + time.time() - self.running_since)
+        if not is_driven(study):
+            return replace(study, live={})
+        if self.running_since is not None:
+            study = replace(study, seconds=study.seconds + now_s() - self.running_since)
         return study
 
     def add(self, plans: Sequence[TrialPlan], cohorts: Sequence[Cohort]) -> None:
@@ -68,12 +70,16 @@ class KeptStudy:
             values=tuple(result.values),
             feasible=result.feasible,
             lineage=tuple(result.lineage),
+            place=self._next_place(),
         )
         self._count(trial.state, result.state)
         self.steps.setdefault(result.number, {}).update(result.steps)
         if result.curve is not None:
             self.curves[result.number] = result.curve
         return True
+
+    def _next_place(self) -> int:
+        return 1 + sum(n for state, n in self.counts.items() if state.finished)
 
     def _count(self, before: TrialState, after: TrialState) -> None:
         self.counts[before] -= 1
@@ -91,7 +97,11 @@ class KeptStudy:
         for trial in list(self.trials.values()):
             if state in FINAL and not trial.state.finished:
                 self.trials[trial.number] = replace(
-                    trial, state=TrialState.FAIL, reason=Reason.CANCELLED.value, finished_at=now
+                    trial,
+                    state=TrialState.FAIL,
+                    reason=Reason.CANCELLED.value,
+                    finished_at=now,
+                    place=self._next_place(),
                 )
                 self._count(trial.state, TrialState.FAIL)
         self.lease_until = self.running_since = None
@@ -103,12 +113,18 @@ class KeptStudy:
             reason=reason,
             wanted=Wanted.NOTHING,
             driver=None,
+            live={},
             seconds=seconds,
             finished_at=now if state in FINAL else None,
         )
 
 
-def plain(data: Mapping[str, Any]) -> Any:
+def now_s() -> float:
+    """Seconds since 1970."""
+    return time.time()
+
+
+def plain(data: Mapping[str, Any] | Sequence[Any]) -> Any:
     """A copy as the database would give it back: JSON types only."""
     return json.loads(json.dumps(data))
 
@@ -140,6 +156,7 @@ def study_of(id_: int, new: NewStudy) -> Study:
         started_at=None,
         finished_at=None,
         objectives=tuple(new.objectives),
+        served=new.served,
     )
 
 

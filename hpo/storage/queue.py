@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from hpo.space import Params
 from hpo.states import FINAL, StudyState
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Entry
@@ -31,12 +30,7 @@ def add(connection: Connection, study: int, entries: Sequence[Entry], now: datet
         )
 
 
-def add_new(connection: Connection, study: Study, settings: Sequence[Params]) -> None:
-    """The queue that a study begins with; its total counts them already."""
-    add(connection, study.id, [(params, None) for params in settings], study.created_at)
-
-
-def enqueue(connection: Connection, name: str, entries: Sequence[Entry]) -> Study:
+def enqueue(connection: Connection, name: str, entries: Sequence[Entry], served: bool | None = None) -> Study:
     """Put settings at the end, raise the total, wake a study that has ended. Raises StudyNotFound, IllegalMove."""
     row = study_rows.find(connection, name, lock=True)
     study = study_of(row)
@@ -47,6 +41,7 @@ def enqueue(connection: Connection, name: str, entries: Sequence[Entry]) -> Stud
     study_rows.change(connection, study.id, n_trials=study.n_trials + len(entries))
     if study.state in FINAL:
         study_rows.leave(connection, row, StudyState.QUEUED, None)
+    study_rows.hand_over(connection, study, served)
     return study_rows.reread(connection, study.id)
 
 

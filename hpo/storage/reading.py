@@ -138,6 +138,13 @@ def one(connection: Connection, name: str, number: int) -> Trial:
     return trial_of(row)
 
 
+def finished_after(connection: Connection, name: str, place: int, limit: int) -> list[Trial]:
+    """Trials that finished after the one of that place, in that order. Raises StudyNotFound."""
+    id_ = study_rows.study_id(connection, name)
+    wanted = select(trials).where(trials.c.study_id == id_, trials.c.place > place)
+    return [trial_of(row) for row in connection.execute(wanted.order_by(trials.c.place).limit(limit))]
+
+
 def running(connection: Connection, name: str) -> list[Trial]:
     """The RUNNING trials by number. Raises StudyNotFound."""
     return page(connection, name, TrialQuery(states=(TrialState.RUNNING,)))

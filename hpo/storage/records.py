@@ -49,6 +49,17 @@ def seconds_spent(row: Row[Any]) -> float:
     return float(row.seconds + running)
 
 
+def live_of(row: Row[Any]) -> dict[str, Any]:
+    """What the driver of a study's row last said of its speed; nothing once its lease has run out."""
+    lives = row.live is not None and row.lease_until is not None and row.lease_until > row.now
+    return json.loads(row.live) if lives else {}
+
+
+def n_finished(row: Row[Any]) -> int:
+    """Finished trials of a study's row; the next one's place is one more."""
+    return sum(getattr(row, column) for state, column in COUNTERS.items() if state.finished)
+
+
 def study_of(row: Row[Any]) -> Study:
     """A row of hpo_studies joined with its name and the database's `now`."""
     return Study(
@@ -79,6 +90,8 @@ def study_of(row: Row[Any]) -> Study:
         notes={} if row.notes is None else json.loads(row.notes),
         counted=row.counted,
         since=row.since,
+        served=row.served,
+        live=live_of(row),
     )
 
 
@@ -120,6 +133,7 @@ def trial_of(row: Row[Any]) -> Trial:
         lineage=lineage_of(row.lineage),
         budget=row.budget,
         sampled=row.sampled,
+        place=row.place,
     )
 
 

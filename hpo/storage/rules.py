@@ -8,14 +8,16 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from hpo.account import Quota, Usage
 from hpo.cohort import CohortPlan
-from hpo.errors import IllegalMove, SpecError, StudyOwned
+from hpo.errors import DatasetNotFound, IllegalMove, KeyReused, QuotaReached, SpecError, StudyOwned
 from hpo.front import pareto_front
 from hpo.states import Reason, StudyState, TrialState, check_move
-from hpo.storage.base import StoredDataset
-from hpo.study import MAX_TRIALS, Direction, Driver, Study
+from hpo.storage.base import Once, StoredDataset
+from hpo.study import MAX_TRIALS, Direction, Driver, NewStudy, Study
 from hpo.trial import TrialPlan, TrialResult
 
+SEEN_S = 60.0  # after that a coordinator that said nothing is not there
 DRIVEN = frozenset({StudyState.RUNNING, StudyState.STOPPING})
 HEEDS_WISHES = DRIVEN | {StudyState.QUEUED}
 
@@ -144,3 +146,52 @@ def check_unused(dataset: StoredDataset, study: str, spec: Mapping[str, Any]) ->
     """Raises IllegalMove when the file of a study that is not final names the data set as its source."""
     if (spec.get("data") or {}).get("source") in (dataset.id, dataset.name):
         raise IllegalMove(f"study {study!r} uses data set {dataset.name!r} ({dataset.id}) and is not final")
+
+
+def amended_spec(
+    spec: Mapping[str, Any],
+    *,
+    priority: int | None,
+    labels: Mapping[str, str] | None,
+    limits: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """A study file with what is given in place of what it said.
+
+    >>> amended_spec({"seed": 1, "priority": 0}, priority=2, labels=None, limits={"parallel": 8})
+    {'seed': 1, 'priority': 2, 'limits': {'parallel': 8}}
+    """
+    given = {"priority": priority, "labels": labels, "limits": limits}
+    return {**spec, **{name: value for name, value in given.items() if value is not None}}
+
+
+def check_same(once: Once, digest: str) -> None:
+    """Raises KeyReused unless a request says what the one before it with the same key said."""
+    if once.digest != digest:
+        raise KeyReused(
+            f"the Idempotency-Key {once.key!r} came with another request before; use a new one for this"
+        )
+
+
+def check_quota(new: NewStudy, quota: Quota, used: Usage) -> None:
+    """Raises QuotaReached when a study is more than its owner may have. used: without it."""
+    if quota.studies is not None and used.studies >= quota.studies:
+        have = "1 study that is" if used.studies == 1 else f"{used.studies} studies that are"
+        raise QuotaReached(
+            f"{new.owner} has {have} not final, and may have {quota.studies}; wait for one to end, or cancel one"
+        )
+    if quota.trials is not None and used.trials + new.n_trials > quota.trials:
+        raise QuotaReached(
+            f"{new.owner} may have {quota.trials} trials in studies that are not final, and has {used.trials}; "
+            f"{new.n_trials} more are too many: wait for a study to end, or ask for fewer"
+        )
+
+
+def uploaded_source(spec: Mapping[str, Any]) -> str | None:
+    """The id of the uploaded data set that a study file names; None when its data is not uploaded."""
+    source = (spec.get("data") or {}).get("source")
+    return source if isinstance(source, str) and source.startswith("ds_") else None
+
+
+def dataset_gone(source: str) -> DatasetNotFound:
+    """What to raise when an uploaded data set that a study file names is not there."""
+    return DatasetNotFound(f"no data set is called {source!r}; `hpo data ls` shows what there is")

@@ -34,6 +34,7 @@ coordinators = Table(
     Column("token", String(64), primary_key=True),
     Column("host", String(255), nullable=False),
     Column("pid", Integer, nullable=False),
+    Column("born", Float(53), nullable=False),
     Column("version", String(32), nullable=False),
     Column("pool", String(16), nullable=False),
     Column("slots", Text, nullable=False),  # JSON: what each slot does

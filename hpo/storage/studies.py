@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
-from hpo.errors import StudyExists, StudyNotFound
+from hpo.errors import StudyNotFound
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage import optuna_tables as optuna
+from hpo.storage.base import StudyQuery
 from hpo.storage.engine import database_now, utc
 from hpo.storage.records import (
     COUNTERS,
     driver_columns,
-    objectives_text,
+    n_finished,
     seconds_spent,
     study_of,
     to_json,
 )
-from hpo.storage.rules import HEEDS_WISHES, check_new_total, check_not_driven
+from hpo.storage.rules import HEEDS_WISHES, amended_spec, check_new_total, check_not_driven, is_driven
 from hpo.storage.tables import cohorts, labels, studies, trials
-from hpo.study import NewStudy, ObjectiveSpec, Study
+from hpo.study import Study
 
 
 def query() -> Select[Any]:
@@ -58,73 +60,31 @@ def reread(connection: Connection, id_: int) -> Study:
     return study_of(connection.execute(query().where(studies.c.study_id == id_)).one())
 
 
-def create(connection: Connection, new: NewStudy) -> Study:
-    """A new study, QUEUED, in Optuna's tables and ours. Raises StudyExists."""
-    taken = select(optuna.studies.c.study_id).where(optuna.studies.c.study_name == new.name)
-    if connection.execute(taken).first() is not None:
-        raise StudyExists(f"a study called {new.name!r} exists already; choose another name")
-    now = utc(connection.execute(select(database_now())).scalar_one())
-    id_ = _create_for_optuna(connection, new)
-    connection.execute(
-        insert(studies).values(
-            study_id=id_,
-            state=StudyState.QUEUED,
-            wanted=Wanted.NOTHING,
-            metric=new.metric,
-            direction=new.direction,
-            n_trials=new.n_trials,
-            **dict.fromkeys(COUNTERS.values(), 0),
-            spec=to_json(new.spec),
-            data=to_json(new.data),
-            folder=new.folder,
-            owner=new.owner,
-            priority=new.priority,
-            labels=to_json(new.labels),
-            versions=to_json(new.versions),
-            attempt=0,
-            since=0,
-            seconds=0.0,
-            created_at=now,
-            objectives=objectives_text(new.objectives),
-        )
-    )
-    # Twice on purpose: the JSON is what a study shows, the table what a list filters by.
-    if new.labels:
-        pairs = [{"study_id": id_, "label": k, "value": v} for k, v in new.labels.items()]
-        connection.execute(insert(labels), pairs)
-    return reread(connection, id_)
-
-
-def _create_for_optuna(connection: Connection, new: NewStudy) -> int:
-    """The study as Optuna's create_study and set_metric_names would write it."""
-    result = connection.execute(insert(optuna.studies).values(study_name=new.name))
-    id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
-    objectives = new.objectives or (ObjectiveSpec(metric=new.metric, direction=new.direction),)
-    directions = [(o.direction or new.direction).value.upper() for o in objectives]
-    connection.execute(
-        insert(optuna.directions),
-        [{"study_id": id_, "objective": n, "direction": d} for n, d in enumerate(directions)],
-    )
-    metrics = [objective.metric for objective in objectives]
-    connection.execute(
-        insert(optuna.system_attributes).values(
-            study_id=id_, key=optuna.METRIC_NAMES, value_json=json.dumps(metrics)
-        )
-    )
-    metric = json.dumps(metrics if new.objectives else new.metric)
-    connection.execute(insert(optuna.user_attributes).values(study_id=id_, key="metric", value_json=metric))
-    return id_
-
-
-def list_all(connection: Connection, state: StudyState | None, label: tuple[str, str] | None) -> list[Study]:
-    """All studies, the newest first."""
-    wanted = query().order_by(studies.c.created_at.desc(), studies.c.study_id.desc())
-    if state is not None:
-        wanted = wanted.where(studies.c.state == state)
-    if label is not None:
-        wanted = wanted.join(labels, labels.c.study_id == studies.c.study_id)
-        wanted = wanted.where(labels.c.label == label[0], labels.c.value == label[1])
+def list_some(connection: Connection, asked: StudyQuery) -> list[Study]:
+    """Studies, the newest first."""
+    wanted = query().order_by(studies.c.study_id.desc()).limit(asked.limit)
+    if asked.states:
+        wanted = wanted.where(studies.c.state.in_(asked.states))
+    for label, value in asked.labels:
+        one = select(labels.c.study_id).where(labels.c.label == label, labels.c.value == value)
+        wanted = wanted.where(studies.c.study_id.in_(one))
+    if asked.owner is not None:
+        wanted = wanted.where(studies.c.owner == asked.owner)
+    if asked.served is not None:
+        wanted = wanted.where(studies.c.served == asked.served)
+    if asked.after is not None:
+        wanted = wanted.where(studies.c.study_id < asked.after)
     return [study_of(row) for row in connection.execute(wanted)]
+
+
+def names(connection: Connection, prefix: str) -> list[str]:
+    """The names that begin with the prefix, the newest study's first."""
+    wanted = select(optuna.studies.c.study_name).join(
+        studies, studies.c.study_id == optuna.studies.c.study_id
+    )
+    if prefix:
+        wanted = wanted.where(func.substr(optuna.studies.c.study_name, 1, len(prefix)) == prefix)
+    return list(connection.execute(wanted.order_by(studies.c.study_id.desc())).scalars())
 
 
 def want(connection: Connection, name: str, wanted: Wanted) -> Study:
@@ -135,14 +95,23 @@ def want(connection: Connection, name: str, wanted: Wanted) -> Study:
     return reread(connection, row.study_id)
 
 
-def move(connection: Connection, name: str, state: StudyState, reason: str | None) -> Study:
+def move(
+    connection: Connection, name: str, state: StudyState, reason: str | None, served: bool | None
+) -> Study:
     """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned."""
     row = find(connection, name, lock=True)
     study = study_of(row)
     check_not_driven(study)
     check_move(name, study.state, state)
     leave(connection, row, state, reason)
+    hand_over(connection, study, served)
     return reread(connection, study.id)
+
+
+def hand_over(connection: Connection, study: Study, served: bool | None) -> None:
+    """Make a study that nobody drives a server's, or not; None: leave it as it is."""
+    if served is not None and not is_driven(study):
+        change(connection, study.id, served=served)
 
 
 def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str | None) -> None:
@@ -158,6 +127,7 @@ def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str 
         wanted=Wanted.NOTHING,
         seconds=seconds_spent(row),
         running_since=None,
+        live=None,
         since=planned if ended else row.since,
         finished_at=utc(row.now) if state in FINAL else None,
         **driver_columns(None, None),
@@ -181,18 +151,26 @@ def settle(connection: Connection, row: Row[Any], state: StudyState) -> None:
     )
     open_states = (TrialState.WAITING, TrialState.RUNNING)
     open_trials = (trials.c.study_id == row.study_id) & trials.c.state.in_(open_states)
-    ids = select(trials.c.trial_id).where(open_trials).scalar_subquery()
-    connection.execute(
-        update(optuna.trials)
-        .where(optuna.trials.c.trial_id.in_(ids))
-        .values(state=TrialState.FAIL.value, datetime_complete=utc(row.now))
+    found = select(trials.c.number, trials.c.trial_id).where(open_trials).order_by(trials.c.number)
+    ended = [
+        {"of_number": number, "id": id_, "new_place": place}
+        for place, (number, id_) in enumerate(connection.execute(found), n_finished(row) + 1)
+    ]
+    if not ended:
+        return
+    now = utc(row.now)
+    of_optuna = update(optuna.trials).where(optuna.trials.c.trial_id == bindparam("id"))
+    connection.execute(of_optuna.values(state=TrialState.FAIL.value, datetime_complete=now), ended)
+    narrow = update(trials).where(
+        trials.c.study_id == row.study_id, trials.c.number == bindparam("of_number")
     )
-    ended = connection.execute(
-        update(trials)
-        .where(open_trials)
-        .values(state=TrialState.FAIL, reason=Reason.CANCELLED, finished_at=utc(row.now))
-    ).rowcount
-    change(connection, row.study_id, n_waiting=0, n_running=0, n_fail=studies.c.n_fail + ended)
+    connection.execute(
+        narrow.values(
+            state=TrialState.FAIL, reason=Reason.CANCELLED, finished_at=now, place=bindparam("new_place")
+        ),
+        ended,
+    )
+    change(connection, row.study_id, n_waiting=0, n_running=0, n_fail=studies.c.n_fail + len(ended))
 
 
 def change(connection: Connection, id_: int, **columns: Any) -> None:
@@ -206,6 +184,34 @@ def set_trials(connection: Connection, name: str, n_trials: int) -> Study:
     check_new_total(study_of(row), n_trials)
     change(connection, row.study_id, n_trials=n_trials)
     return reread(connection, row.study_id)
+
+
+def amend(
+    connection: Connection,
+    name: str,
+    priority: int | None,
+    labels_given: Mapping[str, str] | None,
+    limits: Mapping[str, Any] | None,
+) -> Study:
+    """Set what may change while a study lives, in its row and its study file. Raises StudyNotFound."""
+    row = find(connection, name, lock=True)
+    spec = amended_spec(json.loads(row.spec), priority=priority, labels=labels_given, limits=limits)
+    columns: dict[str, Any] = {"spec": to_json(spec)}
+    if priority is not None:
+        columns["priority"] = priority
+    if labels_given is not None:
+        columns["labels"] = to_json(labels_given)
+        connection.execute(delete(labels).where(labels.c.study_id == row.study_id))
+        set_labels(connection, row.study_id, labels_given)
+    change(connection, row.study_id, **columns)
+    return reread(connection, row.study_id)
+
+
+def set_labels(connection: Connection, id_: int, given: Mapping[str, str]) -> None:
+    """Labels stand twice, on purpose: the JSON is what a study shows, the table what a list filters by."""
+    if given:
+        pairs = [{"study_id": id_, "label": label, "value": value} for label, value in given.items()]
+        connection.execute(insert(labels), pairs)
 
 
 def remove(connection: Connection, name: str) -> None:

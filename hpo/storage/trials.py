@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 
 from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import IllegalMove, TrialNotFound
@@ -26,7 +26,7 @@ from hpo.storage.base import Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
-from hpo.storage.records import COUNTERS, curve_columns, lineage_text, to_json
+from hpo.storage.records import COUNTERS, curve_columns, lineage_text, n_finished, to_json
 from hpo.storage.rules import check_plan, facts_of, finite, storable, values_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
@@ -157,7 +157,7 @@ def finish(
     done: bool,
 ) -> list[int]:
     """RUNNING trials to their final states; the numbers that ended now. Raises LeaseLost, TrialNotFound."""
-    now = utc(fence(connection, held).now)
+    row = fence(connection, held)
     cohort_rows.check(connection, held, cohort, attempt)
     known = _of_cohort(connection, held, cohort, [r.number for r in results])
     for result in results:
@@ -169,8 +169,8 @@ def finish(
             fresh.setdefault(result.number, result)
     if fresh:
         ended = {known[number][0]: result for number, result in fresh.items()}
-        _finish_for_optuna(connection, ended, now)
-        _finish_narrow(connection, held.study, list(fresh.values()), now)
+        _finish_for_optuna(connection, ended, utc(row.now))
+        _finish_narrow(connection, row, [fresh[number] for number in sorted(fresh)])
         _count(connection, held.study, list(fresh.values()))
     if done:
         cohort_rows.change(connection, cohort, state=CohortState.DONE)
@@ -250,6 +250,7 @@ _NARROW = (
     "feasible",
     "lineage",
     "finished_at",
+    "place",
 )
 _FINISH_NARROW = (
     update(trials)
@@ -258,8 +259,9 @@ _FINISH_NARROW = (
 )
 
 
-def _finish_narrow(connection: Connection, study: int, results: Sequence[TrialResult], now: Any) -> None:
-    """The same in our own table, and the curves."""
+def _finish_narrow(connection: Connection, row: Row[Any], results: Sequence[TrialResult]) -> None:
+    """The same in our own table, and the curves. row: the study's, locked; results: by number."""
+    study, now, before = row.study_id, utc(row.now), n_finished(row)
     connection.execute(
         _FINISH_NARROW,
         [
@@ -277,8 +279,9 @@ def _finish_narrow(connection: Connection, study: int, results: Sequence[TrialRe
                 "new_feasible": r.feasible,
                 "new_lineage": lineage_text(r.lineage),
                 "new_finished_at": now,
+                "new_place": place,
             }
-            for r in results
+            for place, r in enumerate(results, before + 1)
         ],
     )
     blocks = [

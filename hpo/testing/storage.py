@@ -5,6 +5,7 @@ from __future__ import annotations
 from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
+from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
 from hpo.testing.storage_studies import ClaimsContract, StudiesContract
 from hpo.testing.storage_trials import TrialsContract
 
@@ -18,5 +19,8 @@ class StorageContract(
     ReadingContract,
     DatasetsContract,
     AccountsContract,
+    CreatingContract,
+    ServedContract,
+    CoordinatorsContract,
 ):
     """All of it."""

@@ -17,7 +17,7 @@ from hpo.errors import (
     StudyOwned,
 )
 from hpo.states import CohortState, StudyState, TrialState, Wanted
-from hpo.storage.base import Storage, StoredModel
+from hpo.storage.base import Storage, StoredModel, StudyQuery
 from hpo.study import Direction
 from hpo.testing.studies import (
     GONE,
@@ -90,9 +90,12 @@ class StudiesContract:
         storage.move_study("c", StudyState.PAUSED)
 
         assert [s.name for s in storage.list_studies()] == ["c", "b", "a"]
-        assert [s.name for s in storage.list_studies(state=StudyState.QUEUED)] == ["b", "a"]
-        assert [s.name for s in storage.list_studies(label=("course", "x"))] == ["c", "a"]
-        assert [s.name for s in storage.list_studies(state=StudyState.PAUSED, label=("course", "y"))] == []
+        assert [s.name for s in storage.list_studies(StudyQuery(states=(StudyState.QUEUED,)))] == ["b", "a"]
+        assert [s.name for s in storage.list_studies(StudyQuery(labels=(("course", "x"),)))] == ["c", "a"]
+        assert [
+            s.name
+            for s in storage.list_studies(StudyQuery(states=(StudyState.PAUSED,), labels=(("course", "y"),)))
+        ] == []
 
     def test_a_move_that_is_not_legal_is_refused_and_changes_nothing(self, storage: Storage) -> None:
         storage.create_study(new_study())

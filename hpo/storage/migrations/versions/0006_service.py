@@ -97,6 +97,7 @@ def _work() -> None:
         sa.Column("token", sa.String(64), primary_key=True),
         sa.Column("host", sa.String(255), nullable=False),
         sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("born", sa.Float(53), nullable=False),
         sa.Column("version", sa.String(32), nullable=False),
         sa.Column("pool", sa.String(16), nullable=False),
         sa.Column("slots", sa.Text, nullable=False),
