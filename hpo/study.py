@@ -14,6 +14,9 @@ from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MLP = "mlp"
+EXTERNAL = "external"  # trials are trained by programs that ask for them and tell what came of it
+TRAINERS = (MLP, EXTERNAL)
 MAX_TRIALS = 10_000_000
 MAX_EPOCHS = 100_000
 MAX_REPEATS = 100
@@ -188,9 +191,14 @@ class StudySpec:
     constraints: Mapping[str, str] = field(default_factory=dict)
     warm_start: tuple[str, ...] = ()
     refit: bool = False
-    trainer: str = "mlp"
+    trainer: str = MLP
     priority: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def external(self) -> bool:
+        """Whether its trials are trained elsewhere."""
+        return self.trainer == EXTERNAL
 
     @property
     def settled(self) -> dict[str, Value]:
@@ -290,6 +298,11 @@ class Study:
     since: int = 0
     served: bool = False
     live: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def external(self) -> bool:
+        """Whether its trials are trained elsewhere: it never has a driver."""
+        return self.spec.get("trainer") == EXTERNAL
 
     @property
     def n_planned(self) -> int:

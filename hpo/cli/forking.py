@@ -61,16 +61,18 @@ def fork(
         if output is not None:
             _write(forking.text_of(draft), output, quiet=quiet)
             return
-        prepared = datasets.prepared(
-            draft.spec, scalings=submit.scalings_of(draft.spec), folder=draft.folder, storage=opened
-        )
-        say_data(prepared.info, quiet=quiet or format is not Format.TABLE)
+        info = None
+        if not draft.spec.external:
+            scalings = submit.scalings_of(draft.spec)
+            info = datasets.prepared(draft.spec, scalings=scalings, folder=draft.folder, storage=opened).info
+            say_data(info, quiet=quiet or format is not Format.TABLE)
         precision = forking.precision_of(opened().get_study(study))
-        new, spec = submit.create(opened(), draft, prepared.info, precision=precision)
+        new, spec = submit.create(opened(), draft, info, precision=precision)
         if format is not Format.TABLE:
             write_record(results.show(opened(), new.name), format, "")
             return
-    say(f"study {new.name}: {submit.sentence(spec)}; `hpo resume {new.name}` runs it", quiet=quiet)
+    runs = "" if spec.external else f"; `hpo resume {new.name}` runs it"
+    say(f"study {new.name}: {submit.sentence(spec)}{runs}", quiet=quiet)
 
 
 def _write(text: str, output: Path, *, quiet: bool) -> None:

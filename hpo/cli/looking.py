@@ -137,17 +137,13 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "enqueued": f"{plural(record['n_enqueued'], 'setting')} without a number yet"
         if record["n_enqueued"]
         else None,
-        "objective": f"{objective} on validation rows",
+        "objective": f"{objective} on validation rows" if data else objective,
         "constraints": ", ".join(f"{e} {c}" for e, c in spec.get("constraints", {}).items()) or None,
         "best": best,
         "best trial": sentence(record["facts"] or {}),
         "test": score_texts(record["test"] or {}) or None,
         "run by": run_by,
-        "data": f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}, "
-        f"{data['task']} of {data['target']}",
-        "split": split_text(
-            data.get("n_folds", 1), data["n_train"], data["n_validation"], data["n_test"]
-        ),  # a study of an earlier version has no n_folds
+        **_data_lines(data),
         "stop": spec.get("stop"),
         "limits": {key: value for key, value in spec.get("limits", {}).items() if key != "retries"} or None,
         "repeats": spec.get("repeats", 1) if spec.get("repeats", 1) > 1 else None,
@@ -165,6 +161,18 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "versions": record["versions"],
     }
     return pairs({name: value for name, value in lines.items() if value is not None})
+
+
+def _data_lines(data: dict[str, Any]) -> dict[str, str]:
+    """What a study trains on; who trains its trials elsewhere has data of his own."""
+    if not data:
+        return {"trained": "elsewhere, by programs that ask for trials"}
+    shape = f"{plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}"
+    n_folds = data.get("n_folds", 1)  # a study of an earlier version has none
+    return {
+        "data": f"{data['source']}: {shape}, {data['task']} of {data['target']}",
+        "split": split_text(n_folds, data["n_train"], data["n_validation"], data["n_test"]),
+    }
 
 
 def _searched_and_fixed(parameters: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:

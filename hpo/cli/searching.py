@@ -149,6 +149,10 @@ def resume(
 
         opened = session.opener(stack)
         found = lifecycle.resumable(opened(), study, trials=trials, is_alive=session.is_alive)
+        if found.study.external:
+            state = lifecycle.reopen(opened(), found).state
+            say(f"study {study} is {state}: its trials can be asked for again", quiet=quiet)
+            return 0
         caught = stack.enter_context(interrupts())
         caught.study = study
         workers_ = stack.enter_context(started_pool(how))
@@ -193,6 +197,11 @@ def validate(
 
     wanted = {"sampler": sampler, "trials": trials, "epochs": epochs, "seed": seed, "name": name}
     asked = draft(file, data, target, space, set_, **wanted)
+    if asked.spec.external:
+        spec = specfile.complete(asked.spec, None)
+        record = {"valid": True, "spec": specfile.to_json(spec), "plan": None, "notes": []}
+        write_record(record, format, f"{specfile.to_yaml(spec)}\n# {submit.sentence(spec)}")
+        return
     with ExitStack() as stack:
         prepared = datasets.prepared(
             asked.spec,

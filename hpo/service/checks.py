@@ -7,6 +7,7 @@ import math
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS
 from hpo.service.ending_checks import check_ending
+from hpo.service.external_files import check_external
 from hpo.service.objectives import check_objectives
 from hpo.service.populations import check_population
 from hpo.service.pruners import check_pruner
@@ -35,19 +36,29 @@ def check_spec(spec: StudySpec) -> None:
     """Raises SpecError for the first thing that cannot be, with its place and a cure."""
     _check_numbers(spec)
     _check_words(spec)
-    if spec.data is None:
-        raise SpecError("is needed; write data: {source: digits}, or a file's path as source", field="data")
-    if not spec.data.source.strip():
-        raise SpecError("must be a built-in name, a file or an id, got nothing", field="data.source")
-    check_split(spec.data.split)
-    check_together(spec)
+    if spec.external:
+        check_external(spec)
+    else:
+        _check_data(spec)
+        check_together(spec)
     check_sampler(spec)
     check_ending(spec)
     if spec.sampler.name == "grid":
         check_grid(spec.parameters)
     check_enqueue(spec)
-    check_population(spec)
-    check_pruner(spec)
+    if not spec.external:
+        check_population(spec)
+        check_pruner(spec)
+
+
+def _check_data(spec: StudySpec) -> None:
+    if spec.data is None:
+        raise SpecError("is needed; write data: {source: digits}, or a file's path as source", field="data")
+    if not spec.data.source.strip():
+        raise SpecError("must be a built-in name, a file or an id, got nothing", field="data.source")
+    if spec.limits.lease is not None:
+        raise SpecError("counts only with trainer: external; leave it out", field="limits.lease")
+    check_split(spec.data.split)
 
 
 def _check_numbers(spec: StudySpec) -> None:
@@ -85,7 +96,8 @@ def _check_words(spec: StudySpec) -> None:
     ):
         if word is not None and word not in words:
             raise SpecError(f"must be {' or '.join(words)}, got {word!r}", field=field)
-    check_objectives(spec)
+    if not spec.external:
+        check_objectives(spec)
 
 
 def check_split(split: SplitSpec) -> None:

@@ -11,6 +11,7 @@ from hpo.samplers.options import OPTIONS, batch_of
 from hpo.samplers.points import grid_size
 from hpo.service import populations
 from hpo.service.checks import check_spec, highest, values_of
+from hpo.service.external_files import complete_directions, completed_judge
 from hpo.service.objectives import complete_objectives
 from hpo.service.pruners import completed_pruner
 from hpo.space import Range
@@ -20,18 +21,22 @@ from hpo.training import check_loss
 DEFAULT_TRIALS = 100
 DEFAULT_EPOCHS = 50
 DEFAULT_RETRIES = 2
+DEFAULT_LEASE = "60s"
 DEFAULT_SHARE = 0.2
 MOST_POINTS_UNASKED = 100_000  # a larger grid is trained only when somebody says that it is meant
 OF_CLASSES = ("label_smoothing", "class_weight")  # hyperparameters that a regression has no use for
 
 
-def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
+def complete(spec: StudySpec, info: DatasetInfo | None) -> StudySpec:
     """The study with task, objective, trials, epochs, split, seeds and limits filled in.
 
+    info: None of a study that is trained elsewhere
     Completing twice changes nothing. Raises SpecError when the objective, a loss or the number of trials
     does not fit the data or the grid.
     """
-    if spec.data is None:
+    if spec.external:
+        return _complete_external(spec)
+    if spec.data is None or info is None:
         raise SpecError("is needed; write data: {source: digits}", field="data")
     _check_losses(spec, info)
     _check_batches(spec)
@@ -47,6 +52,23 @@ def complete(spec: StudySpec, info: DatasetInfo) -> StudySpec:
     )
     completed = replace(completed, pruner=populations.completed(completed))
     completed = completed_pruner(completed, batch=spec.sampler.batch)
+    check_spec(completed)
+    return completed
+
+
+def _complete_external(spec: StudySpec) -> StudySpec:
+    limits = replace(
+        spec.limits,
+        retries=DEFAULT_RETRIES if spec.limits.retries is None else spec.limits.retries,
+        lease=DEFAULT_LEASE if spec.limits.lease is None else spec.limits.lease,
+    )
+    completed = replace(
+        complete_directions(spec),
+        trials=_trials(spec),
+        sampler=_sampler(spec),
+        pruner=completed_judge(spec),
+        limits=limits,
+    )
     check_spec(completed)
     return completed
 

@@ -9,7 +9,7 @@ from typing import Any
 from hpo.data.prepare import describe, prepare
 from hpo.data.registry import BUILT_IN
 from hpo.dataset import PreparedData, TrainingData
-from hpo.errors import DataError, DatasetNotFound, suggest
+from hpo.errors import DataError, DatasetNotFound, SpecError, suggest
 from hpo.service import records
 from hpo.service.objectives import metrics_named
 from hpo.storage.base import Storage, StoredDataset
@@ -26,6 +26,11 @@ def prepared(
     spec: StudySpec, *, scalings: Sequence[str | None], folder: Path, storage: OpenStorage
 ) -> PreparedData:
     """The data of a study, ready for training. Raises DataError, DatasetNotFound, SpecError."""
+    if spec.external:
+        raise SpecError(
+            "trials of this study are trained elsewhere: submit it to a server, and ask for them over REST",
+            field="trainer",
+        )
     if spec.data is None:
         raise DataError("the study names no data; add `data: {source: …}`", field="data")
     found = prepare(spec.data, scalings=scalings, folder=folder, seed=spec.seed, stored=_reader(storage))

@@ -21,7 +21,9 @@ def progress(storage: Storage, name: str, *, is_alive: IsAlive) -> Progress:
     rate = study.n_finished / study.seconds if study.seconds > 0 else 0.0
     left = max(0, study.n_trials - study.n_finished)
     message = None
-    if study.state is StudyState.QUEUED:
+    if study.external:  # whoever trains comes and goes
+        pass
+    elif study.state is StudyState.QUEUED:
         message = f"nobody runs study {name!r}; `hpo resume {name}` does"
     elif study.state in DRIVEN and driver_of(study, is_alive)[0] is None:
         message = (

@@ -51,6 +51,8 @@ def precision_of(study: Study) -> str:
 def text_of(draft: Draft) -> str:
     """A draft as a study file that works in any folder: the path of its data is written in full."""
     tree = specfile.to_json(draft.spec)
+    if draft.spec.external:
+        return specfile.to_yaml(draft.spec)
     source = tree["data"]["source"]
     path = draft.folder / source
     if source not in BUILT_IN and path.exists():

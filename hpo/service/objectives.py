@@ -42,13 +42,18 @@ def check_objectives(spec: StudySpec) -> None:
         field = f"objective.{place}" if several else "objective"
         _check_objective(one, field, first=place == 0, seen=seen)
         seen.add(one.metric)
-    if several and spec.sampler.name in OF_ONE_OBJECTIVE:
+    check_several(spec)
+    constraints_of(spec.constraints)
+
+
+def check_several(spec: StudySpec) -> None:
+    """Raises SpecError when a sampler of one objective has several."""
+    if len(spec.objectives) > 1 and spec.sampler.name in OF_ONE_OBJECTIVE:
         raise SpecError(
             f"{spec.sampler.name} searches for one best value, and there are {len(spec.objectives)} objectives; "
             "write nsga2, tpe or random",
             field="sampler.name",
         )
-    constraints_of(spec.constraints)
 
 
 def _check_objective(one: ObjectiveSpec, field: str, *, first: bool, seen: set[str]) -> None:

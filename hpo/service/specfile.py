@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any
 
@@ -14,9 +14,10 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from hpo.errors import SpecError
 from hpo.hyperparams import HYPERPARAMETERS, KINDS, check_parameter
 from hpo.service.checks import check_spec
+from hpo.service.choices import check_choices
 from hpo.service.complaints import one_error
 from hpo.service.completion import complete
-from hpo.service.later import refuse_later
+from hpo.service.external_files import check_own_name
 from hpo.service.plain_text import read_plain
 from hpo.service.shorthand import long_form, parse_override, written_out
 from hpo.service.yaml_writer import write_yaml
@@ -61,7 +62,7 @@ _ADAPTER = TypeAdapter(_StudyFile)
 def parse(text: str | bytes, *, overrides: Mapping[str, Any] | None = None) -> StudySpec:
     """The study that a YAML or JSON text describes, with dotted overrides (`{"data.source": "digits"}`) merged in.
 
-    Raises SpecError (NotYet, UnknownName) with the one place to look at first.
+    Raises SpecError (UnknownName) with the one place to look at first.
     """
     return _built(written_out(read_plain(text), overrides or {}))
 
@@ -74,14 +75,15 @@ def from_json(tree: Mapping[str, Any]) -> StudySpec:
 def parse_parameters(tree: Mapping[str, Any]) -> SearchSpace:
     """The search space that the `parameters` of a study file describe. Raises SpecError."""
     full = written_out({"data": "digits", "parameters": dict(tree)}, {})
-    return _space(_validated(full).parameters, full["parameters"])
+    return _space(_validated(full).parameters, full["parameters"], check_parameter)
 
 
 def _built(tree: dict[str, Any]) -> StudySpec:
     file = _validated(tree)
-    refuse_later(file)
+    check_choices(file)
     values = {field.name: getattr(file, field.name) for field in dataclasses.fields(StudySpec)}
-    values["parameters"] = _space(values["parameters"], tree["parameters"])
+    check = check_own_name if file.external else check_parameter
+    values["parameters"] = _space(values["parameters"], tree["parameters"], check)
     if values["objectives"]:
         first, *others = values["objectives"]
         values |= {"objective": first, "objectives": (first, *others) if others else ()}
@@ -100,15 +102,19 @@ def _validated(tree: dict[str, Any]) -> _StudyFile:
         raise one_error(error.errors(include_url=False), tree, parameters) from None
 
 
-def _space(parameters: Mapping[str, Parameter], written: Mapping[str, Any]) -> SearchSpace:
-    """The search space with types filled in, each parameter checked against its hyperparameter."""
+def _space(
+    parameters: Mapping[str, Parameter],
+    written: Mapping[str, Any],
+    check: Callable[[str, Parameter], None],
+) -> SearchSpace:
+    """The search space with types filled in, each parameter checked."""
     typed: dict[str, Parameter] = {}
     for name, parameter in parameters.items():
         try:
             if isinstance(parameter, Fixed) and parameter.value is None:
                 raise SpecError("needs a value, a list of choices, or {low: …, high: …}")
             typed[name] = _typed(name, parameter)
-            check_parameter(name, typed[name])
+            check(name, typed[name])
         except SpecError as error:
             raise type(error)(error.detail, field=_place(name, error.field, written[name])) from None
     try:

@@ -147,11 +147,11 @@ def _values_of(parameter: Parameter | None) -> tuple[Value, ...]:
 
 
 def create(
-    storage: Storage, draft: Draft, info: DatasetInfo, *, precision: str = EXACT
+    storage: Storage, draft: Draft, info: DatasetInfo | None, *, precision: str = EXACT
 ) -> tuple[Study, StudySpec]:
     """Complete a draft for its data and put it into the database, QUEUED.
 
-    precision: in which all its trials train, also when another process goes on with it
+    info: None for a study that is trained elsewhere; precision: in which all its trials train, also when another process goes on with it
     A study without a name gets one that is free. Raises SpecError, and StudyExists for a name that
     was given and is taken.
     """
@@ -179,7 +179,7 @@ def _free_name(storage: Storage, stem: str) -> str:
     return f"{stem}-{max((int(m[1]) for m in matches if m), default=1) + 1}"
 
 
-def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo, precision: str) -> NewStudy:
+def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo | None, precision: str) -> NewStudy:
     objective = spec.objective or ObjectiveSpec(metric="accuracy")
     return NewStudy(
         name=name,
@@ -187,7 +187,7 @@ def _new(spec: StudySpec, name: str, draft: Draft, info: DatasetInfo, precision:
         metric=objective.metric,
         n_trials=spec.trials or 0,
         spec=specfile.to_json(spec),
-        data=records.info_record(info),
+        data={} if info is None else records.info_record(info),
         folder=str(draft.folder),
         priority=spec.priority,
         labels=dict(spec.labels),
@@ -207,7 +207,9 @@ def sentence(spec: StudySpec) -> str:
     trials = "1 trial" if spec.trials == 1 else f"{spec.trials} {spec.sampler.name} trials"
     if spec.enqueue:
         trials += f" ({len(spec.enqueue)} enqueued)"
-    text = f"{trials} of at most {spec.epochs} epochs"
+    text = trials if spec.epochs is None else f"{trials} of at most {spec.epochs} epochs"
+    if spec.external:
+        text += ", trained by whoever asks for them"
     if spec.pruner.name == POPULATION and spec.pruner.bracket is not None:
         text += f", in populations of {spec.pruner.bracket}"
     n_folds = (spec.data.split.folds if spec.data else None) or 1

@@ -139,7 +139,7 @@ def test_objectives_and_constraints_read_metrics_of_the_task(task, metric):
 
 @pytest.mark.parametrize("sampler", ["coarse_to_fine", "cmaes"])
 def test_samplers_of_one_value_are_refused(sampler, monkeypatch):
-    monkeypatch.setattr("hpo.service.specfile.refuse_later", lambda spec: None)
+    monkeypatch.setattr("hpo.service.specfile.check_choices", lambda spec: None)
 
     with pytest.raises(
         SpecError, match="searches for one best value, and there are 3 objectives; write nsga2"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpo.errors import NotYet, SpecError
+from hpo.errors import SpecError
 from hpo.samplers.points import grid_size
 from hpo.service.specfile import from_json, parse
 from hpo.study import COSTS, StudySpec
@@ -202,21 +202,6 @@ def test_patience_cannot_stand_in_two_places():
     assert error_of(tree).field == "early_stopping.patience"
 
 
-# (what is changed, to what, the place shown)
-LATER = [
-    ("limits", {"lease": 60}, "limits.lease"),
-    ("trainer", "external", "trainer"),
-]
-
-
-@pytest.mark.parametrize(("path", "value", "field"), LATER)
-def test_what_comes_later_is_refused_and_says_so(path, value, field):
-    error = error_of(changed(path, value), NotYet)
-
-    assert (error.field, error.code) == (field, "not_yet")
-    assert "later version" in error.detail
-
-
 def test_a_grid_may_have_conditions():
     tree = changed("parameters.learning_rate", [0.1, 0.2]) | {"sampler": "grid"}
     tree["parameters"]["momentum"]["num"] = 3
@@ -265,7 +250,6 @@ TREES = st.recursive(
 )
 PATHS = sorted(
     {path for path, *_ in WRONG}
-    | {path for path, *_ in LATER}
     | {
         "parameters.dropout.low",
         "parameters.momentum.when.optimizer",
