@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Floats = NDArray[float32]
 
 
+# Numbers and names (JSON types) that repeat the preparation on new rows, one entry per fold.
+Preparation = tuple[Mapping[str, Any], ...]
+
+
 class Task(StrEnum):
     """What is predicted."""
 
@@ -134,7 +138,7 @@ class ScaledData:
 
     training: TrainingData
     test: tuple[Rows, ...] | None
-    preprocessing: tuple[Mapping[str, Any], ...] = ()
+    preprocessing: Preparation = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +147,15 @@ class PreparedData:
 
     scaled: by input scaling (`scaling_key`): those the study's trials may ask for
     refit: the same with all rows but the test rows as the training rows of one fold, nothing to validate on
+    preparations, refit_preparations: what `ScaledData.preprocessing` of each is, without making arrays
     """
 
     info: DatasetInfo
     scaled: Mapping[str, ScaledData]
     refit: Mapping[str, ScaledData] = field(default_factory=dict)
+    preparations: Mapping[str, Preparation] = field(default_factory=dict)
+    refit_preparations: Mapping[str, Preparation] = field(default_factory=dict)
+
+    def preparation(self, scaling: str, *, refit: bool) -> Preparation:
+        """What was done to the columns under an input scaling, one entry per fold; () when nobody knows."""
+        return (self.refit_preparations if refit else self.preparations).get(scaling, ())

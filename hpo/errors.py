@@ -129,6 +129,13 @@ class ModelNotFound(HpoError):
     exit_code = 4
 
 
+class NotRepeatable(HpoError):
+    """The trial cannot be trained again with the same result."""
+
+    code = "not_repeatable"
+    status = 409
+
+
 class KeyNotFound(HpoError):
     """No API key has that id; `hpo keys ls` shows those there are."""
 

@@ -158,6 +158,7 @@ def resume(
         workers_ = stack.enter_context(started_pool(how))
         from hpo.coordinator.loop import Job
         from hpo.service import datasets, submit
+        from hpo.service.same_data import check_data
 
         prepared = datasets.prepared(
             found.spec,
@@ -165,7 +166,7 @@ def resume(
             folder=Path(found.study.folder),
             storage=opened,
         )
-        lifecycle.check_data(found.study, prepared.info)
+        check_data(found.study, prepared.info)
         if found.dead is not None:
             say(f"{found.dead} has died; this terminal goes on with its study", quiet=quiet)
         lifecycle.reopen(opened(), found)

@@ -177,6 +177,7 @@ class Drive:
             flights=self.flights,
             ready=self.ready,
             retries=self.retries,
+            preparation=lambda scaling: self.data.preparation(scaling, refit=False),
             say=lambda sentence: self.show(message=sentence),
         )
 

@@ -15,6 +15,7 @@ from hpo.coordinator.populations import again_whole
 from hpo.coordinator.recovery import GiveUp, Halve, after_failure
 from hpo.coordinator.results import Results
 from hpo.coordinator.work import Contest, Work
+from hpo.dataset import Preparation
 from hpo.states import Reason
 from hpo.storage.base import StoredModel
 
@@ -26,6 +27,7 @@ class Landing:
     """Takes a study's flights as they come back. Any call may raise LeaseLost, StorageUnavailable; StudyFailed.
 
     flights: those under way, by task; ready: what is to be launched next; retries: of lost cohorts
+    preparation: what is done to the columns under an input scaling
     say: shows a sentence to whoever watches
     """
 
@@ -35,13 +37,15 @@ class Landing:
     flights: dict[int, Flight]
     ready: deque[Work]
     retries: int
+    preparation: Callable[[str], Preparation]
     say: Callable[[str], None]
 
     def done(self, flight: Flight, done: CohortDone | CohortHalted) -> None:
         """Keep the model; trials that stand at a judgement wait for the rest of their bracket."""
         number, value = done.best_number, done.best_value
         if done.model is not None and number is not None and value is not None:
-            self.results.keep(StoredModel(number=number, value=value, data=done.model))
+            model = StoredModel(number=number, value=value, data=done.model)
+            self.results.keep(model, self.preparation(flight.part[0].shared.scaling))
         self.planner.saturation.trained(
             flight.part[0].shared,
             lanes=len(flight.part) * self.planner.lanes_per_trial,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hpo.cohort import Cohort
 from hpo.coordinator.feasibility import refusals
@@ -14,7 +14,9 @@ from hpo.coordinator.proposals import Proposals, told_trial
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
+from hpo.dataset import Preparation
 from hpo.front import is_better
+from hpo.service.kept_models import with_preparation
 from hpo.service.stopping import Stopping
 from hpo.storage.base import Claim, Storage, StoredModel
 from hpo.study import Direction
@@ -41,11 +43,11 @@ class Results:
     landed: list[Flight] = field(default_factory=list)
     running: dict[int, Trial] = field(default_factory=dict)
 
-    def keep(self, model: StoredModel) -> None:
-        """Keep a model in place of an earlier one, if its trial is better."""
+    def keep(self, model: StoredModel, preparation: Preparation = ()) -> None:
+        """Keep a model in place of an earlier one, if its trial is better; with what was done to the columns."""
         new = (model.value, model.number)
         if is_better(self.direction, new, self.kept):
-            self.kept, self.model = new, model
+            self.kept, self.model = new, replace(model, data=with_preparation(model.data, preparation))
 
     def write_all(self, flights: Iterable[Flight]) -> None:
         """Write the new best model, what came of flights that are over, and how far these others are."""

@@ -20,6 +20,7 @@ from hpo.data.target import Target, fit_target_scaling, read_target, scale_targe
 from hpo.dataset import (
     ColumnInfo,
     DatasetInfo,
+    Preparation,
     PreparedData,
     Rows,
     ScaledData,
@@ -79,7 +80,13 @@ def prepare(
     # Asked for now, so that what cannot be is told before a study begins.
     widths = {key: scaled.n_features(key) for key in keys}
     n_inputs = {key: width for key, width in widths.items() if width != info.n_features}
-    return PreparedData(info=replace(info, n_inputs=n_inputs), scaled=scaled, refit=refit)
+    return PreparedData(
+        info=replace(info, n_inputs=n_inputs),
+        scaled=scaled,
+        refit=refit,
+        preparations=_Preparations(scaled),
+        refit_preparations=_Preparations(refit),
+    )
 
 
 def describe(
@@ -309,31 +316,54 @@ class _ByScaling(Mapping[str, ScaledData]):
         record = self._fitted[place, name]
         return preprocessing.with_components(record, components) if components else record
 
+    def preparation(self, key: str) -> tuple[Record, ...]:
+        """What is done to the columns of each fold, its target included. Raises KeyError."""
+        if key not in self._keys:
+            raise KeyError(key)
+        n_features = self.n_features(key)
+        return tuple(
+            preprocessing.padded(self._record(place, key), n_features)
+            | {"target": target_record(self._settled.target, fold.scaling)}
+            for place, fold in enumerate(self._settled.folds)
+        )
+
     def _scaled(self, key: str) -> ScaledData:
-        settled, n_features = self._settled, self.n_features(key)
+        settled, records = self._settled, self.preparation(key)
         folds: list[tuple[Rows, Rows]] = []
         tests: list[Rows] = []
-        records: list[Record] = []
-        for place, fold in enumerate(settled.folds):
-            record = preprocessing.padded(self._record(place, key), n_features)
-            record["target"] = target_record(settled.target, fold.scaling)
+        for fold, record in zip(settled.folds, records, strict=True):
             training, validation, test = (
                 _rows(settled, record, fold.scaling, rows)
                 for rows in (fold.training, fold.validation, settled.test)
             )
             folds.append((training, validation))
             tests.append(test)
-            records.append(record)
         data = TrainingData(
             task=settled.target.task,
             folds=tuple(folds),
-            n_features=n_features,
+            n_features=records[0]["n_features"],
             n_classes=len(settled.target.classes),
             target_scalings=tuple(fold.scaling for fold in settled.folds),
             positive=settled.target.positive,
         )
         test_rows = tuple(tests) if len(settled.test) else None
-        return ScaledData(training=data, test=test_rows, preprocessing=tuple(records))
+        return ScaledData(training=data, test=test_rows, preprocessing=records)
+
+
+class _Preparations(Mapping[str, Preparation]):
+    """What is done to the columns under each input scaling, without an array being made."""
+
+    def __init__(self, data: _ByScaling) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __getitem__(self, key: str) -> Preparation:
+        return self._data.preparation(key)
 
 
 def _rows(settled: _Settled, record: Record, scaling: TargetScaling, rows: Ints) -> Rows:

@@ -8,37 +8,54 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError
 from hpo.models.model import Lane, Model
+from hpo.models.packed import put_back, taken_out
 from hpo.training import LaneSettings, SharedSettings, shape_of
 
-# Goes up when an older hpo could not read what this one writes. In 1 every lane had the widths all share.
-FORMAT = 2
+# Goes up when an older hpo could not read what this one writes. In 1 every lane had the widths all share; up to 2
+# no model knew its preparation.
+FORMAT = 3
 _PLAIN = ("number", "n_features", "n_classes", "positive")
 
 
 def to_bytes(model: Model) -> bytes:
     """The model as one safetensors file; the same model gives the same bytes."""
-    about = {
+    about, arrays = described(model), tensors(model)
+    data: bytes = save(arrays, metadata={"hpo": json.dumps(about, sort_keys=True)})
+    return data
+
+
+def described(model: Model) -> dict[str, Any]:
+    """Everything about a model but its arrays, in JSON types."""
+    return {
         "format": FORMAT,
         "task": model.task.value,
         "shared": dataclasses.asdict(model.shared),
         "settings": dataclasses.asdict(model.settings),
         "target_scaling": dataclasses.asdict(model.target_scaling),
-        "preprocessing": [dict(fold) for fold in model.preprocessing],
+        "preprocessing": [
+            taken_out(fold, f"fold{place}")[0] for place, fold in enumerate(model.preprocessing)
+        ],
         "lanes": [[lane.repeat, lane.fold] for lane in model.lanes],
     } | {name: getattr(model, name) for name in _PLAIN}
-    arrays = {}
+
+
+def tensors(model: Model) -> dict[str, NDArray[Any]]:
+    """A model's arrays by name: weights in float32, those of its preparation in float64."""
+    arrays: dict[str, NDArray[Any]] = {}
     for place, lane in enumerate(model.lanes):
         for what, of_layers in {"weight": lane.weights, "bias": lane.biases, **lane.extras}.items():
             for layer, array in enumerate(of_layers):
                 arrays[_name(place, layer, what)] = np.ascontiguousarray(array, dtype=np.float32)
-    data: bytes = save(arrays, metadata={"hpo": json.dumps(about, sort_keys=True)})
-    return data
+    for place, fold in enumerate(model.preprocessing):
+        arrays |= taken_out(fold, f"fold{place}")[1]
+    return arrays
 
 
 def from_bytes(data: bytes) -> Model:
@@ -48,7 +65,7 @@ def from_bytes(data: bytes) -> Model:
         about = json.loads(_metadata(data)["hpo"])
         if about["format"] > FORMAT:
             raise DataError("the model was written by a newer version of hpo; upgrade to read it")
-        return _model(about, arrays)
+        return restored(about, arrays)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -62,7 +79,8 @@ def _metadata(data: bytes) -> dict[str, str]:
     return header["__metadata__"]
 
 
-def _model(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Model:
+def restored(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Model:
+    """The model of a description and its arrays. Raises DataError, KeyError, TypeError, ValueError."""
     shared: dict[str, Any] = dict(about["shared"])
     settings: dict[str, Any] = dict(about["settings"])
     hidden = settings.get("hidden", shared["hidden"])
@@ -88,7 +106,7 @@ def _model(about: Mapping[str, Any], arrays: Mapping[str, Any]) -> Model:
         shared=shared_settings,
         settings=lane_settings,
         target_scaling=TargetScaling(**about["target_scaling"]),
-        preprocessing=tuple(about["preprocessing"]),
+        preprocessing=tuple(put_back(fold, arrays) for fold in about["preprocessing"]),
         lanes=lanes,
         **{name: about[name] for name in _PLAIN},
     )

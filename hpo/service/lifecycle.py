@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpo.dataset import DatasetInfo
 from hpo.durations import seconds_of
-from hpo.errors import DataChanged, IllegalMove, SpecError, StudyOwned
+from hpo.errors import IllegalMove, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
 from hpo.service.results import pages
@@ -147,16 +146,6 @@ def _n_enqueued(storage: Storage, name: str) -> int:
     """How many of a study's trials are no proposals of its sampler, those that still wait included."""
     taken = sum(not trial.sampled for trial in pages(storage, name, TrialQuery()))
     return taken + len(storage.queue(name))
-
-
-def check_data(study: Study, info: DatasetInfo) -> None:
-    """Raises DataChanged unless the data are those the study began with."""
-    before = str(study.data.get("sha256", ""))
-    if before != info.sha256:
-        raise DataChanged(
-            f"{info.source} is not the data study {study.name!r} began with "
-            f"(SHA-256 {before[:12]}…, now {info.sha256[:12]}…); put it back, or start a new study"
-        )
 
 
 def reopen(storage: Storage, found: Resumable) -> Study:

@@ -113,8 +113,6 @@ def create(storage: Storage, spec: StudySpec, *, name: str = "small", **columns:
             metric=spec.objective.metric,
             n_trials=spec.trials,
             objectives=spec.objectives,
-            spec={},
-            data={},
-            **columns,
+            **{"spec": {}, "data": {}, **columns},
         )
     )

@@ -5,6 +5,7 @@ import pytest
 from hpo.dataset import DatasetInfo, Task
 from hpo.errors import DataChanged, IllegalMove, SpecError, StudyNotFound, StudyOwned
 from hpo.service import lifecycle
+from hpo.service.same_data import check_data
 from hpo.states import StudyState, TrialState, Wanted
 from tests.service.conftest import FILE
 
@@ -175,8 +176,8 @@ def test_other_data_than_the_study_began_with_are_refused(studies):
     study = studies.queued()
 
     with pytest.raises(DataChanged, match="put it back"):
-        lifecycle.check_data(study, info_of("cd" * 32))
-    lifecycle.check_data(study, info_of("ab" * 32))
+        check_data(study, info_of("cd" * 32))
+    check_data(study, info_of("ab" * 32))
 
 
 def info_of(sha256):
