@@ -98,8 +98,8 @@ class Ending:
         """The kept model of the best trial, or one trained now: anew on more rows if the study wants that,
         else once more because it was lost; or why there is none."""
         drive = self._drive
-        stored = drive.write(lambda: drive.storage.model(drive.claim.name))
-        if stored is not None and stored.number == best.number:
+        stored = drive.write(lambda: drive.storage.model(drive.claim.name, best.number))
+        if stored is not None:
             return stored.data
         try:
             model = self._again.train(best)

@@ -12,6 +12,8 @@ from hpo.cohort import Cohort, CohortPlan
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base_accounts import AccountStorage
+from hpo.storage.base_models import ModelStorage
+from hpo.storage.base_models import StoredModel as StoredModel
 from hpo.study import Driver, NewStudy, Study
 from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
@@ -102,16 +104,6 @@ class CoordinatorBeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredModel:
-    """A trained model kept for a study."""
-
-    number: int
-    value: float
-    data: bytes
-    meta: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredTest:
     """What the chosen trial's model is worth on the test rows, metric by metric.
 
@@ -139,7 +131,7 @@ class StoredDataset:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Storage(AccountStorage, Protocol):
+class Storage(AccountStorage, ModelStorage, Protocol):
     """Where studies live. Values in, values out: what is returned never changes afterwards.
 
     Every method is one transaction, all or nothing. Any may raise StorageUnavailable or StorageFull.
@@ -287,9 +279,6 @@ class Storage(AccountStorage, Protocol):
 
     def curves(self, name: str, numbers: Sequence[int]) -> dict[int, Curve]:
         """The curves of those of the trials that have one, by number. Raises StudyNotFound."""
-
-    def model(self, name: str) -> StoredModel | None:
-        """The kept model. Raises StudyNotFound."""
 
     def finished_after(self, name: str, place: int, limit: int) -> list[Trial]:
         """Trials that finished after the one of that place (0: all), in the order in which they did.

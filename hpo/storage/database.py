@@ -39,6 +39,7 @@ from hpo.storage.base import (
     TrialQuery,
 )
 from hpo.storage.database_accounts import DatabaseAccounts
+from hpo.storage.database_models import DatabaseModels
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
 from hpo.storage.tables import CHUNK_BYTES
@@ -48,7 +49,7 @@ from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 _SPOOL_BYTES = 8 << 20
 
 
-class Database(DatabaseAccounts):
+class Database(DatabaseAccounts, DatabaseModels):
     """A Storage in SQLite or PostgreSQL; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self, transactions: Transactions) -> None:
@@ -239,11 +240,6 @@ class Database(DatabaseAccounts):
         """The curves of those of the trials that have one."""
         with self._db.read() as connection:
             return reading.some_curves(connection, name, numbers)
-
-    def model(self, name: str) -> StoredModel | None:
-        """The kept model."""
-        with self._db.read() as connection:
-            return models.load(connection, name)
 
     def finished_after(self, name: str, place: int, limit: int) -> list[Trial]:
         """Trials that finished after the one of that place."""

@@ -15,6 +15,7 @@ from hpo.storage.memory_base import alone
 from hpo.storage.memory_coordinators import MemoryCoordinators
 from hpo.storage.memory_datasets import MemoryDatasets
 from hpo.storage.memory_driving import MemoryDriving
+from hpo.storage.memory_models import MemoryModels
 from hpo.storage.memory_reading import MemoryReading
 from hpo.storage.memory_study import KeptStudy, plain, study_of
 from hpo.storage.rules import (
@@ -33,7 +34,7 @@ from hpo.study import NewStudy, Study
 from hpo.trial import Queued
 
 
-class Memory(MemoryDriving, MemoryReading, MemoryDatasets, MemoryCoordinators, MemoryAccounts):
+class Memory(MemoryDriving, MemoryReading, MemoryDatasets, MemoryCoordinators, MemoryAccounts, MemoryModels):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self) -> None:

@@ -185,4 +185,5 @@ class MemoryDriving(MemoryBase):
     @alone
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep a model in place of an earlier one."""
-        self.fence(claim).model = model
+        kept = self.fence(claim)
+        kept.model, kept.model_at = model, datetime.now(UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpo.errors import SpecError, TrialNotFound
 from hpo.states import TrialState
-from hpo.storage.base import StoredModel, TrialQuery
+from hpo.storage.base import TrialQuery
 from hpo.storage.memory_base import MemoryBase, alone
 from hpo.storage.rules import directions_of, front_of
 from hpo.study import Direction
@@ -84,8 +84,3 @@ class MemoryReading(MemoryBase):
         trials = self.find(name).trials.values()
         later = [trial for trial in trials if trial.place is not None and trial.place > place]
         return sorted(later, key=lambda trial: trial.place or 0)[:limit]
-
-    @alone
-    def model(self, name: str) -> StoredModel | None:
-        """The kept model."""
-        return self.find(name).model

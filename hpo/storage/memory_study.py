@@ -31,6 +31,7 @@ class KeptStudy:
     cohorts: dict[int, Cohort] = field(default_factory=dict)
     queue: dict[int, Queued] = field(default_factory=dict)
     model: StoredModel | None = None
+    model_at: datetime | None = None
     counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TrialState, 0))
 
     def now(self) -> Study:

@@ -6,7 +6,6 @@ Times are naive UTC; `…_until` and `…_at_s` are seconds since 1970 by the da
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -105,5 +104,4 @@ model_requests = Table(
     Column("failed", Boolean, nullable=False),
     Column("detail", Text),
     Column("requested_at_s", Float(53), nullable=False),
-    Column("n_bytes", BigInteger),
 )

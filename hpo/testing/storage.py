@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
+from hpo.testing.storage_models import ModelsContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
@@ -19,6 +20,7 @@ class StorageContract(
     ReadingContract,
     DatasetsContract,
     AccountsContract,
+    ModelsContract,
     CreatingContract,
     ServedContract,
     CoordinatorsContract,

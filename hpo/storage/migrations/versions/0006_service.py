@@ -125,7 +125,6 @@ def _work() -> None:
         sa.Column("failed", sa.Boolean, nullable=False),
         sa.Column("detail", sa.Text),
         sa.Column("requested_at_s", sa.Float(53), nullable=False),
-        sa.Column("n_bytes", sa.BigInteger),
     )
 
 
