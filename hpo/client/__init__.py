@@ -1,0 +1,1 @@
+"""The Python client: `Client` for notebooks, with a server or on the local database."""
