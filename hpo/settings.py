@@ -15,11 +15,14 @@ PRECISIONS = (EXACT, FAST)
 AUTO, OFF, REQUIRED = "auto", "off", "required"
 AUTHS = (AUTO, OFF, REQUIRED)
 
+_WORDS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of one process; each stands in the environment as HPO_… (RAY_ADDRESS as it is).
 
+    insecure: an API key may travel over plain http to another machine
     auth: whether a server asks for API keys; auto: unless it listens on this machine alone
     allowed_hosts: what a server may be called besides its own address; dashboard: the URL of an Optuna
     dashboard that runs by itself
@@ -32,6 +35,7 @@ class Settings:
     ray_address: str | None = None
     server: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    insecure: bool = False
     auth: str = AUTO
     allowed_hosts: tuple[str, ...] = ()
     dashboard: str | None = None
@@ -59,12 +63,21 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ray_address=env.get("RAY_ADDRESS") or None,
         server=(env.get("HPO_SERVER") or "").rstrip("/") or None,
         api_key=env.get("HPO_API_KEY") or None,
+        insecure=_yes(env, "HPO_INSECURE"),
         auth=(env.get("HPO_AUTH") or AUTO).lower(),
         allowed_hosts=tuple(filter(None, (h.strip() for h in env.get("HPO_ALLOWED_HOSTS", "").split(",")))),
         dashboard=env.get("HPO_DASHBOARD") or None,
         max_upload_mb=_whole(env, "HPO_MAX_UPLOAD_MB", 512),
         log=env.get("HPO_LOG") or "warning",
     )
+
+
+def _yes(env: Mapping[str, str], name: str) -> bool:
+    """A word of the environment that is yes or no. Raises SpecError."""
+    word = env.get(name, "").lower()
+    if word not in _WORDS:
+        raise SpecError(f"must be 1 or 0, got {word!r}", field=name)
+    return _WORDS[word]
 
 
 def _whole(env: Mapping[str, str], name: str, default: int) -> int:

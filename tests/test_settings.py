@@ -48,3 +48,15 @@ def test_an_unknown_precision_is_refused_at_its_name():
         read_settings({"HPO_PRECISION": "quick"})
 
     assert caught.value.field == "HPO_PRECISION"
+
+
+@pytest.mark.parametrize(("word", "insecure"), [("", False), ("0", False), ("1", True), ("TRUE", True)])
+def test_a_key_may_travel_in_clear_only_where_that_is_said(word, insecure):
+    assert read_settings({"HPO_INSECURE": word}).insecure is insecure
+
+
+def test_a_word_that_is_neither_yes_nor_no_is_refused_at_its_name():
+    with pytest.raises(SpecError) as caught:
+        read_settings({"HPO_INSECURE": "maybe"})
+
+    assert caught.value.field == "HPO_INSECURE"

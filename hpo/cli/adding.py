@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hpo.cli import session
+from hpo.cli.moving import driver_text
 from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, plural, say, write_record
+from hpo.states import StudyState
 
 if TYPE_CHECKING:
-    from hpo.service.enqueueing import Enqueued
+    from hpo.client.base import Backend
 
 
 def enqueue(
@@ -23,12 +25,13 @@ def enqueue(
     quiet: QuietOption = False,
 ) -> None:
     """Have a setting of your own tried before what the sampler proposes next; the total grows by one."""
-    from hpo.service import enqueueing, submit
+    from hpo.service import submit
 
     setting = submit.parse_settings(words, example="learning_rate=1e-3", field="enqueue")
-    with session.storage() as storage:
-        done = enqueueing.enqueue(storage, study, [setting], is_alive=session.is_alive)
-    _tell(done, f"{plural(len(done.settings), 'setting')} enqueued in study {study}", format, quiet=quiet)
+    with session.backend() as backend:
+        done = backend.enqueue(study, [setting])
+        what = f"{plural(len(done['enqueued']), 'setting')} enqueued in study {study}"
+        _tell(backend, done, what, format, quiet=quiet)
 
 
 def retry(
@@ -40,32 +43,37 @@ def retry(
     quiet: QuietOption = False,
 ) -> None:
     """Train trials once more that failed by error, lost or out_of_memory, under new numbers."""
-    from hpo.service import enqueueing, repeating
+    from hpo.service.repeating import RETRIED
 
-    with session.storage() as storage:
-        done = enqueueing.retry(storage, study, trial or (), is_alive=session.is_alive)
-    if not done.settings and format is Format.TABLE:
-        reasons = ", ".join(repeating.RETRIED)
-        say(
-            f"study {study} has no trial to retry: none failed by {reasons}, or each was retried", quiet=quiet
-        )
-        return
-    numbers = ", ".join(map(str, done.retry_of))
-    _tell(done, f"trial {numbers} of study {study} will be trained once more", format, quiet=quiet)
+    with session.backend() as backend:
+        done = backend.retry(study, trial or ())
+        if not done["enqueued"] and format is Format.TABLE:
+            reasons = ", ".join(RETRIED)
+            say(
+                f"study {study} has no trial to retry: none failed by {reasons}, or each was retried",
+                quiet=quiet,
+            )
+            return
+        numbers = ", ".join(map(str, done["retry_of"]))
+        what = f"trial {numbers} of study {study} will be trained once more"
+        _tell(backend, done, what, format, quiet=quiet)
 
 
-def _tell(done: Enqueued, what: str, format: Format, *, quiet: bool) -> None:  # noqa: A002
+def _tell(backend: Backend, done: dict[str, Any], what: str, format: Format, *, quiet: bool) -> None:  # noqa: A002
     """What was added, and who will train it."""
-    study = done.study
     if format is not Format.TABLE:
-        record = {
-            "study": study.name,
-            "state": study.state.value,
-            "n_trials": study.n_trials,
-            "enqueued": [dict(setting) for setting in done.settings],
-            "retry_of": list(done.retry_of),
-        }
-        write_record(record, format, "")
+        write_record(done, format, "")
         return
-    who = f"`hpo resume {study.name}` goes on" if done.driver is None else f"{done.driver} goes on with it"
-    say(f"{what}; its total is {plural(study.n_trials, 'trial')} now; {who}", quiet=quiet)
+    total = plural(done["n_trials"], "trial")
+    say(f"{what}; its total is {total} now; {who_goes_on(backend, done['study'])}", quiet=quiet)
+
+
+def who_goes_on(backend: Backend, study: str) -> str:
+    """Who will train what was added to a study."""
+    record = backend.study(study)
+    driver = driver_text(record)
+    if driver is not None and backend.progress(study).message is None:
+        return f"{driver} goes on with it"
+    if record["served"] and record["state"] == StudyState.QUEUED:
+        return f"the server goes on with it, `hpo watch {study}` follows"
+    return f"`hpo resume {study}` goes on"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,10 +31,8 @@ def add(
     quiet: QuietOption = False,
 ) -> None:
     """Keep a file in the database; `source: ds_…` then names it."""
-    from hpo.service import datasets
-
-    with session.storage() as storage:
-        record = datasets.add(storage, file, name=name)
+    with session.backend() as backend:
+        record = backend.upload(file, name=name)
     write_record(record, format, record["id"])
     if format is Format.TABLE:
         say(f"{record['name']} is kept; `hpo run --data {record['id']}` searches on it", quiet=quiet)
@@ -43,10 +40,8 @@ def add(
 
 def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
     """The data sets there are, built in and stored."""
-    from hpo.service import datasets
-
-    with session.storage() as storage:
-        write_rows(datasets.listed(storage), format)
+    with session.backend() as backend:
+        write_rows(backend.datasets(), format)
 
 
 def show(
@@ -58,10 +53,8 @@ def show(
     quiet: QuietOption = False,
 ) -> None:
     """What hpo makes of a data set: columns, task, split."""
-    from hpo.service import datasets
-
-    with ExitStack() as stack:
-        record = datasets.shown(session.opener(stack), source, target=target, folder=Path.cwd())
+    with session.backend() as backend:
+        record = backend.dataset(source, target=target)
     write_record(record, format, _data_text(record))
 
 
@@ -91,13 +84,13 @@ def rm(
     quiet: QuietOption = False,
 ) -> None:
     """Remove a stored data set."""
-    from hpo.service import datasets
-
-    with session.storage() as storage:
-        kept = datasets.stored(storage, key)
-        confirm(f"remove data set {kept.name} ({kept.id}, {kept.n_bytes:,} bytes) for good?", yes=yes)
-        datasets.remove(storage, kept.id)
+    with session.backend() as backend:
+        kept = backend.kept_dataset(key)
+        confirm(
+            f"remove data set {kept['name']} ({kept['id']}, {kept['n_bytes']:,} bytes) for good?", yes=yes
+        )
+        backend.remove_dataset(kept["id"])
     if format is not Format.TABLE:
-        write_record({"id": kept.id, "name": kept.name, "removed": True}, format, "")
+        write_record({"id": kept["id"], "name": kept["name"], "removed": True}, format, "")
         return
-    say(f"data set {kept.name} is removed", quiet=quiet)
+    say(f"data set {kept['name']} is removed", quiet=quiet)

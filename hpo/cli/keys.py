@@ -35,19 +35,17 @@ def create(
     quiet: QuietOption = False,
 ) -> None:
     """Make an API key; its secret is shown this once."""
-    from hpo.service import keys
-
-    order = keys.KeyOrder(
-        owner=owner,
-        role=role.value,
-        expires=expires,
-        studies=studies,
-        trials=trials,
-        slots=slots,
-        no_quota=no_quota,
-    )
-    with session.storage() as storage:
-        record = keys.create(storage, order)
+    order = {
+        "owner": owner,
+        "role": role.value,
+        "expires": expires,
+        "studies": studies,
+        "trials": trials,
+        "slots": slots,
+        "no_quota": no_quota,
+    }
+    with session.backend() as backend:
+        record = backend.create_key(order)
     write_record(record, format, record["secret"])
     if format is Format.TABLE:
         say(
@@ -59,10 +57,8 @@ def create(
 
 def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
     """The API keys there are, without their secrets."""
-    from hpo.service import keys
-
-    with session.storage() as storage:
-        records = keys.listed(storage)
+    with session.backend() as backend:
+        records = backend.keys()
     write_rows(map(_row, records) if format is Format.TABLE else records, format)
 
 
@@ -79,10 +75,8 @@ def revoke(
     quiet: QuietOption = False,
 ) -> None:
     """Make an API key void, for good; its sessions end."""
-    from hpo.service import keys
-
-    with session.storage() as storage:
-        record = keys.revoke(storage, key)
+    with session.backend() as backend:
+        record = backend.revoke_key(key)
     if format is not Format.TABLE:
         write_record(record, format, "")
         return

@@ -1,12 +1,10 @@
-"""The verbs that look and change nothing: ls, show, trials, best, export, spaces."""
+"""The verbs that look and change nothing: ls, show, trials, best, spaces."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -39,37 +37,40 @@ from hpo.cli.phrases import (
     with_stderr,
 )
 from hpo.cli.rounds import notes_text
-from hpo.errors import SpecError
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
 RARE_COLUMNS = ("stderr", "reason", "feasible", "retry_of")  # shown when some trial has them
 
 
-class ExportFormat(StrEnum):
-    """What an export is."""
-
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
-
-
 def ls(
     state: Annotated[str | None, typer.Option("--state", help="Only studies in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many, the newest first.")] = 50,
+    workers: Annotated[
+        bool, typer.Option("--workers", help="The slots of workers instead, and what each does.")
+    ] = False,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> None:
-    """The studies there are, the newest first."""
-    from hpo.service import results
-
-    with session.storage() as storage:
-        rows: list[dict[str, Any]] = results.studies(storage, state=state, limit=limit)
+    """The studies there are, the newest first; or the workers."""
+    with session.backend() as backend:
+        if workers:
+            _write_workers(backend.workers(), format, quiet=quiet)
+            return
+        rows = list(backend.studies(state=state, limit=limit))
     if format is Format.TABLE:
         rows = [_study_row(row) for row in rows]
         if not rows:
             say("no studies yet; `hpo run --data digits` makes one", quiet=quiet)
             return
     write_rows(rows, format, LS_COLUMNS)
+
+
+def _write_workers(slots: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002
+    """What each slot does."""
+    if format is Format.TABLE and not slots:
+        say("no coordinator serves; `hpo serve` starts one", quiet=quiet)
+        return
+    write_rows(slots, format)
 
 
 def _study_row(record: dict[str, Any]) -> dict[str, Any]:
@@ -102,15 +103,13 @@ def show(
     quiet: QuietOption = False,
 ) -> None:
     """A study: its state, counts, data, settings, test score and who runs it; or one of its trials."""
-    from hpo.service import follow, results
-
-    with session.storage() as storage:
+    with session.backend() as backend:
         if trial is not None:
-            found = results.trial(storage, study, trial)
+            found = backend.trial(study, trial)
             write_record(found, format, fit(trial_text(found), sys.stdout))
             return
-        record = results.show(storage, study)
-        abandoned = follow.progress(storage, study, is_alive=session.is_alive).message
+        record = backend.study(study)
+        abandoned = backend.progress(study).message
     text = fit(_study_text(record, abandoned), sys.stdout)
     notes = notes_text(record["notes"], width=width_of(sys.stdout))
     write_record(record, format, f"{text}\n\n{notes}" if notes else text)
@@ -193,17 +192,19 @@ def trials(
     study: StudyArgument,
     sort: Annotated[str, typer.Option("--sort", help="number or value; - reverses: -value.")] = "number",
     state: Annotated[list[str] | None, typer.Option("--state", help="Only trials in this state.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="CONDITION", help="Such as: params.l2 < 0.01 and value >= 0.9"),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> None:
     """The trials of a study."""
-    from hpo.service import results
-
-    with session.storage() as storage:
-        rows = results.trials(storage, study, sort=sort, states=state or (), limit=limit)
-        metrics = [one.metric for one in storage.get_study(study).objectives]
+    with session.backend() as backend:
+        rows = backend.trials(study, sort=sort, states=state or (), where=where, limit=limit)
         if format is Format.TABLE:
+            metrics = [one["metric"] for one in backend.study(study).get("objectives", ())]
             found = [_trial_row(row, metrics) for row in rows]
             if not found:
                 say(f"study {study} has no such trials", quiet=quiet)
@@ -234,24 +235,28 @@ def best(
 ) -> None:
     """The best setting of a study, with its test score."""
     from hpo.cli.running import best_report, next_commands
-    from hpo.service import results
-    from hpo.service import top as best_ones
 
-    with session.storage() as storage:
-        found = results.best(storage, study) if top is None else best_ones.top(storage, study, top)
-        commands = next_commands(storage.get_study(study))
-    if top is not None:
-        if format is not Format.TABLE:
-            write_rows(found, format)
+    with session.backend() as backend:
+        if top is not None:
+            _write_top(backend.top(study, top), format, quiet=quiet)
             return
-        write_rows([_best_row(record) for record in found], format)
-        sentence = best_ones.sentence(found)
-        if sentence is not None and not quiet:
-            answer(fit(sentence, sys.stdout))
+        found = backend.best(study)
+        write_record(found, format, best_report(found))
+        if format is Format.TABLE and not quiet:
+            answer("\n" + next_commands(study, backend.study(study)["direction"]))
+
+
+def _write_top(found: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002
+    """The best few, and which of them cannot be told apart."""
+    if format is not Format.TABLE:
+        write_rows(found, format)
         return
-    write_record(found[0], format, best_report(found[0]))
-    if format is Format.TABLE and not quiet:
-        answer("\n" + commands)
+    from hpo.service.top import sentence
+
+    write_rows([_best_row(record) for record in found], format)
+    said = sentence(found)
+    if said is not None and not quiet:
+        answer(fit(said, sys.stdout))
 
 
 def _best_row(record: dict[str, Any]) -> dict[str, Any]:
@@ -262,47 +267,15 @@ def _best_row(record: dict[str, Any]) -> dict[str, Any]:
     return {"number": record["number"], **values_by_metric(record), **mark, **scored, **record["params"]}
 
 
-def export(
-    study: StudyArgument,
-    kind: Annotated[
-        ExportFormat | None,
-        typer.Option("-f", "--format", help="What the file is; else as its name ends, or csv."),
-    ] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.")] = None,
-    quiet: QuietOption = False,
-) -> None:
-    """All trials of a study as CSV, JSON or Parquet."""
-    from hpo.service import export as exporting
-
-    kind = kind or _format_of(output)
-    if output is None and kind is ExportFormat.PARQUET and sys.stdout.isatty():
-        raise SpecError("Parquet is not for a terminal; give a file with -o", field="output")
-    with session.storage() as storage:
-        if output is None:
-            exporting.export(storage, study, kind.value, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-            return
-        exporting.export_to(storage, study, kind.value, output)
-    say(f"{output} holds the trials of study {study}", quiet=quiet)
-
-
-def _format_of(output: Path | None) -> ExportFormat:
-    """What a file is by the end of its name; CSV when that says nothing."""
-    ending = "" if output is None else output.suffix.lower().removeprefix(".")
-    return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV
-
-
 def spaces(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one.")] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> None:
     """The named search spaces, or the text of one."""
-    from hpo.service import spaces as named
-
-    if name is not None:
-        text = named.text(name)
-        record = {"name": name, "about": named.description(name), "text": text}
-        write_record(record, format, clean(text.rstrip("\n")))
-        return
-    write_rows([{"name": known, "about": named.description(known)} for known in named.names()], format)
+    with session.backend() as backend:
+        if name is not None:
+            record = backend.space(name)
+            write_record(record, format, clean(record["text"].rstrip("\n")))
+            return
+        write_rows(backend.spaces(), format)

@@ -13,7 +13,7 @@ import typer
 
 from hpo import __version__
 from hpo.account import hide_secrets
-from hpo.cli import adding, checking, data, keys, looking, moving, searching
+from hpo.cli import adding, checking, data, exporting, keys, looking, moving, searching, where
 from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
@@ -48,7 +48,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "enqueue": adding.enqueue,
     "retry": adding.retry,
     "fork": fork,
-    "export": looking.export,
+    "export": exporting.export,
     "spaces": looking.spaces,
     "doctor": doctor,
 }
@@ -126,10 +126,11 @@ def _hpo(
 
 
 for _name, _verb in VERBS.items():
-    app.command(_name, epilog=f"Example: {EXAMPLES[_name]}")(_verb)
+    app.command(_name, epilog=f"Example: {EXAMPLES[_name]}")(where.placed(_name, _verb))
 for _family, (_app, _verbs) in FAMILIES.items():
     for _name, _verb in _verbs.items():
-        _app.command(_name, epilog=f"Example: {EXAMPLES[f'{_family} {_name}']}")(_verb)
+        _words = f"{_family} {_name}"
+        _app.command(_name, epilog=f"Example: {EXAMPLES[_words]}")(where.placed(_words, _verb))
     app.add_typer(_app, name=_family, epilog=f"Example: {EXAMPLES[_family]}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -38,20 +39,25 @@ def cancel(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: Qui
 
 def _wish(study: str, wanted: Wanted, format: Format, *, quiet: bool) -> None:  # noqa: A002
     """Move a study or leave word for its driver; the answer is the study as `hpo show` has it."""
-    from hpo.service import lifecycle, results
-
-    with session.storage() as storage:
-        changed = lifecycle.wish(storage, study, wanted, me=session.me(), is_alive=session.is_alive)
-        if format is not Format.TABLE:
-            write_record(results.show(storage, study), format, "")
-            return
-    if changed.asked is None:
-        say(f"study {study} is {changed.study.state}", quiet=quiet)
+    with session.backend() as backend:
+        record = backend.act(study, wanted.value)
+    if format is not Format.TABLE:
+        write_record(record, format, "")
+    elif record["wanted"] is None or record["driver"] is None:
+        say(f"study {study} is {record['state']}", quiet=quiet)
     else:
-        say(
-            f"{changed.asked} was asked to {wanted} study {study}; `hpo watch {study}` follows it",
-            quiet=quiet,
-        )
+        who = driver_text(record)
+        say(f"{who} was asked to {wanted} study {study}; `hpo watch {study}` follows it", quiet=quiet)
+
+
+def driver_text(record: dict[str, Any]) -> str | None:
+    """The process that runs a study, in the words of `Driver`.
+
+    >>> driver_text({"driver": {"pid": 7, "host": "box"}}), driver_text({"driver": None})
+    ('process 7 on box', None)
+    """
+    driver = record["driver"]
+    return None if driver is None else f"process {driver['pid']} on {driver['host']}"
 
 
 def rm(
@@ -61,12 +67,10 @@ def rm(
     quiet: QuietOption = False,
 ) -> None:
     """Remove a study with all its trials."""
-    from hpo.service import lifecycle
-
-    with session.storage() as storage:
-        found = storage.get_study(study)
-        confirm(f"remove study {study} with its {plural(found.n_planned, 'trial')} for good?", yes=yes)
-        lifecycle.remove(storage, study, me=session.me(), is_alive=session.is_alive)
+    with session.backend() as backend:
+        n_planned = sum(backend.study(study)["states"].values())
+        confirm(f"remove study {study} with its {plural(n_planned, 'trial')} for good?", yes=yes)
+        backend.remove(study)
     if format is not Format.TABLE:
         write_record({"study": study, "removed": True}, format, "")
         return

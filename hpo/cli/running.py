@@ -21,6 +21,7 @@ from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stde
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
+from hpo.study import Direction
 
 if TYPE_CHECKING:
     from hpo.coordinator.loop import Coordinator, Job
@@ -211,7 +212,7 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
     for sentence in study.notes.get("sentences", ()):
         say(sentence, quiet=options.quiet)
     if not options.quiet and options.format is Format.TABLE:
-        print("\n" + next_commands(study))
+        print("\n" + next_commands(study.name, study.direction))
     return code
 
 
@@ -255,11 +256,13 @@ def _front_lines(best: dict[str, Any]) -> list[str]:
     return lines
 
 
-def next_commands(study: Study) -> str:
+def next_commands(study: str, direction: str) -> str:
     """What to type next."""
-    sort = "-value" if study.direction.sign < 0 else "value"
-    lines = ["next:", f"  hpo trials {study.name} --sort {sort} --limit 10", f"  hpo show {study.name}"]
-    url = session.settings().storage
-    if url.startswith("sqlite:"):
-        lines.append(f"  optuna-dashboard {url}")
+    sort = "-value" if direction == Direction.MAXIMIZE else "value"
+    lines = ["next:", f"  hpo trials {study} --sort {sort} --limit 10", f"  hpo show {study}"]
+    settings = session.settings()
+    if settings.server is not None:
+        lines.append(f"  {settings.server}/dashboard")
+    elif settings.storage.startswith("sqlite:"):
+        lines.append(f"  optuna-dashboard {settings.storage}")
     return "\n".join(lines)

@@ -1,27 +1,26 @@
-"""What every verb needs: the settings, the database, and who drives a study."""
+"""What every verb needs: the settings, the server or the database, and who drives a study."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hpo.cli import where
 from hpo.errors import HpoError, NotYet
 from hpo.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from hpo.client.base import Backend
     from hpo.storage.base import Storage
     from hpo.study import Driver
 
 
 def settings() -> Settings:
-    """The settings of the environment. Raises SpecError, and NotYet when they name a server."""
+    """The settings of the environment, --server before HPO_SERVER. Raises SpecError."""
     found = read_settings()
-    if found.server is not None:
-        raise NotYet(
-            "this version works on its own database and calls no server; unset it", field="HPO_SERVER"
-        )
-    return found
+    return replace(found, server=where.server_of(found.server))
 
 
 def make_home(found: Settings) -> None:
@@ -36,14 +35,31 @@ def make_home(found: Settings) -> None:
 
 
 @contextmanager
+def backend() -> Iterator[Backend]:
+    """Where studies live, for the length of a verb: the server of the settings, else their database."""
+    with closing(_backend(settings())) as found:
+        yield found
+
+
+def _backend(found: Settings) -> Backend:
+    if found.server is not None:
+        from hpo.client.remote import Remote
+
+        return Remote(found.server, api_key=found.api_key, insecure=found.insecure)
+    from hpo.service.local import Local
+
+    return Local(found.storage, prepare=lambda: make_home(found))
+
+
+@contextmanager
 def storage() -> Iterator[Storage]:
-    """The database of the settings, for the length of a verb."""
+    """The database of the settings, for the length of a verb that asks no server."""
     with ExitStack() as stack:
         yield opener(stack)()
 
 
 def opener(stack: ExitStack) -> Callable[[], Storage]:
-    """Opens the database when it is first asked for; the stack closes it."""
+    """Opens the database when it is first asked for; the stack closes it. Raises NotYet when a server is meant."""
     opened: list[Storage] = []
 
     def open_once() -> Storage:
@@ -51,6 +67,8 @@ def opener(stack: ExitStack) -> Callable[[], Storage]:
             from hpo.storage.open import open_storage
 
             found = settings()
+            if found.server is not None:
+                raise NotYet("this verb works on a database and asks no server", field="--server")
             make_home(found)
             opened.append(open_storage(found.storage))
             stack.callback(opened[0].close)

@@ -74,6 +74,10 @@ class Transport:
         """Let go of connections."""
         self._http.close()
 
+    def pause(self, attempt: int) -> None:
+        """Let some time pass before the next attempt, twice as long each time."""
+        self._wait(FIRST_WAIT_S * 2**attempt * random.uniform(0.8, 1.2))
+
     def json(self, call: Call) -> Any:
         """The record that a request is answered with; None for an answer without a body.
 

@@ -64,7 +64,7 @@ def add(storage: Storage, path: Path, *, name: str | None = None) -> dict[str, A
     if path.stat().st_size == 0:
         raise DataError(f"the file {str(path)!r} is empty")
     kept = storage.add_dataset(name or path.name, _chunks(path), {"file": path.name})
-    return _stored_record(kept)
+    return stored_record(kept)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -79,10 +79,11 @@ def listed(storage: Storage) -> list[dict[str, Any]]:
         {"id": name, "name": name, "kind": "built in", "n_bytes": None, "about": about}
         for name, about in BUILT_IN.items()
     ]
-    return built_in + [_stored_record(kept) for kept in storage.list_datasets()]
+    return built_in + [stored_record(kept) for kept in storage.list_datasets()]
 
 
-def _stored_record(kept: StoredDataset) -> dict[str, Any]:
+def stored_record(kept: StoredDataset) -> dict[str, Any]:
+    """An uploaded data set as lists show it."""
     return {
         "id": kept.id,
         "name": kept.name,

@@ -32,6 +32,11 @@ def parse_override(
         raise SpecError(error.detail, field=key.strip()) from None
 
 
+def read_tree(text: str | bytes, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree of a study file's text, written out; nothing of it is checked yet. Raises SpecError."""
+    return written_out(read_plain(text), overrides)
+
+
 def written_out(tree: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of a study file's tree, overrides merged in, sections and parameters in their long form.
 

@@ -18,8 +18,7 @@ from hpo.service.choices import check_choices
 from hpo.service.complaints import one_error
 from hpo.service.completion import complete
 from hpo.service.external_files import check_own_name
-from hpo.service.plain_text import read_plain
-from hpo.service.shorthand import long_form, parse_override, written_out
+from hpo.service.shorthand import long_form, parse_override, read_tree, written_out
 from hpo.service.yaml_writer import write_yaml
 from hpo.space import Choice, Fixed, Parameter, Range, SearchSpace, Value
 from hpo.study import StudySpec
@@ -64,7 +63,7 @@ def parse(text: str | bytes, *, overrides: Mapping[str, Any] | None = None) -> S
 
     Raises SpecError (UnknownName) with the one place to look at first.
     """
-    return _built(written_out(read_plain(text), overrides or {}))
+    return _built(read_tree(text, overrides or {}))
 
 
 def from_json(tree: Mapping[str, Any]) -> StudySpec:

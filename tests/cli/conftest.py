@@ -21,7 +21,7 @@ FILE = "{name: NAME, data: digits, parameters: {learning_rate: {low: 1e-4, high:
 def home(tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("HPO_HOME", str(home))
-    for name in ("HPO_STORAGE", "HPO_SERVER", "HPO_LOG", "HPO_DEVICE", "RAY_ADDRESS"):
+    for name in ("HPO_STORAGE", "HPO_SERVER", "HPO_API_KEY", "HPO_LOG", "HPO_DEVICE", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return home

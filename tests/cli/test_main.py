@@ -106,15 +106,6 @@ def test_every_verb_answers_programs_too(hpo, verb):
     assert "--format" in hpo(*verb.split(), "--help")[1]
 
 
-def test_a_server_is_refused_rather_than_ignored(hpo, monkeypatch):
-    monkeypatch.setenv("HPO_SERVER", "http://localhost:8000")
-
-    code, _, err = hpo("ls")
-
-    assert code == 2
-    assert "HPO_SERVER" in err
-
-
 def test_a_home_that_is_a_file_is_named(hpo, home):
     home.write_text("")
 
@@ -127,7 +118,7 @@ def test_a_home_that_is_a_file_is_named(hpo, home):
 def test_an_unforeseen_error_is_kept_in_the_log(hpo, home, monkeypatch):
     home.mkdir()
     monkeypatch.setattr("hpo.cli.looking.LS_COLUMNS", None)  # a fault in the program
-    monkeypatch.setattr("hpo.cli.session.storage", None)
+    monkeypatch.setattr("hpo.cli.session.backend", None)
 
     code, out, err = hpo("ls")
 

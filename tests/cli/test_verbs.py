@@ -227,6 +227,8 @@ def test_export_writes_a_file_or_standard_output(hpo, study, tmp_path):
     assert (tmp_path / "trials.parquet").read_bytes()[:4] == b"PAR1"
     assert json.loads(hpo("export", "digits", "-f", "json")[1])[1]["value"] == 0.9
     assert hpo("export", "digits")[1].startswith("number,state,")
+    assert hpo("export", "digits", "-o", "-")[1] == hpo("export", "digits")[1]
+    assert not (tmp_path / "-").exists()
 
 
 def test_validate_prints_a_study_file_that_parses_to_the_same_and_makes_no_database(hpo, home):

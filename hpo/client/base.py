@@ -1,0 +1,147 @@
+"""What can be asked about studies, of a server or of the local database: one interface for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hpo.progress import Progress
+
+# What a service function answers, in JSON types: the same with and without a server, and what `-f json` prints.
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A study that is asked for.
+
+    tree: its study file, read and written out but not checked; folder: where a relative path of it begins
+    stem: what it is called, with a counter, when it has no name
+    key: of this request; the same key again does not make a second study
+    """
+
+    tree: Mapping[str, Any]
+    folder: Path
+    stem: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a study. id: to go on behind it; kind: trial, progress or study."""
+
+    id: str
+    kind: str
+    data: Record
+
+
+class Studies(Protocol):
+    """Studies: submit, look, move. Every method that names one raises StudyNotFound."""
+
+    def studies(
+        self, *, state: str | None = None, labels: Mapping[str, str] | None = None, limit: int | None = None
+    ) -> Iterator[Record]:
+        """The studies, the newest first, one line each. Raises UnknownName for a state that is none."""
+
+    def study(self, name: str) -> Record:
+        """All there is to say of a study."""
+
+    def act(self, name: str, verb: str) -> Record:
+        """pause, stop or cancel; the study afterwards. Raises IllegalMove."""
+
+    def remove(self, name: str) -> None:
+        """Remove a study with its trials. Raises StudyOwned while somebody drives it."""
+
+    def progress(self, name: str) -> Progress:
+        """How far a study is; its message says so when nobody runs one that should run."""
+
+
+class Trials(Protocol):
+    """The trials of a study. Every method raises StudyNotFound, one that takes a number TrialNotFound."""
+
+    def trials(
+        self,
+        name: str,
+        *,
+        sort: str = "number",
+        states: Sequence[str] = (),
+        where: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        """Trials, read page by page. Raises SpecError, UnknownName for a question that is none."""
+
+    def trial(self, name: str, number: int) -> Record:
+        """All there is to say of one trial."""
+
+    def best(self, name: str) -> Record:
+        """The best trial. Raises StudyFailed when the study ended without one, TrialNotFound when there is none yet."""
+
+    def top(self, name: str, n: int) -> list[Record]:
+        """The n best trials, each with `tied_with_best`. Raises as `best` does."""
+
+    def export(self, name: str, format: str) -> Iterator[bytes]:  # noqa: A002
+        """All trials as a file: csv, json or parquet. Raises UnknownName for another format."""
+
+    def enqueue(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Record:
+        """Have settings tried first; the total grows by as many. Raises SpecError, IllegalMove."""
+
+    def retry(self, name: str, numbers: Sequence[int] = ()) -> Record:
+        """Train failed trials once more: those given, or all. Raises IllegalMove."""
+
+
+class Data(Protocol):
+    """Data sets and named search spaces."""
+
+    def datasets(self) -> list[Record]:
+        """Every data set, the built-in ones first."""
+
+    def dataset(self, source: str, *, target: str | None = None) -> Record:
+        """What hpo makes of a data set: columns, task, split. Raises DatasetNotFound, DataError."""
+
+    def kept_dataset(self, key: str) -> Record:
+        """An uploaded data set by id or name, not looked into. Raises DatasetNotFound, also for a built-in one."""
+
+    def upload(self, path: Path, *, name: str | None = None) -> Record:
+        """Keep a file's bytes; the same bytes again give the same data set. Raises DataError, TooLarge."""
+
+    def remove_dataset(self, key: str) -> Record:
+        """Remove an uploaded data set. Raises DatasetNotFound, IllegalMove while a study uses it."""
+
+    def spaces(self) -> list[Record]:
+        """The named search spaces."""
+
+    def space(self, name: str) -> Record:
+        """One of them with its text. Raises UnknownName."""
+
+
+class Running(Protocol):
+    """The installation itself."""
+
+    def version(self) -> Record:
+        """The versions of hpo and of what results depend on."""
+
+    def workers(self) -> list[Record]:
+        """The slots of the coordinators that serve, and what each does."""
+
+    def keys(self) -> list[Record]:
+        """The API keys, without their secrets."""
+
+    def create_key(self, order: Mapping[str, Any]) -> Record:
+        """A new API key with its secret, which is never shown again; order: what `hpo keys create` takes."""
+
+    def revoke_key(self, key: str) -> Record:
+        """End a key by its id. Raises KeyNotFound."""
+
+
+class Backend(Studies, Trials, Data, Running, Protocol):
+    """Where studies live: `Remote` is a server, `hpo.service.local.Local` the database of this machine.
+
+    server: its address, None for the local database
+    """
+
+    server: str | None
+
+    def close(self) -> None:
+        """Let go of connections."""

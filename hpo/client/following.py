@@ -1,0 +1,59 @@
+"""How far a study is, read from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.client.asking import Record
+from hpo.progress import Progress
+from hpo.states import StudyState, TrialState
+
+# States in which nothing more will happen by itself.
+RESTING = frozenset({StudyState.PAUSED, StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED})
+
+
+def progress_of(record: Record) -> Progress:
+    """A study's record as what the live view shows.
+
+    >>> record = {"name": "a", "state": "RUNNING", "n_trials": 8, "states": {"COMPLETE": 4}, "metric": "accuracy",
+    ...     "value": 0.9, "best_number": 3, "seconds": 2.0, "live": {}, "driver": {"host": "h", "pid": 1}}
+    >>> found = progress_of(record)
+    >>> found.n_finished, found.best_value, found.trials_per_s, found.seconds_left, found.message
+    (4, 0.9, 2.0, 2.0, None)
+    """
+    counts = {TrialState(state): int(n) for state, n in record["states"].items()}
+    finished = sum(n for state, n in counts.items() if state.finished)
+    seconds = float(record["seconds"] or 0.0)
+    live: Mapping[str, Any] = record.get("live") or {}
+    rate = live.get("trials_per_s") or (finished / seconds if seconds > 0 else 0.0)
+    left = live.get("seconds_left")
+    if left is None and rate > 0:
+        left = max(0, record["n_trials"] - finished) / rate
+    values = record.get("values") or [record["value"]]
+    return Progress(
+        study=record["name"],
+        state=StudyState(record["state"]),
+        n_trials=record["n_trials"],
+        counts=counts,
+        metric=record["metric"],
+        best_number=record.get("best_number"),
+        best_value=values[0],
+        trials_per_s=rate,
+        model_steps_per_s=live.get("model_steps_per_s") or 0.0,
+        seconds=seconds,
+        seconds_left=left,
+        n_slots=int(live.get("n_slots") or 0),
+        n_slots_busy=int(live.get("n_busy") or 0),
+        message=_message(record),
+    )
+
+
+def _message(record: Record) -> str | None:
+    """A sentence for a study that nobody runs though somebody should."""
+    name, state = record["name"], StudyState(record["state"])
+    if state is StudyState.QUEUED and record.get("served") is False:
+        return f"nobody runs study {name!r}; `hpo resume {name}` has the server run it"
+    if state in (StudyState.RUNNING, StudyState.STOPPING) and (record.get("lease_left_s") or 0.0) < 0.0:
+        return f"whoever ran study {name!r} has not been heard of; the server's coordinator takes it up again"
+    return None

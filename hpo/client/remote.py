@@ -1,0 +1,92 @@
+"""A server behind the client's interface, over REST."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hpo.client.asking import Record, study_path
+from hpo.client.base import Asked, Event
+from hpo.client.following import progress_of
+from hpo.client.remote_data import RemoteData
+from hpo.client.remote_running import RemoteRunning
+from hpo.client.remote_trials import RemoteTrials
+from hpo.client.stream import events_of
+from hpo.client.transport import Transport
+from hpo.progress import Progress
+
+
+class Remote(RemoteTrials, RemoteData, RemoteRunning):
+    """What `hpo.client.base.Backend` says, asked of a server."""
+
+    def __init__(self, server: str, *, api_key: str | None = None, insecure: bool = False) -> None:
+        super().__init__(Transport(server, api_key=api_key, insecure=insecure))
+
+    # Studies
+
+    def studies(
+        self, *, state: str | None = None, labels: Mapping[str, str] | None = None, limit: int | None = None
+    ) -> Iterator[Record]:
+        """The studies, the newest first, one line each."""
+        wanted = [f"{name}={value}" for name, value in (labels or {}).items()]
+        return self._pages("studies", limit=limit, state=state, label=wanted or None)
+
+    def study(self, name: str) -> Record:
+        """All there is to say of a study."""
+        return self._study(self._get(study_path(name)))
+
+    def submit(self, asked: Asked) -> Record:
+        """Store a study for the server's coordinator to run; local data files are uploaded before."""
+        body = self._with_data(asked, upload=True)
+        return self._study(self._post("studies", body, **_once(asked.key)))
+
+    def validate(self, asked: Asked) -> Record:
+        """The completed study file and what would run."""
+        return self._record(
+            self._post("studies:validate", self._with_data(asked, upload=False), repeatable=True)
+        )
+
+    def act(self, name: str, verb: str) -> Record:
+        """pause, stop or cancel."""
+        return self._study(self._post(study_path(f"{name}:{verb}"), repeatable=True))
+
+    def resume(self, name: str, *, trials: int | None = None) -> Record:
+        """Have the server's coordinator go on."""
+        body = {} if trials is None else {"trials": trials}
+        return self._study(self._post(study_path(f"{name}:resume"), body, repeatable=True))
+
+    def amend(self, name: str, changes: Mapping[str, Any]) -> Record:
+        """Change trials, priority, limits or labels."""
+        return self._study(self._patch(study_path(name), changes))
+
+    def fork(
+        self,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        replay: bool = False,
+        trial: int | None = None,
+    ) -> Record:
+        """A new study with the study file of this one and changes."""
+        body: Record = {"changes": dict(changes)}
+        body |= {"replay": True} if replay else {}
+        body |= {} if trial is None else {"trial": trial}
+        return self._study(self._post(study_path(f"{name}:fork"), body, **_once()))
+
+    def remove(self, name: str) -> None:
+        """Remove a study with its trials."""
+        self._delete(study_path(name))
+
+    def progress(self, name: str) -> Progress:
+        """How far a study is."""
+        return progress_of(self.study(name))
+
+    def events(self, name: str, *, after: str | None = None) -> Iterator[Event]:
+        """What happens to a study."""
+        return events_of(self._transport, study_path(name, "events"), after=after)
+
+
+def _once(key: str | None = None) -> dict[str, Any]:
+    """How a request is sent that works once however often it arrives."""
+    return {"headers": {"Idempotency-Key": key or str(uuid.uuid4())}, "repeatable": True}

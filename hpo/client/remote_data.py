@@ -1,0 +1,89 @@
+"""Data sets, search spaces and models of a server, for `Remote`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hpo.client.asking import Asking, Record, safe
+from hpo.client.base import Asked
+from hpo.client.study_files import key_of, local_file
+from hpo.client.transport import Call
+from hpo.errors import DataError, DatasetNotFound
+
+CHUNK = 1 << 20
+
+
+class RemoteData(Asking):
+    """What `hpo.client.base.Data` and `Models` say."""
+
+    def datasets(self) -> list[Record]:
+        """Every data set, the built-in ones first."""
+        return list(self._pages("datasets"))
+
+    def dataset(self, source: str, *, target: str | None = None) -> Record:
+        """What hpo makes of a data set."""
+        return self._record(self._get(f"datasets/{safe(source)}", target=target))
+
+    def kept_dataset(self, key: str) -> Record:
+        """An uploaded data set by id or name."""
+        for record in self.datasets():
+            if key in (record["id"], record["name"]):
+                if record["kind"] == "stored":
+                    return record
+                raise DatasetNotFound(f"{key} is built in: it comes with hpo and cannot be removed")
+        raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
+
+    def upload(self, path: Path, *, name: str | None = None) -> Record:
+        """Keep a file's bytes, sent in chunks; a file that the server has already is not sent again."""
+        call = Call(
+            method="POST",
+            path="datasets",
+            params={"name": name or path.name},
+            body=lambda: chunks(path),
+            headers={"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)},
+            repeatable=True,
+        )
+        return self._record(self._transport.json(call), "id", "name")
+
+    def _with_data(self, asked: Asked, *, upload: bool) -> Record:
+        """A study file whose data the server has: a local file is uploaded, or named by its id if it is there.
+
+        Raises DataError for a file that cannot be sent; without upload also for one that is not there yet.
+        """
+        tree = dict(asked.tree)
+        path = local_file(asked)
+        if path is None:
+            return tree
+        key = key_of(path)
+        if not any(record["id"] == key for record in self.datasets()):
+            if not upload:
+                source = tree["data"]["source"]
+                raise DataError(
+                    f"{source!r} is a file that the server has not got; `hpo data add {source}` uploads it",
+                    field="data.source",
+                )
+            key = self.upload(path)["id"]
+        return tree | {"data": dict(tree["data"]) | {"source": key}}
+
+    def remove_dataset(self, key: str) -> Record:
+        """Remove an uploaded data set."""
+        return self._record(self._delete(f"datasets/{safe(key)}"))
+
+    def spaces(self) -> list[Record]:
+        """The named search spaces."""
+        return list(self._pages("spaces"))
+
+    def space(self, name: str) -> Record:
+        """One of them with its text."""
+        return self._record(self._get(f"spaces/{safe(name)}"), "name", "text")
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file in pieces. Raises DataError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise DataError(f"the file {str(path)!r} cannot be read: {error.strerror}") from None
