@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 
 LEASE_S = 15.0
 
+Check = Callable[[Study], None]  # raises where a study is not what it is thought to be
 Entry = tuple[Params, int | None]  # a setting to enqueue, and the failed trial that it is once more
 
 
@@ -131,6 +132,16 @@ class StoredDataset:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What is to change in a study that lives; None: stays. labels, limits: the whole of them."""
+
+    n_trials: int | None = None
+    priority: int | None = None
+    labels: Mapping[str, str] | None = None
+    limits: Mapping[str, Any] | None = None
+
+
 class Storage(AccountStorage, ModelStorage, Protocol):
     """Where studies live. Values in, values out: what is returned never changes afterwards.
 
@@ -165,16 +176,10 @@ class Storage(AccountStorage, ModelStorage, Protocol):
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
 
-    def amend_study(
-        self,
-        name: str,
-        *,
-        priority: int | None = None,
-        labels: Mapping[str, str] | None = None,
-        limits: Mapping[str, Any] | None = None,
-    ) -> Study:
-        """Set what may change while a study lives, in its row and its study file; its driver reads it again
-        within seconds. labels, limits: the whole of them. Raises StudyNotFound."""
+    def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
+        """Set what may change while a study lives, in its row and its study file (`trials` of the file stay);
+        its driver reads it again within seconds. check: looks at the study as it is before, under the lock, and
+        may raise. Raises StudyNotFound, IllegalMove when the total of trials would fall."""
 
     def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED

@@ -28,6 +28,8 @@ from hpo.storage import (
 )
 from hpo.storage.base import (
     LEASE_S,
+    Amendment,
+    Check,
     Claim,
     CoordinatorBeat,
     Entry,
@@ -98,17 +100,10 @@ class Database(DatabaseAccounts, DatabaseModels):
         with self._db.write() as connection:
             return studies.set_trials(connection, name, n_trials)
 
-    def amend_study(
-        self,
-        name: str,
-        *,
-        priority: int | None = None,
-        labels: Mapping[str, str] | None = None,
-        limits: Mapping[str, Any] | None = None,
-    ) -> Study:
+    def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
         """Set what may change while a study lives."""
         with self._db.write() as connection:
-            return studies.amend(connection, name, priority, labels, limits)
+            return studies.amend(connection, name, changes, check)
 
     def delete_study(self, name: str) -> None:
         """Remove a study with all that is its own."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from hpo.account import Quota
 from hpo.errors import StudyExists
 from hpo.states import FINAL, StudyState, Wanted, check_move
-from hpo.storage.base import Entry, Once, StudyQuery
+from hpo.storage.base import Amendment, Check, Entry, Once, StudyQuery
 from hpo.storage.memory_accounts import MemoryAccounts
 from hpo.storage.memory_base import alone
 from hpo.storage.memory_coordinators import MemoryCoordinators
@@ -130,22 +129,20 @@ class Memory(MemoryDriving, MemoryReading, MemoryDatasets, MemoryCoordinators, M
         return kept.now()
 
     @alone
-    def amend_study(
-        self,
-        name: str,
-        *,
-        priority: int | None = None,
-        labels: Mapping[str, str] | None = None,
-        limits: Mapping[str, Any] | None = None,
-    ) -> Study:
+    def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
         """Set what may change while a study lives."""
         kept = self.find(name)
-        study = kept.study
+        if check is not None:
+            check(kept.now())
+        study, n_trials = kept.study, changes.n_trials
+        if n_trials is not None:
+            check_new_total(study, n_trials)
         kept.study = replace(
             study,
-            spec=plain(amended_spec(study.spec, priority=priority, labels=labels, limits=limits)),
-            priority=study.priority if priority is None else priority,
-            labels=study.labels if labels is None else dict(labels),
+            spec=plain(amended_spec(study.spec, changes)),
+            n_trials=study.n_trials if n_trials is None else n_trials,
+            priority=study.priority if changes.priority is None else changes.priority,
+            labels=study.labels if changes.labels is None else dict(changes.labels),
         )
         return kept.now()
 

@@ -13,7 +13,7 @@ from hpo.cohort import CohortPlan
 from hpo.errors import DatasetNotFound, IllegalMove, KeyReused, QuotaReached, SpecError, StudyOwned
 from hpo.front import pareto_front
 from hpo.states import Reason, StudyState, TrialState, check_move
-from hpo.storage.base import Once, StoredDataset
+from hpo.storage.base import Amendment, Once, StoredDataset
 from hpo.study import MAX_TRIALS, Direction, Driver, NewStudy, Study
 from hpo.trial import TrialPlan, TrialResult
 
@@ -148,19 +148,13 @@ def check_unused(dataset: StoredDataset, study: str, spec: Mapping[str, Any]) ->
         raise IllegalMove(f"study {study!r} uses data set {dataset.name!r} ({dataset.id}) and is not final")
 
 
-def amended_spec(
-    spec: Mapping[str, Any],
-    *,
-    priority: int | None,
-    labels: Mapping[str, str] | None,
-    limits: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """A study file with what is given in place of what it said.
+def amended_spec(spec: Mapping[str, Any], changes: Amendment) -> dict[str, Any]:
+    """A study file with what is given in place of what it said; its `trials` stay: rounds of a sampler hang on them.
 
-    >>> amended_spec({"seed": 1, "priority": 0}, priority=2, labels=None, limits={"parallel": 8})
+    >>> amended_spec({"seed": 1, "priority": 0}, Amendment(priority=2, limits={"parallel": 8}))
     {'seed': 1, 'priority': 2, 'limits': {'parallel': 8}}
     """
-    given = {"priority": priority, "labels": labels, "limits": limits}
+    given = {"priority": changes.priority, "labels": changes.labels, "limits": changes.limits}
     return {**spec, **{name: value for name, value in given.items() if value is not None}}
 
 

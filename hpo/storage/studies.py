@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 from hpo.errors import StudyNotFound
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage import optuna_tables as optuna
-from hpo.storage.base import StudyQuery
+from hpo.storage.base import Amendment, Check, StudyQuery
 from hpo.storage.engine import database_now, utc
 from hpo.storage.records import (
     COUNTERS,
@@ -186,23 +185,22 @@ def set_trials(connection: Connection, name: str, n_trials: int) -> Study:
     return reread(connection, row.study_id)
 
 
-def amend(
-    connection: Connection,
-    name: str,
-    priority: int | None,
-    labels_given: Mapping[str, str] | None,
-    limits: Mapping[str, Any] | None,
-) -> Study:
-    """Set what may change while a study lives, in its row and its study file. Raises StudyNotFound."""
+def amend(connection: Connection, name: str, changes: Amendment, check: Check | None) -> Study:
+    """Set what may change while a study lives, in its row and its study file. Raises StudyNotFound, IllegalMove."""
     row = find(connection, name, lock=True)
-    spec = amended_spec(json.loads(row.spec), priority=priority, labels=labels_given, limits=limits)
-    columns: dict[str, Any] = {"spec": to_json(spec)}
-    if priority is not None:
-        columns["priority"] = priority
-    if labels_given is not None:
-        columns["labels"] = to_json(labels_given)
+    study = study_of(row)
+    if check is not None:
+        check(study)
+    columns: dict[str, Any] = {"spec": to_json(amended_spec(study.spec, changes))}
+    if changes.n_trials is not None:
+        check_new_total(study, changes.n_trials)
+        columns["n_trials"] = changes.n_trials
+    if changes.priority is not None:
+        columns["priority"] = changes.priority
+    if changes.labels is not None:
+        columns["labels"] = to_json(changes.labels)
         connection.execute(delete(labels).where(labels.c.study_id == row.study_id))
-        set_labels(connection, row.study_id, labels_given)
+        set_labels(connection, row.study_id, changes.labels)
     change(connection, row.study_id, **columns)
     return reread(connection, row.study_id)
 

@@ -10,9 +10,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hpo.account import Quota
-from hpo.errors import DatasetNotFound, KeyReused, QuotaReached, StudyExists, StudyNotFound
+from hpo.errors import (
+    Changed,
+    DatasetNotFound,
+    IllegalMove,
+    KeyReused,
+    QuotaReached,
+    StudyExists,
+    StudyNotFound,
+)
 from hpo.states import StudyState, TrialState
-from hpo.storage.base import CoordinatorBeat, Once, Storage, StudyQuery
+from hpo.storage.base import Amendment, CoordinatorBeat, Once, Storage, StudyQuery
+from hpo.study import Study
 from hpo.testing.studies import begun, complete, driver, finished, new_study, numbers
 from hpo.trial import TrialResult
 
@@ -174,8 +183,8 @@ class ServedContract:
         spec = {"epochs": 5, "labels": {"a": "1"}, "priority": 0, "limits": {"retries": 2}}
         storage.create_study(new_study(spec=spec, labels={"a": "1"}))
 
-        first = storage.amend_study("wine", priority=7)
-        second = storage.amend_study("wine", labels={"b": "größer"}, limits={"parallel": 4})
+        first = storage.amend_study("wine", Amendment(priority=7))
+        second = storage.amend_study("wine", Amendment(labels={"b": "größer"}, limits={"parallel": 4}))
 
         assert (first.priority, first.labels, first.spec) == (7, {"a": "1"}, spec | {"priority": 7})
         assert (second.priority, second.labels) == (7, {"b": "größer"})
@@ -183,9 +192,26 @@ class ServedContract:
         assert storage.get_study("wine") == second
         assert names(storage, labels=(("b", "größer"),)) == ["wine"]
         assert names(storage, labels=(("a", "1"),)) == []
-        assert storage.amend_study("wine", labels={}).labels == {}
+        assert storage.amend_study("wine", Amendment(labels={})).labels == {}
         with pytest.raises(StudyNotFound, match="'nobody'"):
-            storage.amend_study("nobody", priority=1)
+            storage.amend_study("nobody", Amendment(priority=1))
+
+    def test_a_study_that_is_not_what_it_is_thought_to_be_stays_as_it_is(self, storage: Storage) -> None:
+        storage.create_study(new_study())
+        seen = []
+
+        def refuse(study: Study) -> None:
+            seen.append(study.priority)
+            raise Changed
+
+        with pytest.raises(Changed):
+            storage.amend_study("wine", Amendment(priority=7, n_trials=20), check=refuse)
+        with pytest.raises(IllegalMove, match="only goes up"):
+            storage.amend_study("wine", Amendment(priority=7, n_trials=2))
+
+        study = storage.get_study("wine")
+        assert (study.priority, study.n_trials, seen) == (0, 8, [0])
+        assert storage.amend_study("wine", Amendment(n_trials=20)).n_trials == 20
 
     def test_trials_have_places_in_the_order_in_which_they_finished(self, storage: Storage) -> None:
         claim, cohort = begun(storage, 6)
