@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from hpo.api.schemas.base import Sent
 from hpo.api.schemas.problem import MEDIA_TYPE, Problem
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -40,7 +41,7 @@ def answers(
     *problems: int,
     status: int = 200,
     about: str = "",
-    takes: dict[str, Any] | type[BaseModel] | None = None,
+    takes: dict[str, Any] | type[Sent] | None = None,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """What a route's decorator is given, as in `@router.get("/studies", **answers(StudyPage, 400))`.
@@ -48,7 +49,7 @@ def answers(
     model: of the answer; None: it has no JSON (`files` says what it has, 204 is empty)
     problems: statuses beside those that every route may answer with
     about: what the answer is; headers: those that come with it, name -> what it says
-    takes: the body, by a model or by JSON schema of a study file (then YAML too)
+    takes: the body, by a model or by the JSON schema of a study file (then YAML too)
     """
     answer: dict[str, Any] = {"description": about or HTTPStatus(status).phrase}
     if model is not None:
@@ -71,11 +72,12 @@ def files(*media_types: str) -> dict[str, Any]:
     return {"content": {media_type: {"schema": binary} for media_type in media_types}}
 
 
-def _body(takes: dict[str, Any] | type[BaseModel]) -> dict[str, Any]:
+def _body(takes: dict[str, Any] | type[Sent]) -> dict[str, Any]:
     """A body that is read raw; its schema's own definitions move to the components later."""
     if isinstance(takes, dict):
         return {"required": True, "content": {JSON: {"schema": takes}, YAML: {"schema": takes}}}
-    return {"required": True, "content": {JSON: {"schema": takes.model_json_schema()}}}
+    schema = takes.model_json_schema()
+    return {"required": bool(schema.get("required")), "content": {JSON: {"schema": schema}}}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from hpo import __version__
+from hpo.api.etags import ETags
 from hpo.api.json import Json
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import studies, system
+from hpo.api.routes import moving, studies, system
 from hpo.api.site import Site
 
 PREFIX = "/api/v1"
 
-ROUTERS: tuple[APIRouter, ...] = (system.router, studies.router)
+ROUTERS: tuple[APIRouter, ...] = (system.router, studies.router, moving.router)
 
 
 def make_app(site: Site) -> FastAPI:
@@ -31,6 +32,7 @@ def make_app(site: Site) -> FastAPI:
     app.state.site = site
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.add_middleware(ETags)
     add_problems(app)
     app.openapi = document(app)  # type: ignore[method-assign]
     return app

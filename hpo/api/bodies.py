@@ -37,15 +37,18 @@ def media_type_of(request: Request) -> str:
 
 
 async def raw(request: Request, *media_types: str) -> bytes:
-    """The body of one of these types. Raises WrongMediaType, TooLarge as soon as it is longer than a study file."""
-    if media_type_of(request) not in media_types:
-        said = media_type_of(request) or "nothing"
-        raise WrongMediaType(f"Content-Type must be {' or '.join(media_types)}, got {said}")
+    """The body, of one of these types where there is one.
+
+    Raises WrongMediaType, TooLarge as soon as it is longer than a study file.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BYTES:
             raise TooLarge(f"a body here has at most {MAX_BYTES:,} bytes")
+    said = media_type_of(request)
+    if said not in media_types and (body or said):
+        raise WrongMediaType(f"Content-Type must be {' or '.join(media_types)}, got {said or 'nothing'}")
     return bytes(body)
 
 

@@ -23,6 +23,16 @@ RETRY_AFTER_S = 2  # when the database is away
 # What the framework itself answers with, in our words.
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
+# What pydantic says of a part of an address, where our words help more.
+_WORDS = {
+    "missing": "is needed",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "the number is too large",
+    "bool_parsing": "must be true or false",
+    "string_pattern_mismatch": "holds a character that no text may hold (NUL)",
+    "string_too_long": "is too long",
+}
+
 
 def problem(
     status: int,
@@ -73,7 +83,8 @@ async def _malformed(_request: Request, error: Exception) -> Json:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where, *path = (str(word) for word in first["loc"])
-    return problem(422, BadRequest.code, first["msg"], path=".".join(path) or where)
+    words = _WORDS.get(first["type"], f"{first['msg'][:1].lower()}{first['msg'][1:]}")
+    return problem(422, BadRequest.code, words, path=".".join(path) or where)
 
 
 async def _unexpected(request: Request, error: Exception) -> Json:

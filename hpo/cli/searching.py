@@ -192,9 +192,11 @@ def validate(
     quiet: QuietOption = False,
 ) -> None:
     """The completed study file, and what would run; nothing is stored."""
-    from hpo.cli.estimating import estimate
+    from hpo.coordinator.capacity import Machine
+    from hpo.coordinator.estimating import estimate
     from hpo.service import datasets, specfile, submit
     from hpo.service.notes import notes
+    from hpo.workers.devices import memory_per_worker, worker_devices
 
     wanted = {"sampler": sampler, "trials": trials, "epochs": epochs, "seed": seed, "name": name}
     asked = draft(file, data, target, space, set_, **wanted)
@@ -214,7 +216,13 @@ def validate(
     spec = specfile.complete(asked.spec, prepared.info)
     found = notes(spec, prepared.info)
     say_notes(found, quiet=quiet)
-    plan = estimate(spec, prepared.info, workers=workers, max_lanes=cohort_lanes)
+    devices = worker_devices(workers, session.settings().device)
+    machine = Machine(
+        n_slots=len(devices),
+        memory_bytes=memory_per_worker(len(devices)),
+        gpu=devices[0].startswith("cuda"),
+    )
+    plan = estimate(spec, prepared.info, machine, max_lanes=cohort_lanes)
     record = {"valid": True, "spec": specfile.to_json(spec), "plan": plan, "notes": found}
     write_record(record, format, f"{specfile.to_yaml(spec)}\n# would run\n{_plan_text(plan)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.errors import IllegalMove
 from hpo.service import specfile
@@ -27,21 +28,51 @@ class Enqueued:
     driver: Driver | None = None
 
 
-def enqueue(storage: Storage, name: str, settings: Sequence[Setting], *, is_alive: IsAlive) -> Enqueued:
+def record_of(done: Enqueued) -> dict[str, Any]:
+    """What was enqueued as `hpo enqueue -f json` prints it."""
+    return {
+        "study": done.study.name,
+        "state": done.study.state.value,
+        "n_trials": done.study.n_trials,
+        "enqueued": [dict(setting) for setting in done.settings],
+        "retry_of": list(done.retry_of),
+    }
+
+
+def enqueue(
+    storage: Storage,
+    name: str,
+    settings: Sequence[Setting],
+    *,
+    is_alive: IsAlive,
+    served: bool | None = None,
+) -> Enqueued:
     """Put settings before what the sampler proposes next; the study's total grows by as many.
 
+    served: whether a server's coordinator is to go on with it, where nobody drives it; None: as it was
     Raises StudyNotFound, SpecError, UnknownName, IllegalMove when the study is CANCELLED or stopping.
     """
     space = specfile.from_json(storage.get_study(name).spec).parameters
-    checked = tuple(setting_of(space, setting) for setting in settings)
-    study = storage.enqueue(name, [(setting, None) for setting in checked])
+    several = len(settings) > 1
+    checked = tuple(
+        setting_of(space, setting, place=f"settings[{place}]." if several else "")
+        for place, setting in enumerate(settings)
+    )
+    study = storage.enqueue(name, [(setting, None) for setting in checked], served=served)
     return Enqueued(study=study, settings=checked, driver=driver_of(study, is_alive)[0])
 
 
-def retry(storage: Storage, name: str, numbers: Sequence[int] = (), *, is_alive: IsAlive) -> Enqueued:
+def retry(
+    storage: Storage,
+    name: str,
+    numbers: Sequence[int] = (),
+    *,
+    is_alive: IsAlive,
+    served: bool | None = None,
+) -> Enqueued:
     """Train failed trials once more, under new numbers: those given, or all that were not retried yet.
 
-    Only trials that ended by error, lost or out_of_memory are. Raises StudyNotFound, TrialNotFound,
+    served: as for `enqueue`. Only trials that ended by error, lost or out_of_memory are. Raises StudyNotFound, TrialNotFound,
     IllegalMove.
     """
     study = storage.get_study(name)
@@ -53,7 +84,7 @@ def retry(storage: Storage, name: str, numbers: Sequence[int] = (), *, is_alive:
     else:
         failed = [trial for trial in _failed(storage, name) if trial.number not in again]
     if failed:
-        study = storage.enqueue(name, [(trial.params, trial.number) for trial in failed])
+        study = storage.enqueue(name, [(trial.params, trial.number) for trial in failed], served=served)
     return Enqueued(
         study=study,
         settings=tuple(trial.params for trial in failed),

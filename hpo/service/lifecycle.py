@@ -107,7 +107,7 @@ def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAl
         check_move(name, study.state, StudyState.QUEUED)
     spec = specfile.from_json(study.spec)
     _check_time_left(study, spec)
-    n_trials = study.n_trials if trials is None else _raised(storage, study, spec, trials)
+    n_trials = study.n_trials if trials is None else check_total(storage, study, spec, trials)
     if study.state is StudyState.COMPLETED and study.n_finished >= n_trials:
         raise IllegalMove(
             f"study {name!r} is COMPLETED with all of its {n_trials} trials; "
@@ -125,7 +125,8 @@ def _check_time_left(study: Study, spec: StudySpec) -> None:
         )
 
 
-def _raised(storage: Storage, study: Study, spec: StudySpec, trials: int) -> int:
+def check_total(storage: Storage, study: Study, spec: StudySpec, trials: int) -> int:
+    """The new total of trials, where it may be that. Raises SpecError, IllegalMove when it would fall or a grid is full."""
     if trials > MAX_TRIALS:
         raise SpecError(f"must be <= {MAX_TRIALS:,}, got {trials}", field="trials")
     if trials < study.n_trials:
@@ -148,14 +149,29 @@ def _n_enqueued(storage: Storage, name: str) -> int:
     return taken + len(storage.queue(name))
 
 
-def reopen(storage: Storage, found: Resumable) -> Study:
-    """Bring a resumable study to where a driver may claim it. Raises StudyNotFound, IllegalMove."""
+def reopen(storage: Storage, found: Resumable, *, served: bool | None = None) -> Study:
+    """Bring a resumable study to where a driver may claim it. Raises StudyNotFound, IllegalMove.
+
+    served: whether a server's coordinator is to, from now on; None: as it was
+    """
     study = found.study
     if found.n_trials > study.n_trials:
         study = storage.set_trials(study.name, found.n_trials)
     if study.state in (StudyState.PAUSED, *FINAL):
-        study = storage.move_study(study.name, StudyState.QUEUED)
+        study = storage.move_study(study.name, StudyState.QUEUED, served=served)
     return study
+
+
+def hand_over(storage: Storage, found: Resumable, *, me: Driver) -> Study:
+    """Have a server's coordinator go on with a resumable study. Raises StudyNotFound, IllegalMove, StudyOwned."""
+    name, study = found.study.name, reopen(storage, found, served=True)
+    if study.served:  # it is a coordinator's, which takes over from one that died by itself
+        return study
+    if study.state in DRIVEN:
+        storage.release(storage.claim_study(name, me, dead=found.dead), StudyState.PAUSED)
+    elif study.state is StudyState.QUEUED:
+        storage.move_study(name, StudyState.PAUSED)
+    return storage.move_study(name, StudyState.QUEUED, served=True)
 
 
 def remove(storage: Storage, name: str, *, me: Driver, is_alive: IsAlive) -> None:

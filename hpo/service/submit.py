@@ -12,6 +12,7 @@ from platform import python_version
 from typing import Any
 
 from hpo import __version__
+from hpo.account import Quota
 from hpo.dataset import DatasetInfo, scaling_key
 from hpo.errors import SpecError, StudyExists
 from hpo.service import records, specfile
@@ -22,7 +23,7 @@ from hpo.service.shorthand import parse_override
 from hpo.service.warm_start import check_warm_start
 from hpo.settings import EXACT
 from hpo.space import Choice, Fixed, Parameter, Value
-from hpo.storage.base import Storage
+from hpo.storage.base import Once, Storage
 from hpo.study import METRICS, Direction, NewStudy, ObjectiveSpec, Study, StudySpec
 
 MAX_STEM = 57  # leaves room in a name of 64 for a counter
@@ -70,6 +71,19 @@ class Options:
             "name": self.name,
         }
         return {key: value for key, value in given.items() if value is not None} | dict(self.settings or {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who has a study made. served: a server's coordinator is to run it; once: the request, if it may come twice."""
+
+    owner: str | None = None
+    quota: Quota | None = None
+    once: Once | None = None
+    served: bool = False
+
+
+TERMINAL = Sender()  # whoever sits at the machine that will run it
 
 
 def parse_settings(
@@ -147,23 +161,38 @@ def _values_of(parameter: Parameter | None) -> tuple[Value, ...]:
 
 
 def create(
-    storage: Storage, draft: Draft, info: DatasetInfo | None, *, precision: str = EXACT
+    storage: Storage,
+    draft: Draft,
+    info: DatasetInfo | None,
+    *,
+    precision: str = EXACT,
+    sender: Sender = TERMINAL,
 ) -> tuple[Study, StudySpec]:
     """Complete a draft for its data and put it into the database, QUEUED.
 
     info: None for a study that is trained elsewhere; precision: in which all its trials train, also when another process goes on with it
-    A study without a name gets one that is free. Raises SpecError, and StudyExists for a name that
-    was given and is taken.
+    A study without a name gets one that is free. Raises SpecError; StudyExists for a name that was given
+    and is taken; KeyReused, QuotaReached, DatasetNotFound as `Storage.create_study` does.
     """
     spec = specfile.complete(draft.spec, info)
     check_warm_start(storage, spec)
+
+    def made(spec: StudySpec, name: str) -> tuple[Study, StudySpec]:
+        new = replace(
+            _new(spec, name, draft, info, precision),
+            owner=sender.owner,
+            served=sender.served,
+            folder="" if sender.served else str(draft.folder),
+        )
+        return storage.create_study(new, once=sender.once, quota=sender.quota), spec
+
     if spec.name is not None:
-        return storage.create_study(_new(spec, spec.name, draft, info, precision)), spec
+        return made(spec, spec.name)
     name = draft.stem
     for _ in range(_TRIES):
         named = replace(spec, name=name)
         try:
-            return storage.create_study(_new(named, name, draft, info, precision)), named
+            return made(named, name)
         except StudyExists:  # or another process was quicker: look again
             name = _free_name(storage, draft.stem)
     raise StudyExists(f"no free name was found after {draft.stem!r}; give one with --name")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_models import ModelsContract
-from hpo.testing.storage_querying import QueryingContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
@@ -19,7 +18,6 @@ class StorageContract(
     QueueContract,
     FrontContract,
     ReadingContract,
-    QueryingContract,
     DatasetsContract,
     AccountsContract,
     ModelsContract,

@@ -32,7 +32,8 @@ MAY_IMPORT = {
     # layer 3: of the workers it sees workers.base only
     "coordinator": {"samplers", "pruners", "storage", "workers", "service"},
     # layer 4
-    "api": {"service", "storage", "figures"},
+    # of the coordinator only what a study would take
+    "api": {"service", "storage", "figures", "coordinator"},
     "client": {"service"},
     "testing": {"fused", "samplers", "pruners", "storage", "workers", "models", "data", "api"},
 }
@@ -41,6 +42,7 @@ ONLY_MODULE = {
     ("coordinator", "workers"): "hpo.workers.base",
     # Study files are read here and checked where they arrive.
     ("client", "service"): "hpo.service.shorthand",
+    ("api", "coordinator"): "hpo.coordinator.estimating",
 }
 
 # library -> where it may be imported: a package, a folder or a file of one
@@ -55,7 +57,7 @@ HOMES = {
     "sklearn": {"data"},
     "scipy": {"samplers"},
     "pyarrow": {"data", "service/export.py"},
-    "pydantic": {"service/specfile.py", "api/schemas", "api/answers.py", "api/bodies.py"},
+    "pydantic": {"service/specfile.py", "api/schemas", "api/answers.py", "api/bodies.py", "api/names.py"},
     "ruamel": {"service/plain_text.py"},
     "fastapi": {"api"},
     "starlette": {"api"},

@@ -1,46 +1,48 @@
-"""What a study would take on this machine, for `hpo validate`."""
+"""What a study would take on a machine, for `hpo validate` and POST /studies:validate."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpo.cli import session
+from hpo.coordinator.capacity import Machine
+from hpo.coordinator.feasibility import feasibility_of
+from hpo.coordinator.planner import Resolver
+from hpo.coordinator.planner import estimate as planned
+from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hpo.dataset import DatasetInfo
-    from hpo.study import StudySpec
-    from hpo.trial import TrialPlan
+from hpo.samplers.registry import preview
+from hpo.study import StudySpec
+from hpo.trial import TrialPlan
 
 FIRST_PLANS = 256  # what the rest of the study is judged by
+NO_POOL = Machine(n_slots=1, memory_bytes=2**30)  # reckoned with where no coordinator serves
+
+
+def machine_of(slots: Sequence[Mapping[str, Any]]) -> Machine:
+    """The machine that the slots of coordinators make, as their beats have them; the smallest one counts for all."""
+    if not slots:
+        return NO_POOL
+    return Machine(
+        n_slots=len(slots),
+        memory_bytes=min(int(slot["memory_bytes"]) for slot in slots),
+        gpu=any(str(slot["device"]).startswith("cuda") for slot in slots),
+    )
 
 
 def estimate(
-    spec: StudySpec, info: DatasetInfo, *, workers: int | None, max_lanes: int | None
+    spec: StudySpec, info: DatasetInfo, machine: Machine, *, max_lanes: int | None = None
 ) -> dict[str, Any]:
     """Trials, cohorts, lanes, memory and seconds of a completed study. Raises SpecError.
 
     infeasible: the share of the first trials that constraints refuse; n_trials counts the others
     """
-    from hpo.coordinator.capacity import Machine
-    from hpo.coordinator.planner import estimate as planned
-    from hpo.samplers.registry import preview
-    from hpo.workers.devices import memory_per_worker, worker_devices
-
-    devices = worker_devices(workers, session.settings().device)
-    machine = Machine(
-        n_slots=len(devices),
-        memory_bytes=memory_per_worker(len(devices)),
-        gpu=devices[0].startswith("cuda"),
-    )
     plans = preview(spec, FIRST_PLANS)
     may, share = _feasible(spec, info, plans)
     n_trials = None if spec.trials is None else max(1, round(spec.trials * (1 - share)))
     found = planned(spec, info, may, machine, n_trials=n_trials, max_lanes=max_lanes)
-    about = {"workers": len(devices), "device": devices[0].split(":")[0], "infeasible": share}
+    about = {"workers": machine.n_slots, "device": "cuda" if machine.gpu else "cpu", "infeasible": share}
     return asdict(found) | about
 
 
@@ -48,9 +50,6 @@ def _feasible(
     spec: StudySpec, info: DatasetInfo, plans: Sequence[TrialPlan]
 ) -> tuple[list[TrialPlan], float]:
     """The plans that the constraints let train, and the share of the others. Raises SpecError when none is left."""
-    from hpo.coordinator.feasibility import feasibility_of
-    from hpo.coordinator.planner import Resolver
-
     resolver, feasibility = Resolver(spec, info), feasibility_of(spec, info)
     may = [plan for plan in plans if feasibility.admits(resolver.resolve(plan.number, plan.params))]
     if plans and not may:
