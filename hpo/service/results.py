@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hpo.errors import SpecError, StudyFailed, TrialNotFound, UnknownName, suggest
@@ -12,6 +13,7 @@ from hpo.service.repeating import commands
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import FINAL, StudyState, TrialState
 from hpo.storage.base import Storage, StudyQuery, TrialQuery
+from hpo.storage.ordering import after_of
 from hpo.study import Study
 from hpo.trial import Trial
 
@@ -124,18 +126,8 @@ def trials(
     sort: number, value, or either with `-`, without a value last. Raises StudyNotFound, SpecError.
     """
     query = query_of(sort=sort, states=states, limit=limit)
-    study = storage.get_study(name)  # so that an unknown name is told before the first page
-    if study.objectives and sort.endswith("value"):
-        return (records.trial_record(trial) for trial in _by_first(storage, study, query))
+    storage.get_study(name)  # so that an unknown name is told before the first page
     return (records.trial_record(trial) for trial in pages(storage, name, query))
-
-
-def _by_first(storage: Storage, study: Study, query: TrialQuery) -> list[Trial]:
-    """Trials by their value in the first of several objectives; those without one last."""
-    found = list(pages(storage, study.name, TrialQuery(states=query.states)))
-    sign = -1 if query.sort.startswith("-") else 1
-    found.sort(key=lambda t: (t.first is None, sign * (t.first or 0.0), t.number))
-    return found[: query.limit]
 
 
 def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
@@ -145,17 +137,15 @@ def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
 
 
 def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
-    """All trials of a query, a page at a time."""
-    left, offset = query.limit, 0
+    """All trials of a query, a page at a time; one after another, wherever the last one ended."""
+    left = query.limit
     while left is None or left > 0:
         size = PAGE if left is None else min(PAGE, left)
-        page = storage.trials(
-            name, TrialQuery(states=query.states, sort=query.sort, limit=size, offset=offset)
-        )
+        page = storage.trials(name, replace(query, limit=size))
         yield from page
         if len(page) < size:
             return
-        offset += size
+        query = replace(query, after=after_of(page[-1], query.sort))
         left = None if left is None else left - size
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from hpo.errors import SpecError, TrialNotFound
+from hpo.errors import TrialNotFound
 from hpo.states import TrialState
 from hpo.storage.base import TrialQuery
 from hpo.storage.memory_base import MemoryBase, alone
+from hpo.storage.memory_query import page
 from hpo.storage.rules import directions_of, front_of
 from hpo.study import Direction
 from hpo.trial import Curve, Trial
-
-_ORDERS: dict[str, Callable[[Trial], Any]] = {
-    "number": lambda t: t.number,
-    "-number": lambda t: -t.number,
-    "value": lambda t: (t.value is None, t.value or 0.0, t.number),
-    "-value": lambda t: (t.value is None, -(t.value or 0.0), t.number),
-}
 
 
 class MemoryReading(MemoryBase):
@@ -27,12 +20,7 @@ class MemoryReading(MemoryBase):
     @alone
     def trials(self, name: str, query: TrialQuery = TrialQuery()) -> list[Trial]:  # noqa: B008 - frozen
         """Trials of a study."""
-        found = [t for t in self.find(name).trials.values() if not query.states or t.state in query.states]
-        if query.sort not in _ORDERS:
-            raise SpecError(f"trials are sorted by {', '.join(_ORDERS)}; got {query.sort!r}", field="sort")
-        found.sort(key=_ORDERS[query.sort])
-        end = None if query.limit is None else query.offset + query.limit
-        return found[query.offset : end]
+        return page(self.find(name).trials.values(), query)
 
     @alone
     def get_trial(self, name: str, number: int) -> Trial:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from hpo.errors import SpecError, TrialNotFound
+from hpo.errors import TrialNotFound
 from hpo.states import TrialState
+from hpo.storage import querying
 from hpo.storage import studies as study_rows
 from hpo.storage.base import TrialQuery
 from hpo.storage.records import curve_of, objectives_of, trial_of
@@ -22,48 +23,8 @@ NAMED = 1_000  # numbers in one query: databases take only so many
 
 
 def page(connection: Connection, name: str, query: TrialQuery) -> list[Trial]:
-    """A page of trials. Raises StudyNotFound, SpecError for another order than those there are."""
-    wanted = select(trials).where(trials.c.study_id == study_rows.study_id(connection, name))
-    if query.states:
-        wanted = wanted.where(trials.c.state.in_(query.states))
-    if query.sort not in _ORDERS:
-        raise SpecError(f"trials are sorted by {', '.join(_ORDERS)}; got {query.sort!r}", field="sort")
-    return [trial_of(row) for row in _ORDERS[query.sort](connection, wanted, query)]
-
-
-def _by_number(connection: Connection, wanted: Select[Any], query: TrialQuery) -> list[Any]:
-    """Rows by number."""
-    down = query.sort.startswith("-")
-    ordered = wanted.order_by(trials.c.number.desc() if down else trials.c.number)
-    return list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
-
-
-def _by_value(connection: Connection, wanted: Select[Any], query: TrialQuery) -> list[Any]:
-    """Rows by value, ties by number, those without a value last.
-
-    Two queries, since one that sorts nulls last on both databases walks the index on neither.
-    """
-    down = query.sort.startswith("-")
-    valued = wanted.where(trials.c.value.is_not(None))
-    ordered = valued.order_by(trials.c.value.desc() if down else trials.c.value, trials.c.number)
-    rows = list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
-    left = None if query.limit is None else query.limit - len(rows)
-    if left == 0:
-        return rows
-    skip = query.offset
-    if skip:
-        n_valued = connection.execute(select(func.count()).select_from(valued.subquery())).scalar_one()
-        skip = max(0, skip - n_valued)
-    unvalued = wanted.where(trials.c.value.is_(None)).order_by(trials.c.number)
-    return rows + list(connection.execute(unvalued.limit(left).offset(skip)))
-
-
-_ORDERS: dict[str, Callable[[Connection, Select[Any], TrialQuery], list[Any]]] = {
-    "number": _by_number,
-    "-number": _by_number,
-    "value": _by_value,
-    "-value": _by_value,
-}
+    """A page of trials. Raises StudyNotFound, SpecError for a name that trials are not sorted or filtered by."""
+    return [trial_of(row) for row in querying.page(connection, study_rows.study_id(connection, name), query)]
 
 
 def best(connection: Connection, name: str, n: int) -> list[Trial]:
@@ -71,8 +32,9 @@ def best(connection: Connection, name: str, n: int) -> list[Trial]:
     id_, directions = _objectives(connection, name)
     if len(directions) > 1:
         return _front(connection, id_, directions)[:n]
-    value = trials.c.value if directions[0] is Direction.MINIMIZE else trials.c.value.desc()
-    wanted = _eligible(id_).where(trials.c.value.is_not(None)).order_by(value, trials.c.number).limit(n)
+    first = trials.c["first"]
+    value = first if directions[0] is Direction.MINIMIZE else first.desc()
+    wanted = _eligible(id_).where(first.is_not(None)).order_by(value, trials.c.number).limit(n)
     return [trial_of(row) for row in connection.execute(wanted)]
 
 
@@ -82,7 +44,7 @@ def pareto(connection: Connection, name: str) -> list[Trial]:
     if len(directions) > 1:
         return _front(connection, id_, directions)
     top = best(connection, name, 1)
-    same = _eligible(id_).where(trials.c.value.in_([trial.value for trial in top]))
+    same = _eligible(id_).where(trials.c["first"].in_([trial.value for trial in top]))
     return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number))]
 
 

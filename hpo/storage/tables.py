@@ -108,6 +108,9 @@ trials = Table(
     Column("reason", String(64)),
     Column("value", Float(53)),  # null when there is none, or NaN or infinite
     Column("values", Text),  # of several objectives, null when there is one
+    Column(
+        "first", Float(53)
+    ),  # the value, or the first of several, where it is finite: what trials are sorted by
     Column("stderr", Float(53)),
     Column("best_epoch", Integer),
     Column("epochs", Integer, nullable=False),
@@ -122,7 +125,7 @@ trials = Table(
     Column("feasible", Boolean, nullable=False),
     Column("lineage", Text),  # null when it inherited nothing
     Column("place", Integer),  # among the finished ones, in the order in which they finished, from 1
-    Index("hpo_trials_value", "study_id", "value", "number"),
+    Index("hpo_trials_first", "study_id", "first", "number"),
     Index("hpo_trials_state", "study_id", "state", "number"),
     Index("hpo_trials_place", "study_id", "place"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_models import ModelsContract
+from hpo.testing.storage_querying import QueryingContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
@@ -18,6 +19,7 @@ class StorageContract(
     QueueContract,
     FrontContract,
     ReadingContract,
+    QueryingContract,
     DatasetsContract,
     AccountsContract,
     ModelsContract,

@@ -8,7 +8,6 @@ says every second that this process lives: one that is stopped or hangs in the k
 from __future__ import annotations
 
 import ctypes
-import gc
 import logging
 import os
 import queue
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING
 from hpo.cohort import CohortTask, EpochResult, Report
 from hpo.errors import HpoError
 from hpo.workers.mailbox import Mailbox
-from hpo.workers.messages import BEAT_S, Beat, Forget, FromWorker, Hello, Order, Unfit
+from hpo.workers.messages import BEAT_S, Beat, FromWorker, Hello, Order, Unfit
 
 if TYPE_CHECKING:
     from hpo.dataset import TrainingData
@@ -39,7 +38,6 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 Send = Callable[[FromWorker], None]
-Orders = queue.SimpleQueue[Order | Forget]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.environ.update(ENVIRONMENT)
     connection, device = Connection(int(arguments[0])), arguments[1]
-    mailbox, orders = Mailbox(), Orders()
+    mailbox, orders = Mailbox(), queue.SimpleQueue[Order]()
     mouth = threading.Lock()
 
     def send(message: FromWorker) -> None:
@@ -77,15 +75,10 @@ def _prepare(device: str) -> Hello:
     return Hello(pid=os.getpid(), memory_bytes=free_memory(device))
 
 
-def _work(send: Send, mailbox: Mailbox, orders: Orders, device: str) -> None:
+def _work(send: Send, mailbox: Mailbox, orders: queue.SimpleQueue[Order], device: str) -> None:
     known: dict[str, TrainingData] = {}  # folder -> data
     while True:
-        order = orders.get()
-        if isinstance(order, Forget):
-            known.pop(order.data, None)
-            gc.collect()  # cohorts that trained on it may still hold its files mapped, in cycles
-        else:
-            send(_do(order, send, mailbox, known, device))
+        send(_do(orders.get(), send, mailbox, known, device))
 
 
 def _do(order: Order, send: Send, mailbox: Mailbox, known: dict[str, TrainingData], device: str) -> Report:
@@ -116,13 +109,13 @@ def _beat(send: Send) -> None:
             return  # the pool is gone; the listener ends the process
 
 
-def _listen(connection: Connection, mailbox: Mailbox, orders: Orders) -> None:
+def _listen(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order]) -> None:
     while True:
         try:
             message = connection.recv()
         except (EOFError, OSError):
             os._exit(0)  # the pool is gone; there is nothing to save and nobody to tell
-        if isinstance(message, Order | Forget):
+        if isinstance(message, Order):
             orders.put(message)
         else:
             mailbox.put(message)

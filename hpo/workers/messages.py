@@ -58,12 +58,5 @@ class Cancel:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forget:
-    """Let go of data, named as in orders: no later order will need it."""
-
-    data: Any
-
-
-ToWorker = Order | Keep | Cancel | Forget
+ToWorker = Order | Keep | Cancel
 FromWorker = Hello | Unfit | Beat | Report

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from hpo.errors import HpoError, SpecError, StorageUnavailable, StorageVersion
 from hpo.storage import schema
+from hpo.storage.base import TrialQuery
 from hpo.storage.engine import Transactions, sqlite_engine
 from hpo.storage.open import open_storage, refuse_network
 from hpo.storage.optuna_tables import metadata
@@ -162,6 +163,54 @@ def test_trials_of_an_older_file_were_proposed_and_feasible_and_its_studies_take
     assert storage.enqueue("old", [({"dropout": 0.5}, None)]).n_trials == 2
     storage.delete_study("old")
     assert query(file, "SELECT count(*) FROM hpo_queue") == [(0,)]
+    storage.close()
+
+
+def test_trials_of_an_older_file_get_places_and_what_they_are_sorted_by(tmp_path: Path):
+    file = tmp_path / "hpo.db"
+    file.touch()
+    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "test", file)
+    schema.migrate(transactions, "0005")
+    transactions.close()
+    for id_, name in ((1, "one"), (2, "several")):
+        change(file, f"INSERT INTO studies (study_name) VALUES ('{name}')")
+        change(
+            file,
+            "INSERT INTO hpo_studies (study_id, state, wanted, metric, direction, n_trials, n_waiting, n_running, "
+            "n_complete, n_pruned, n_fail, spec, data, folder, priority, labels, versions, attempt, seconds, "
+            f"created_at, since) VALUES ({id_}, 'PAUSED', '', 'accuracy', 'maximize', 9, 0, 1, 2, 0, 1, '{{}}', "
+            "'{}', '', 0, '{}', '{}', 1, 2.5, '2026-01-02 03:04:05', 0)",
+        )
+    rows = (
+        # study, number, state, value, values, finished
+        (1, 0, "COMPLETE", 0.5, None, "2026-01-02 03:00:09.000000"),
+        (1, 1, "RUNNING", None, None, None),
+        (1, 2, "FAIL", None, None, "2026-01-02 03:00:07.500000"),
+        (1, 3, "COMPLETE", 0.9, None, "2026-01-02 03:00:09.000000"),
+        (2, 0, "COMPLETE", None, "[0.25,7]", "2026-01-02 03:00:08.000000"),
+        (2, 1, "COMPLETE", None, "[Infinity,7]", "2026-01-02 03:00:07.000000"),
+    )
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executemany(
+            'INSERT INTO hpo_trials (study_id, number, trial_id, state, value, "values", finished_at, epochs, params, '
+            "sampled, feasible) VALUES (?, ?, 1, ?, ?, ?, ?, 5, '{}', 1, 1)",
+            rows,
+        )
+
+    storage = open_storage(f"sqlite:///{file}")
+
+    study = storage.get_study("one")
+    assert (study.served, study.live) == (False, {})
+    assert [t.number for t in storage.finished_after("one", 0, 9)] == [2, 0, 3]
+    assert [t.place for t in storage.finished_after("one", 0, 9)] == [1, 2, 3]
+    assert [t.number for t in storage.finished_after("several", 0, 9)] == [1, 0]
+    assert [t.number for t in storage.trials("one", TrialQuery(sort="-value"))] == [3, 0, 1, 2]
+    assert query(file, "SELECT study_id, number, first FROM hpo_trials WHERE first IS NOT NULL") == [
+        (1, 0, 0.5),
+        (1, 3, 0.9),
+        (2, 0, 0.25),
+    ]
     storage.close()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -51,6 +54,23 @@ def _columns() -> None:
         "FROM hpo_trials WHERE state IN ('COMPLETE', 'PRUNED', 'FAIL')) AS found "
         "WHERE found.study_id = hpo_trials.study_id AND found.number = hpo_trials.number"
     )
+    op.add_column("hpo_trials", sa.Column("first", sa.Float(53)))
+    op.execute("UPDATE hpo_trials SET first = value")
+    _first_of_several()
+    op.drop_index("hpo_trials_value", "hpo_trials")
+    op.create_index("hpo_trials_first", "hpo_trials", ["study_id", "first", "number"])
+
+
+def _first_of_several() -> None:
+    """Of several objectives the values are JSON, with words in it that no database reads: Infinity."""
+    trials = sa.table("hpo_trials", *map(sa.column, ("study_id", "number", "values", "first")))
+    several = sa.select(trials.c.study_id, trials.c.number, trials.c["values"])
+    found = op.get_bind().execute(several.where(trials.c["values"].is_not(None))).all()
+    rows = [{"of_study": row[0], "of_number": row[1], "found": json.loads(row[2])[0]} for row in found]
+    finite = [row for row in rows if math.isfinite(row["found"])]
+    if finite:
+        mine = (trials.c.study_id == sa.bindparam("of_study"), trials.c.number == sa.bindparam("of_number"))
+        op.get_bind().execute(sa.update(trials).where(*mine).values(first=sa.bindparam("found")), finite)
 
 
 def _accounts() -> None:

@@ -1,0 +1,165 @@
+"""Questions for trials as SQL: conditions, orders, and the page behind a given trial."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Float, Row, Select, and_, false, func, literal, or_, select
+
+from hpo.space import Value
+from hpo.storage.base import After, Condition, TrialQuery
+from hpo.storage.ordering import Order, condition_param, number_of, order_of, time_of
+from hpo.storage.params import Param, param
+from hpo.storage.tables import trials
+
+Expression = ColumnElement[Any]
+_MAX_INTEGER = 2**31
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_COLUMNS: dict[str, Expression] = {
+    "number": trials.c.number,
+    "value": trials.c["first"],
+    "finished_at": trials.c.finished_at,
+    "epochs": trials.c.epochs,
+}
+# The order in which trials finished is that of their places: it has an index, and no ties.
+_SORTED_BY = _COLUMNS | {"finished_at": trials.c.place}
+
+
+def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:
+    """The rows of a page. Raises SpecError for a name that trials are not sorted or filtered by."""
+    order = order_of(query.sort)
+    dialect = connection.dialect.name
+    wanted = select(trials).where(trials.c.study_id == study)
+    if query.states:
+        wanted = wanted.where(trials.c.state.in_(query.states))
+    wanted = wanted.where(*[_condition(dialect, condition) for condition in query.where])
+    if order.name == "number":
+        return _by_number(connection, wanted, order, query)
+    if order.param is None:
+        keys: tuple[Expression, ...] = (_SORTED_BY[order.name],)
+        at = None if query.after is None else (number_of(query.after.key),)
+    else:
+        keys = param(dialect, order.param).keys
+        at = None if query.after is None else _keys_at(connection, study, keys, query.after)
+    return _by_keys(connection, wanted, order, query, keys, at)
+
+
+def _keys_at(
+    connection: Connection, study: int, keys: tuple[Expression, ...], after: After
+) -> tuple[Any, ...]:
+    """The keys of the trial that a page begins behind, as this database reads them: to the last bit."""
+    its = select(*keys).where(trials.c.study_id == study, trials.c.number == after.number)
+    found = connection.execute(its).one_or_none()
+    return tuple(found) if found is not None else (None,) * len(keys)
+
+
+def _by_number(
+    connection: Connection, wanted: Select[Any], order: Order, query: TrialQuery
+) -> list[Row[Any]]:
+    number = trials.c.number
+    if query.after is not None:
+        last = query.after.number
+        wanted = wanted.where(number < last if order.down else number > last)
+    ordered = wanted.order_by(number.desc() if order.down else number)
+    return list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
+
+
+def _by_keys(
+    connection: Connection,
+    wanted: Select[Any],
+    order: Order,
+    query: TrialQuery,
+    keys: tuple[Expression, ...],
+    at: tuple[Any, ...] | None,
+) -> list[Row[Any]]:
+    """Rows by keys, ties by number, those without any key last.
+
+    Two queries, since one that sorts nulls last on both databases walks the index on neither.
+    """
+    with_key = wanted.where(or_(*[key.is_not(None) for key in keys]))
+    without = wanted.where(*[key.is_(None) for key in keys])
+    rows: list[Row[Any]] = []
+    skip, last = query.offset, 0 if query.after is None else query.after.number
+    if at is None or any(key is not None for key in at):
+        if at is not None:
+            with_key = with_key.where(_behind(keys, at, last, down=order.down))
+        rows = list(
+            connection.execute(_sorted(with_key, keys, down=order.down).limit(query.limit).offset(skip))
+        )
+        if skip:
+            n_with = connection.execute(select(func.count()).select_from(with_key.subquery())).scalar_one()
+            skip = max(0, skip - n_with)
+    else:
+        without = without.where(trials.c.number > last)
+    left = None if query.limit is None else query.limit - len(rows)
+    if left == 0:
+        return rows
+    return rows + list(connection.execute(without.order_by(trials.c.number).limit(left).offset(skip)))
+
+
+def _sorted(wanted: Select[Any], keys: Sequence[Expression], *, down: bool) -> Select[Any]:
+    parts = [key.desc() if down else key.asc() for key in (reversed(keys) if down else keys)]
+    if len(parts) > 1:
+        parts = [part.nulls_last() for part in parts]
+    return wanted.order_by(*parts, trials.c.number)
+
+
+def _behind(keys: Sequence[Expression], at: Sequence[Any], last: int, *, down: bool) -> Expression:
+    """Whether a row that has a key comes after the one whose keys are `at` and whose number is `last`."""
+    pairs = list(zip(keys, at, strict=True))
+    if down:
+        pairs.reverse()
+    place = next(place for place, (_, value) in enumerate(pairs) if value is not None)
+    key, value = pairs[place]
+    bound = literal(value, Float(53)) if isinstance(value, int | float) else literal(value)
+    # Not `beyond or (equal and …)`: from an `or` no database sees where in the index to begin.
+    at_least, beyond = (key <= bound, key < bound) if down else (key >= bound, key > bound)
+    behind = and_(at_least, or_(beyond, trials.c.number > last))
+    if place == len(pairs) - 1:
+        return behind
+    return or_(behind, *[key.is_(None) for key, _ in pairs[place : place + 1]])
+
+
+def _condition(dialect: str, condition: Condition) -> Expression:
+    """Whether a trial meets a condition. Raises SpecError."""
+    name = condition_param(condition)
+    its = None if name is None else param(dialect, name)
+    values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    if condition.op == "in":
+        return or_(false(), *[_compared(condition.name, its, "=", value) for value in values])
+    if condition.op == "!=":
+        there = its.kind.is_not(None) if its is not None else _there(condition.name, values[0])
+        return and_(there, ~_compared(condition.name, its, "=", values[0]))
+    return _compared(condition.name, its, condition.op, values[0])
+
+
+def _there(name: str, value: Value) -> Expression:
+    """Whether a trial has something to differ from the value; from null, all that there is does."""
+    return _COLUMNS[name].is_not(None)
+
+
+def _compared(name: str, its: Param | None, op: str, value: Value) -> Expression:
+    """Whether a trial's column or parameter compares so with a value; what is of another kind never does."""
+    if its is not None:
+        if value is None:
+            return its.kind == "null" if op == "=" else false()
+        return its.compared(_OPERATORS[op], value)
+    column = _COLUMNS[name]
+    if value is None:
+        return column.is_(None) if op == "=" else false()
+    if name == "finished_at":
+        return and_(column.is_not(None), _OPERATORS[op](column, literal(time_of(value), column.type)))
+    number = number_of(value)
+    if number is None:
+        return false()
+    whole = isinstance(value, int) and abs(value) < _MAX_INTEGER  # then an index on whole numbers serves
+    bound = literal(value) if whole and name != "value" else literal(number, Float(53))
+    return and_(column.is_not(None), _OPERATORS[op](column, bound))
