@@ -49,6 +49,8 @@ class Account:
 
 # Whoever talks to a server, or a database, that asks for no keys.
 ANYBODY = Account(owner=None, role=Role.ADMIN)
+# Whoever has shown no key yet to a server that asks for them.
+NOBODY = Account(owner=None, role=Role.VIEWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

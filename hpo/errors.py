@@ -196,6 +196,26 @@ class TooLarge(HpoError):
     status = 413
 
 
+class HeadersTooLarge(TooLarge):
+    """The head of the request is larger than this server takes."""
+
+    code = "headers_too_large"
+    status = 431
+
+
+class TooSlow(HpoError):
+    """The request came too slowly; send it again."""
+
+    code = "too_slow"
+    status = 408
+
+
+class ForeignOrigin(NotAllowed):
+    """A page of another site made this request."""
+
+    code = "foreign_origin"
+
+
 class WrongMediaType(HpoError):
     """The body is of a type that this address does not take."""
 

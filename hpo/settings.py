@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ class Settings:
     insecure: an API key may travel over plain http to another machine
     auth: whether a server asks for API keys; auto: unless it listens on this machine alone
     allowed_hosts: what a server may be called besides its own address; dashboard: the URL of an Optuna
-    dashboard that runs by itself
+    dashboard that runs by itself; trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto are
+    believed; rate_limit: requests a second that one key, or address without keys, may make in the long run
     """
 
     home: Path
@@ -39,6 +41,8 @@ class Settings:
     auth: str = AUTO
     allowed_hosts: tuple[str, ...] = ()
     dashboard: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    rate_limit: int = 1000
     max_upload_mb: int = 512
     log: str = "warning"
 
@@ -49,6 +53,8 @@ class Settings:
             raise SpecError(f"must be exact or fast, got {self.precision!r}", field="HPO_PRECISION")
         if self.auth not in AUTHS:
             raise SpecError(f"must be auto, off or required, got {self.auth!r}", field="HPO_AUTH")
+        for place in self.trusted_proxies:
+            _check_network(place)
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,8 +71,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_key=env.get("HPO_API_KEY") or None,
         insecure=_yes(env, "HPO_INSECURE"),
         auth=(env.get("HPO_AUTH") or AUTO).lower(),
-        allowed_hosts=tuple(filter(None, (h.strip() for h in env.get("HPO_ALLOWED_HOSTS", "").split(",")))),
+        allowed_hosts=_words(env, "HPO_ALLOWED_HOSTS"),
         dashboard=env.get("HPO_DASHBOARD") or None,
+        trusted_proxies=_words(env, "HPO_TRUSTED_PROXIES"),
+        rate_limit=_whole(env, "HPO_RATE_LIMIT", 1000),
         max_upload_mb=_whole(env, "HPO_MAX_UPLOAD_MB", 512),
         log=env.get("HPO_LOG") or "warning",
     )
@@ -78,6 +86,21 @@ def _yes(env: Mapping[str, str], name: str) -> bool:
     if word not in _WORDS:
         raise SpecError(f"must be 1 or 0, got {word!r}", field=name)
     return _WORDS[word]
+
+
+def _words(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The words of a list with commas."""
+    return tuple(filter(None, (word.strip() for word in env.get(name, "").split(","))))
+
+
+def _check_network(place: str) -> None:
+    """Raises SpecError unless it is an address or a network."""
+    try:
+        ipaddress.ip_network(place)
+    except ValueError:
+        raise SpecError(
+            f"must be addresses or networks such as 10.0.0.0/8, got {place!r}", field="HPO_TRUSTED_PROXIES"
+        ) from None
 
 
 def _whole(env: Mapping[str, str], name: str, default: int) -> int:

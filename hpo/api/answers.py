@@ -19,6 +19,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
     403: ("not_allowed", "This API key does not allow that."),
     404: ("study_not_found", "There is no such study, trial, data set or model."),
     409: ("illegal_move", "The study or trial is in a state in which that cannot be."),
+    408: ("too_slow", "The request came too slowly; send it again."),
     412: ("changed", "It has changed since you read it (If-Match)."),
     413: ("too_large", "The request is larger than this server takes."),
     415: ("wrong_media_type", "The body is of a type that this address does not take."),
@@ -28,10 +29,11 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
         "too_many_requests",
         "Too many requests, or a quota is reached; Retry-After says when to try again.",
     ),
+    431: ("headers_too_large", "The head of the request is larger than this server takes."),
     503: ("storage_unavailable", "The database is away; Retry-After says when to try again."),
 }
-_ALWAYS = (401, 403, 421, 422, 429, 503)
-_OF_BODIES = (413, 415)
+_ALWAYS = (401, 403, 421, 422, 429, 431, 503)
+_OF_BODIES = (408, 413, 415)
 
 JSON, YAML = "application/json", "application/yaml"
 

@@ -12,9 +12,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from hpo.account import hide_secrets
 from hpo.api.json import Json
 from hpo.api.schemas.problem import MEDIA_TYPE
-from hpo.errors import BadRequest, HpoError, StorageUnavailable, TooManyRequests
+from hpo.asking import REQUEST_ID
+from hpo.errors import BadRequest, HpoError, StorageUnavailable, TooManyRequests, TooSlow
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +51,9 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
-        "path": path,
+        "detail": hide_secrets(detail),  # it may repeat what was sent
+        "path": path if path is None else hide_secrets(path),
+        "request_id": REQUEST_ID.get(),
         **more,
     }
     return Json(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
@@ -65,6 +68,8 @@ def problem_of(error: HpoError) -> Json:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooSlow):
+        headers["Connection"] = "close"  # the rest of it would be taken for the next request
     return problem(error.status, error.code, error.detail, path=error.field, headers=headers)
 
 

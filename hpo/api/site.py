@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hpo.service.exposure import LOOPBACK
 from hpo.settings import Settings
 from hpo.storage.base import Storage
 
@@ -12,12 +13,14 @@ from hpo.storage.base import Storage
 class Site:
     """What every route may need; `request.app.state.site`.
 
-    auth: whether an API key is asked for; hosts: what the server may be called, without ports
+    auth: whether an API key is asked for; hosts: what the server may be called, without ports, () is anything
     dashboard: where the Optuna dashboard listens, host:port; None: there is none
+    patience_s: the longest wait for the next piece of a body
     """
 
     settings: Settings
     storage: Storage
     auth: bool = False
-    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    hosts: tuple[str, ...] = LOOPBACK
     dashboard: str | None = None
+    patience_s: float = 30.0

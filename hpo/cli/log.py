@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 
 from hpo.account import hide_secrets
+from hpo.asking import REQUEST_ID
 from hpo.errors import SpecError, suggest
 
 LEVELS: dict[str, int] = {
@@ -22,8 +23,10 @@ class Lines(logging.Formatter):
     """One line for people, without the secrets of API keys."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        return hide_secrets(super().format(record))
+        """The record as text, with the id of the request where there is one."""
+        request = REQUEST_ID.get()
+        mark = f" [{request}]" if request else ""
+        return hide_secrets(f"{super().format(record)}{mark}")
 
 
 class JsonLines(logging.Formatter):
@@ -37,6 +40,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request := REQUEST_ID.get():
+            line["request_id"] = request
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return hide_secrets(json.dumps(line, ensure_ascii=False))

@@ -79,7 +79,7 @@ def _role(word: str) -> Role:
     roles = [role.value for role in Role]
     if word not in roles:
         hint = suggest(word, roles) or f"; there are {', '.join(roles)}"
-        raise SpecError(f"no role is called {word[:40]!r}{hint}", field="role")
+        raise SpecError(f"no role is called {hide_secrets(word)[:40]!r}{hint}", field="role")
     return Role(word)
 
 

@@ -17,7 +17,9 @@ from hpo.api.site import Site
 def serving(site: Site) -> Iterator[str]:
     """The URL at which a site is served by a thread of this process."""
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(site), log_config=None, lifespan="on"))
+    server = uvicorn.Server(
+        uvicorn.Config(make_app(site), log_config=None, lifespan="on", proxy_headers=False)
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

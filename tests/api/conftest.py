@@ -1,17 +1,19 @@
 """The API on a real socket, over each of the two databases."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from hpo.account import Role
 from hpo.api.site import Site
 from hpo.cohort import CohortPlan
 from hpo.data.prepare import describe
-from hpo.service import specfile, submit
+from hpo.service import keys, specfile, submit
 from hpo.settings import read_settings
 from hpo.storage.base import Storage
 from hpo.storage.open import open_storage
@@ -48,6 +50,63 @@ def server(database_url, tmp_path):
     with serving(site) as url, httpx.Client(base_url=f"{url}/api/v1", timeout=30) as client:
         yield Server(url=url, storage=storage, site=site, client=client)
     storage.close()
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A server that asks for keys: what it was made of, and a key of each role."""
+
+    url: str
+    storage: Storage
+    site: Site
+    secrets: dict[str, str]
+
+    def ask(self, method: str, path: str, role: str | None = None, **more: Any) -> httpx.Response:
+        """One request, path from the root, with the key of a role."""
+        headers = {**more.pop("headers", {})}
+        if role is not None:
+            headers["Authorization"] = f"Bearer {self.secrets[role]}"
+        return httpx.request(method, f"{self.url}{path}", headers=headers, timeout=30, **more)
+
+
+@pytest.fixture
+def keyed_site(database_url, tmp_path):
+    """What a server that asks for keys is made of: keyed_site(rate_limit=5), say, changes its settings."""
+    opened = []
+
+    def make(*, patience_s: float = 30.0, hosts: tuple[str, ...] = (), **changes: Any) -> Site:
+        settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": database_url})
+        opened.append(open_storage(database_url))
+        settings = replace(settings, **changes)
+        return Site(settings=settings, storage=opened[-1], auth=True, hosts=hosts, patience_s=patience_s)
+
+    yield make
+    for storage in opened:
+        storage.close()
+
+
+@pytest.fixture
+def keyed(keyed_site):
+    """A server that asks for keys."""
+    site = keyed_site()
+    made = {
+        role.value: keys.create(site.storage, keys.KeyOrder(owner=role.value, role=role)) for role in Role
+    }
+    with serving(site) as url:
+        secrets = {role: key["secret"] for role, key in made.items()}
+        yield Keyed(url=url, storage=site.storage, site=site, secrets=secrets)
+
+
+@pytest.fixture
+def waited() -> Callable[[Callable[[], bool], float], None]:
+    """Asks until something is so, for at most so many seconds."""
+
+    def wait(is_so: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            assert time.monotonic() < deadline, f"not so within {seconds} s"
+
+    return wait
 
 
 FILE = {
