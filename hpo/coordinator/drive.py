@@ -298,7 +298,7 @@ class Drive:
 
     def _dispatch(self) -> None:
         """Give free slots the next cohorts."""
-        n_free = sum(slot.task is None for slot in self.pool.slots())
+        n_free = self.pool.room()
         while (
             n_free
             and self.ready

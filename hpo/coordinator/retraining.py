@@ -67,7 +67,7 @@ class Solo:
         return report
 
     def _run_once(self, task: Task) -> Report:
-        while not any(slot.task is None for slot in self.pool.slots()):
+        while not self.pool.room():
             self.heed()
             self.pool.poll(self.poll_s)
         self.pool.submit(task)

@@ -147,11 +147,33 @@ class WorkerPoolContract:
 
         assert started == {1, 2}
         assert {slot.task for slot in pool.slots()} == {1, 2}
+        waiting = range(10, 10 + pool.room())  # a share of a pool takes tasks that wait for their turn
+        for cohort in waiting:
+            pool.submit(make_task([2], id=cohort))
         with pytest.raises(PoolError):
             pool.submit(make_task([2], id=5))
-        for cohort in started:
+        for cohort in [*waiting, *started]:
             pool.cancel(cohort)
-        collect(pool, 2)
+        collect(pool, 2 + len(waiting))
+
+    def test_dropped_data_are_gone_and_their_key_may_have_others(self, pool: LocatedPool) -> None:
+        pool.put_data("other", make_data(seed=3))
+        pool.submit(replace(make_task([0], id=1), data="other"))
+        first = bits(collect(pool))
+
+        pool.drop_data("other")
+        pool.drop_data("other")
+        pool.submit(replace(make_task([0], id=2), data="other"))
+        unknown = collect(pool)[-1]
+        pool.put_data("other", make_data(seed=4))
+        pool.submit(replace(make_task([0], id=3), data="other"))
+        second = bits(collect(pool))
+        pool.drop_data("other")
+
+        assert isinstance(unknown, CohortFailed)
+        assert unknown.reason == "error"
+        assert sorted(first) == sorted(second) == [0]
+        assert first != second
 
     def test_a_cancelled_cohort_ends_as_cancelled_and_frees_its_slot(self, pool: LocatedPool) -> None:
         pool.submit(make_task([0], id=8, epochs=FOREVER))

@@ -132,9 +132,19 @@ class SimulatedPool:
         if self.data.setdefault(key, data) is not data:
             raise PoolError(f"data {key} is there already")
 
+    def drop_data(self, key: str) -> None:
+        """Forget the data. Raises PoolError while a cohort trains on it."""
+        if any(running.task.data == key for running in self._running.values()):
+            raise PoolError(f"data {key} is in use")
+        self.data.pop(key, None)
+
+    def room(self) -> int:
+        """How many slots are free."""
+        return self._n_slots - len(self._running) - len(self._scores)
+
     def submit(self, task: Task) -> None:
         """Take a task. Raises PoolError when no slot is free or the data is not there."""
-        if all(slot.task is not None for slot in self.slots()):
+        if not self.room():
             raise PoolError("no slot is free")
         self.submitted.append(task)
         if isinstance(task, ScoreTask):

@@ -39,8 +39,17 @@ class WorkerPool(Protocol):
     def put_data(self, key: str, data: TrainingData) -> None:
         """Make data known to every worker, once. A key never changes its data."""
 
+    def drop_data(self, key: str) -> None:
+        """Forget data that no task under way needs, and its memory; a key that is not known is left.
+
+        The key may be put again.
+        """
+
+    def room(self) -> int:
+        """How many tasks it would take now: one for each free slot."""
+
     def submit(self, task: Task) -> None:
-        """Give a task to a free slot. Raises PoolError when none is free or no worker can be started."""
+        """Give a task to a free slot. Raises PoolError when there is no room or no worker can be started."""
 
     def poll(self, timeout_s: float) -> list[Report]:
         """Reports that have arrived, waiting at most so long for the first. Raises PoolError."""

@@ -8,6 +8,7 @@ says every second that this process lives: one that is stopped or hangs in the k
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import queue
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING
 from hpo.cohort import CohortTask, EpochResult, Report
 from hpo.errors import HpoError
 from hpo.workers.mailbox import Mailbox
-from hpo.workers.messages import BEAT_S, Beat, FromWorker, Hello, Order, Unfit
+from hpo.workers.messages import BEAT_S, Beat, Forget, FromWorker, Hello, Order, Unfit
 
 if TYPE_CHECKING:
     from hpo.dataset import TrainingData
@@ -38,6 +39,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 Send = Callable[[FromWorker], None]
+Orders = queue.SimpleQueue[Order | Forget]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.environ.update(ENVIRONMENT)
     connection, device = Connection(int(arguments[0])), arguments[1]
-    mailbox, orders = Mailbox(), queue.SimpleQueue[Order]()
+    mailbox, orders = Mailbox(), Orders()
     mouth = threading.Lock()
 
     def send(message: FromWorker) -> None:
@@ -75,10 +77,15 @@ def _prepare(device: str) -> Hello:
     return Hello(pid=os.getpid(), memory_bytes=free_memory(device))
 
 
-def _work(send: Send, mailbox: Mailbox, orders: queue.SimpleQueue[Order], device: str) -> None:
+def _work(send: Send, mailbox: Mailbox, orders: Orders, device: str) -> None:
     known: dict[str, TrainingData] = {}  # folder -> data
     while True:
-        send(_do(orders.get(), send, mailbox, known, device))
+        order = orders.get()
+        if isinstance(order, Forget):
+            known.pop(order.data, None)
+            gc.collect()  # cohorts that trained on it may still hold its files mapped, in cycles
+        else:
+            send(_do(order, send, mailbox, known, device))
 
 
 def _do(order: Order, send: Send, mailbox: Mailbox, known: dict[str, TrainingData], device: str) -> Report:
@@ -109,13 +116,13 @@ def _beat(send: Send) -> None:
             return  # the pool is gone; the listener ends the process
 
 
-def _listen(connection: Connection, mailbox: Mailbox, orders: queue.SimpleQueue[Order]) -> None:
+def _listen(connection: Connection, mailbox: Mailbox, orders: Orders) -> None:
     while True:
         try:
             message = connection.recv()
         except (EOFError, OSError):
             os._exit(0)  # the pool is gone; there is nothing to save and nobody to tell
-        if isinstance(message, Order):
+        if isinstance(message, Order | Forget):
             orders.put(message)
         else:
             mailbox.put(message)

@@ -113,6 +113,16 @@ class Crew(Generic[P]):
         """The processes that are ready, by slot."""
         return [worker.pid for worker in self.workers if worker.pid is not None]
 
+    def room(self) -> int:
+        """How many slots are free."""
+        return sum(worker.task is None for worker in self.workers)
+
+    def tell_all(self, message: ToWorker) -> None:
+        """Say something to every worker that is ready; the others have not heard of anything yet."""
+        for worker in self.workers:
+            if worker.pid is not None:
+                worker.process.send(message)
+
     def submit(self, order: Order) -> None:
         """Give a task to a free slot. Raises PoolError when none is free."""
         free = [worker for worker in self.workers if worker.task is None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -15,7 +16,7 @@ from hpo.workers.base import Slot
 from hpo.workers.child_process import ChildProcess, end
 from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, worker_devices
-from hpo.workers.messages import Order
+from hpo.workers.messages import Forget, Order
 from hpo.workers.scratch import Scratch
 from hpo.workers.shared_data import write_data
 
@@ -34,6 +35,7 @@ class LocalPool:
         self._crew: Crew[ChildProcess] | None = None
         self._processes: list[ChildProcess] = []  # all that were ever started and may still live
         self._folders: dict[str, str] = {}  # data key -> folder
+        self._n_folders = 0  # that there ever were
         self._owner = os.getpid()
 
     def start(self) -> None:
@@ -62,12 +64,24 @@ class LocalPool:
         """Make data known to every worker, once; a key that is known is left as it is. Raises PoolError."""
         if key in self._folders:
             return
-        folder = self._folder() / f"data-{len(self._folders)}"
+        folder = self._folder() / f"data-{self._n_folders}"
         try:
             write_data(folder, data)
         except OSError as error:
             raise PoolError(f"training data could not be written to {folder}: {error.strerror}") from error
         self._folders[key] = str(folder)
+        self._n_folders += 1
+
+    def drop_data(self, key: str) -> None:
+        """Forget data, its folder, and what the workers have mapped of it."""
+        folder = self._folders.pop(key, None)
+        if folder is not None:
+            self._started().tell_all(Forget(data=folder))
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def room(self) -> int:
+        """How many tasks it would take now."""
+        return self._started().room()
 
     def submit(self, task: Task) -> None:
         """Give a task to a free slot. Raises PoolError when none is free."""

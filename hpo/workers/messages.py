@@ -58,5 +58,12 @@ class Cancel:
     attempt: int
 
 
-ToWorker = Order | Keep | Cancel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Let go of data, named as in orders: no later order will need it."""
+
+    data: Any
+
+
+ToWorker = Order | Keep | Cancel | Forget
 FromWorker = Hello | Unfit | Beat | Report

@@ -165,6 +165,14 @@ class RayPool:
             except (ray.exceptions.RayError, OSError) as error:
                 raise PoolError(f"training data could not be given to Ray: {_first_line(error)}") from error
 
+    def drop_data(self, key: str) -> None:
+        """Forget data; Ray frees its memory once no actor reads it any more."""
+        self._data.pop(key, None)
+
+    def room(self) -> int:
+        """How many tasks it would take now."""
+        return self._started().room()
+
     def submit(self, task: Task) -> None:
         """Give a task to a free slot. Raises PoolError when none is free."""
         data = self._data.get(task.data) if isinstance(task, CohortTask) else None

@@ -103,6 +103,30 @@ def test_data_is_private_to_the_user_and_gone_after_close(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_dropped_data_leave_the_disk_and_the_memory_of_the_workers(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data(n=20_000))
+    pool.submit(make_task([0], epochs=1))
+    collect(pool)
+    worker = psutil.Process(pool.pids()[0])
+    before = mapped_below(worker, tmp_path)
+
+    pool.drop_data(KEY)
+    pool.submit(make_task([0], epochs=1))  # an order that the worker heeds after the other
+    collect(pool)
+
+    assert before
+    assert mapped_below(worker, tmp_path) == []
+    assert list(tmp_path.rglob("*.npy")) == []
+    pool.close()
+
+
+def mapped_below(process, folder):
+    """The files below a folder that a process has mapped, deleted ones included."""
+    return [m.path for m in process.memory_maps(grouped=False) if m.path.startswith(str(folder))]
+
+
 def test_a_cohort_cancelled_before_its_worker_is_ready_never_begins(tmp_path):
     pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
     pool.start()
