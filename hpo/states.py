@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hpo.errors import IllegalMove
@@ -95,3 +97,20 @@ class Reason(StrEnum):
         'diverged@4'
         """
         return f"{self.value}@{epoch}"
+
+
+def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) -> str:
+    """One sentence about a study in which not one trial is complete, or none that meets its constraints.
+
+    >>> why_failed(["diverged@4", "diverged@1", "error"], {})
+    'not one trial is complete: 2 diverged, 1 error'
+    >>> why_failed(["infeasible", "infeasible"], {"n_parameters": "<= 100"})
+    'not one of the trials meets the constraints (n_parameters <= 100); loosen them, or narrow the parameters'
+    """
+    if reasons and set(reasons) == {Reason.INFEASIBLE.value}:
+        bounds = ", ".join(f"{expression} {condition}" for expression, condition in constraints.items())
+        return (
+            f"not one of the trials meets the constraints ({bounds}); loosen them, or narrow the parameters"
+        )
+    counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
+    return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())

@@ -9,8 +9,7 @@ from hpo.coordinator.retraining import OnceMore, Solo
 from hpo.dataset import PreparedData
 from hpo.dataset import Task as Kind
 from hpo.errors import NotRepeatable
-from hpo.service.stopping import why_failed
-from hpo.states import Reason, StudyState, TrialState
+from hpo.states import Reason, StudyState, TrialState, why_failed
 from hpo.storage.base import ScoredTest, TrialQuery
 from hpo.study import Study
 from hpo.trial import Trial

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hpo.durations import seconds_of
@@ -113,20 +113,3 @@ def _words(duration: str | float | None) -> str:
     ('1h30m', '90 s')
     """
     return duration if isinstance(duration, str) else f"{duration:g} s"
-
-
-def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) -> str:
-    """One sentence about a study in which not one trial is complete, or none that meets its constraints.
-
-    >>> why_failed(["diverged@4", "diverged@1", "error"], {})
-    'not one trial is complete: 2 diverged, 1 error'
-    >>> why_failed(["infeasible", "infeasible"], {"n_parameters": "<= 100"})
-    'not one of the trials meets the constraints (n_parameters <= 100); loosen them, or narrow the parameters'
-    """
-    if reasons and set(reasons) == {Reason.INFEASIBLE.value}:
-        bounds = ", ".join(f"{expression} {condition}" for expression, condition in constraints.items())
-        return (
-            f"not one of the trials meets the constraints ({bounds}); loosen them, or narrow the parameters"
-        )
-    counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
-    return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())

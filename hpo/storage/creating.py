@@ -18,7 +18,7 @@ from hpo.storage.records import COUNTERS, objectives_text, to_json
 from hpo.storage.rules import check_quota, check_same, dataset_gone, uploaded_source
 from hpo.storage.service_tables import once as requests
 from hpo.storage.tables import datasets, studies
-from hpo.study import NewStudy, ObjectiveSpec, Study
+from hpo.study import EXTERNAL, NewStudy, ObjectiveSpec, Study
 
 _QUOTAS = 7_301_953  # any number, the same for all: what the advisory locks of this file are about
 
@@ -59,7 +59,7 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
             seconds=0.0,
             created_at=now,
             objectives=objectives_text(new.objectives),
-            served=new.served,
+            served=new.served and new.spec.get("trainer") != EXTERNAL,
         )
     )
     study_rows.set_labels(connection, id_, new.labels)

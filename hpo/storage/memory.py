@@ -14,6 +14,7 @@ from hpo.storage.memory_base import alone
 from hpo.storage.memory_coordinators import MemoryCoordinators
 from hpo.storage.memory_datasets import MemoryDatasets
 from hpo.storage.memory_driving import MemoryDriving
+from hpo.storage.memory_external import MemoryExternal
 from hpo.storage.memory_models import MemoryModels
 from hpo.storage.memory_reading import MemoryReading
 from hpo.storage.memory_study import KeptStudy, plain, study_of
@@ -33,7 +34,15 @@ from hpo.study import NewStudy, Study
 from hpo.trial import Queued
 
 
-class Memory(MemoryDriving, MemoryReading, MemoryDatasets, MemoryCoordinators, MemoryAccounts, MemoryModels):
+class Memory(
+    MemoryDriving,
+    MemoryReading,
+    MemoryDatasets,
+    MemoryCoordinators,
+    MemoryAccounts,
+    MemoryModels,
+    MemoryExternal,
+):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self) -> None:
@@ -117,7 +126,7 @@ class Memory(MemoryDriving, MemoryReading, MemoryDatasets, MemoryCoordinators, M
 
     def _handed_over(self, kept: KeptStudy, served: bool | None) -> Study:
         if served is not None and not is_driven(kept.now()):
-            kept.study = replace(kept.study, served=served)
+            kept.study = replace(kept.study, served=served and not kept.study.external)
         return kept.now()
 
     @alone

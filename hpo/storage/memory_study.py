@@ -12,9 +12,19 @@ from typing import Any
 from hpo.cohort import Cohort
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted
 from hpo.storage.base import StoredModel
+from hpo.storage.external_rules import Report
 from hpo.storage.rules import facts_of, finite, is_driven
-from hpo.study import NewStudy, Study
+from hpo.study import EXTERNAL, NewStudy, Study
 from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who has a trial that is trained elsewhere, until when; losses: how often such a lease has run out."""
+
+    client: str
+    until: float
+    losses: int
 
 
 @dataclass(slots=True)
@@ -30,6 +40,8 @@ class KeptStudy:
     steps: dict[int, dict[int, float]] = field(default_factory=dict)
     cohorts: dict[int, Cohort] = field(default_factory=dict)
     queue: dict[int, Queued] = field(default_factory=dict)
+    leases: dict[int, Lease] = field(default_factory=dict)
+    reports: dict[int, list[Report]] = field(default_factory=dict)
     model: StoredModel | None = None
     model_at: datetime | None = None
     counts: dict[TrialState, int] = field(default_factory=lambda: dict.fromkeys(TrialState, 0))
@@ -39,8 +51,8 @@ class KeptStudy:
         left = None if self.lease_until is None else self.lease_until - now_s()
         study = replace(self.study, lease_left_s=left, counts=dict(self.counts))
         if not is_driven(study):
-            return replace(study, live={})
-        if self.running_since is not None:
+            study = replace(study, live={})
+        if self.running_since is not None and (is_driven(study) or study.driver is None):
             study = replace(study, seconds=study.seconds + now_s() - self.running_since)
         return study
 
@@ -50,7 +62,7 @@ class KeptStudy:
         cohort_of = {number: cohort.id for cohort in cohorts for number in cohort.numbers}
         now = datetime.now(UTC)
         for plan in plans:
-            self.trials[plan.number] = _trial_of(plan, cohort_of[plan.number], now)
+            self.trials[plan.number] = _trial_of(plan, cohort_of.get(plan.number), now)
         self.counts[TrialState.RUNNING] += len(plans)
 
     def finish(self, result: TrialResult) -> bool:
@@ -105,6 +117,8 @@ class KeptStudy:
                     place=self._next_place(),
                 )
                 self._count(trial.state, TrialState.FAIL)
+        if state in FINAL:
+            self.leases.clear()
         self.lease_until = self.running_since = None
         ended = state in (StudyState.COMPLETED, StudyState.FAILED)
         self.study = replace(
@@ -157,11 +171,11 @@ def study_of(id_: int, new: NewStudy) -> Study:
         started_at=None,
         finished_at=None,
         objectives=tuple(new.objectives),
-        served=new.served,
+        served=new.served and new.spec.get("trainer") != EXTERNAL,
     )
 
 
-def _trial_of(plan: TrialPlan, cohort: int, now: datetime) -> Trial:
+def _trial_of(plan: TrialPlan, cohort: int | None, now: datetime) -> Trial:
     return Trial(
         number=plan.number,
         state=TrialState.RUNNING,

@@ -79,12 +79,12 @@ def _front(connection: Connection, study: int, directions: Sequence[Direction]) 
 
 
 def _numbered(connection: Connection, study: int, numbers: Sequence[int]) -> Iterator[Trial]:
-    for some in _in_parts(numbers):
+    for some in in_parts(numbers):
         wanted = select(trials).where(trials.c.study_id == study, trials.c.number.in_(some))
         yield from map(trial_of, connection.execute(wanted))
 
 
-def _in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     """As many numbers at a time as a query may name."""
     for start in range(0, len(numbers), NAMED):
         yield numbers[start : start + NAMED]
@@ -125,7 +125,7 @@ def some_curves(connection: Connection, name: str, numbers: Sequence[int]) -> di
     """The curves of those of the trials that have one. Raises StudyNotFound."""
     id_ = study_rows.study_id(connection, name)
     found: dict[int, Curve] = {}
-    for some in _in_parts(numbers):
+    for some in in_parts(numbers):
         wanted = select(curves).where(curves.c.study_id == id_, curves.c.number.in_(some))
         found |= {row.number: curve_of(row) for row in connection.execute(wanted)}
     return found

@@ -44,7 +44,7 @@ def driver_columns(driver: Driver | None, lease_until: float | None) -> dict[str
 
 def seconds_spent(row: Row[Any]) -> float:
     """Seconds a study has spent RUNNING; with a dead driver, up to its last renewal."""
-    lives = row.lease_until is not None and row.lease_until > row.now
+    lives = row.driver_token is None or (row.lease_until is not None and row.lease_until > row.now)
     running = row.now - row.running_since if row.running_since is not None and lives else 0.0
     return float(row.seconds + running)
 

@@ -35,6 +35,8 @@ def check_not_driven(study: Study) -> None:
 
 def state_once_claimed(study: Study, dead: Driver | None) -> StudyState:
     """The state a study has after a claim. Raises StudyOwned while another driver lives, IllegalMove."""
+    if study.external:
+        raise IllegalMove(f"trials of study {study.name!r} are trained elsewhere: it is never driven")
     if study.state in DRIVEN:
         if is_driven(study) and study.driver != dead:
             raise StudyOwned(f"study {study.name!r} is being run by {study.driver}")

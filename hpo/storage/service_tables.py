@@ -84,7 +84,9 @@ leases = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("client", String(255), nullable=False),
     Column("until_s", Float(53), nullable=False),
-    Column("losses", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),  # how often a lease on the trial has run out
+    Index("hpo_leases_client", "study_id", "client"),
+    Index("hpo_leases_until", "study_id", "until_s"),
 )
 reports = Table(
     "hpo_reports",
@@ -92,9 +94,11 @@ reports = Table(
     _study(),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("value", Float(53)),
-    Column("best", Float(53)),  # the best so far, this one included
-    Index("hpo_reports_epoch", "study_id", "epoch"),
+    Column("value", Float(53), nullable=False),
+    Column("best", Float(53), nullable=False),  # the best so far, this one included
+    Column("rung", Integer),  # the rung that was reached with it
+    Column("prune", Boolean, nullable=False),  # what was answered
+    Index("hpo_reports_rung", "study_id", "rung", "number"),
 )
 model_requests = Table(
     "hpo_model_requests",

@@ -21,6 +21,7 @@ from hpo.storage.records import (
     to_json,
 )
 from hpo.storage.rules import HEEDS_WISHES, amended_spec, check_new_total, check_not_driven, is_driven
+from hpo.storage.service_tables import leases
 from hpo.storage.tables import cohorts, labels, studies, trials
 from hpo.study import Study
 
@@ -110,7 +111,7 @@ def move(
 def hand_over(connection: Connection, study: Study, served: bool | None) -> None:
     """Make a study that nobody drives a server's, or not; None: leave it as it is."""
     if served is not None and not is_driven(study):
-        change(connection, study.id, served=served)
+        change(connection, study.id, served=served and not study.external)
 
 
 def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str | None) -> None:
@@ -148,6 +149,7 @@ def settle(connection: Connection, row: Row[Any], state: StudyState) -> None:
         .where(mine, cohorts.c.state != CohortState.DONE)
         .values(state=CohortState.DONE, **driver_columns(None, None))
     )
+    connection.execute(delete(leases).where(leases.c.study_id == row.study_id))
     open_states = (TrialState.WAITING, TrialState.RUNNING)
     open_trials = (trials.c.study_id == row.study_id) & trials.c.state.in_(open_states)
     found = select(trials.c.number, trials.c.trial_id).where(open_trials).order_by(trials.c.number)

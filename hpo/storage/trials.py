@@ -52,14 +52,25 @@ def plan(
     check_plan(first, plans, cohort_plans)
     if not plans:
         return []
-    _lock_numbering(connection, held, first)
     queue.take(connection, held.study, plans)
     made = cohort_rows.add(connection, held.study, cohort_plans)
-    cohort_of = {number: cohort.id for cohort in made for number in cohort.numbers}
+    add(connection, row, space, plans, {number: cohort.id for cohort in made for number in cohort.numbers})
+    return made
+
+
+def add(
+    connection: Connection,
+    row: Row[Any],
+    space: SearchSpace,
+    plans: Sequence[TrialPlan],
+    cohort_of: Mapping[int, int],
+) -> None:
+    """Insert trials of the next numbers, RUNNING. row: the study's, locked. Raises IllegalMove."""
+    _lock_numbering(connection, row, plans[0].number)
     ids = _new_trial_ids(connection, len(plans))
     now = utc(row.now)
     # RUNNING at once: a foreign study.ask would pop trials that are WAITING.
-    common = {"study_id": held.study, "state": TrialState.RUNNING.value}
+    common = {"study_id": row.study_id, "state": TrialState.RUNNING.value}
     connection.execute(
         insert(optuna.trials),
         [
@@ -77,7 +88,7 @@ def plan(
                 "trial_id": id_,
                 "epochs": 0,
                 "retry_of": plan.retry_of,
-                "cohort": cohort_of[plan.number],
+                "cohort": cohort_of.get(plan.number),
                 "started_at": now,
                 "params": to_json(dict(plan.params)),
                 "sampled": plan.queued is None,
@@ -87,25 +98,24 @@ def plan(
             for id_, plan in zip(ids, plans, strict=True)
         ],
     )
-    study_rows.change(connection, held.study, n_running=studies.c.n_running + len(plans))
-    return made
+    study_rows.change(connection, row.study_id, n_running=studies.c.n_running + len(plans))
 
 
-def _lock_numbering(connection: Connection, held: Claim, first: int) -> None:
+def _lock_numbering(connection: Connection, row: Row[Any], first: int) -> None:
     """Keep Optuna's own ask out while numbers are given, and see that it gave none itself."""
-    lock = select(optuna.studies.c.study_id).where(optuna.studies.c.study_id == held.study)
+    lock = select(optuna.studies.c.study_id).where(optuna.studies.c.study_id == row.study_id)
     connection.execute(lock.with_for_update())
     last = (
         select(optuna.trials.c.number)
-        .where(optuna.trials.c.study_id == held.study)
+        .where(optuna.trials.c.study_id == row.study_id)
         .order_by(optuna.trials.c.trial_id.desc())
         .limit(1)
     )
     number = connection.execute(last).scalar_one_or_none()
     if (-1 if number is None else number) != first - 1:
         raise IllegalMove(
-            f"another program added trials to study {held.name!r} with Optuna's own tools; "
-            f"`hpo fork {held.name}` makes a new one of its study file"
+            f"another program added trials to study {row.study_name!r} with Optuna's own tools; "
+            f"`hpo fork {row.study_name}` makes a new one of its study file"
         )
 
 
@@ -142,7 +152,7 @@ def record(
     cohort_rows.check(connection, held, cohort, attempt)
     cohort_rows.change(connection, cohort, epoch=epoch, lease_until=row.lease_until)
     known = _of_cohort(connection, held, cohort, list(steps))
-    _write_steps(
+    write_steps(
         connection,
         {known[n][0]: points for n, points in steps.items() if n in known and not known[n][1].finished},
     )
@@ -167,14 +177,21 @@ def finish(
     for result in map(storable, results):
         if not known[result.number][1].finished:
             fresh.setdefault(result.number, result)
-    if fresh:
-        ended = {known[number][0]: result for number, result in fresh.items()}
-        _finish_for_optuna(connection, ended, utc(row.now))
-        _finish_narrow(connection, row, [fresh[number] for number in sorted(fresh)])
-        _count(connection, held.study, list(fresh.values()))
+    close(connection, row, {known[number][0]: result for number, result in fresh.items()})
     if done:
         cohort_rows.change(connection, cohort, state=CohortState.DONE)
     return sorted(fresh)
+
+
+def close(connection: Connection, row: Row[Any], ended: Mapping[int, TrialResult]) -> None:
+    """RUNNING trials to their final states. row: the study's, as it is now and locked; ended: storable, by
+    Optuna's id."""
+    if not ended:
+        return
+    results = sorted(ended.values(), key=lambda result: result.number)
+    _finish_for_optuna(connection, ended, utc(row.now))
+    _finish_narrow(connection, row, results)
+    _count(connection, row.study_id, results)
 
 
 def _of_cohort(
@@ -200,7 +217,7 @@ def _kind(value: float) -> tuple[float | None, str]:
     return None, "INF_POS" if value > 0 else "INF_NEG"
 
 
-def _write_steps(connection: Connection, steps: Mapping[int, Mapping[int, float]]) -> None:
+def write_steps(connection: Connection, steps: Mapping[int, Mapping[int, float]]) -> None:
     """Upsert intermediate values, by Optuna's trial id and step."""
     _UPSERT_STEPS(
         connection,
@@ -218,7 +235,7 @@ _FINISH_OPTUNA = (
 
 def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult], now: Any) -> None:
     """Steps, values and constraints first, the state last."""
-    _write_steps(connection, {id_: result.steps for id_, result in ended.items()})
+    write_steps(connection, {id_: result.steps for id_, result in ended.items()})
     values = []
     for id_, result in ended.items():
         for objective, value in enumerate(values_of(result)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
+from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_models import ModelsContract
 from hpo.testing.storage_querying import QueryingContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
 from hpo.testing.storage_studies import ClaimsContract, StudiesContract
+from hpo.testing.storage_telling import ReportingContract, TellingContract
 from hpo.testing.storage_trials import TrialsContract
 
 
@@ -26,5 +28,8 @@ class StorageContract(
     CreatingContract,
     ServedContract,
     CoordinatorsContract,
+    HandingOutContract,
+    ReportingContract,
+    TellingContract,
 ):
     """All of it."""

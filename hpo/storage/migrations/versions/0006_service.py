@@ -131,14 +131,18 @@ def _work() -> None:
         sa.Column("until_s", sa.Float(53), nullable=False),
         sa.Column("losses", sa.Integer, nullable=False),
     )
+    op.create_index("hpo_leases_client", "hpo_leases", ["study_id", "client"])
+    op.create_index("hpo_leases_until", "hpo_leases", ["study_id", "until_s"])
     op.create_table(
         "hpo_reports",
         *_trial(),
         sa.Column("epoch", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("value", sa.Float(53)),
-        sa.Column("best", sa.Float(53)),
+        sa.Column("value", sa.Float(53), nullable=False),
+        sa.Column("best", sa.Float(53), nullable=False),
+        sa.Column("rung", sa.Integer),
+        sa.Column("prune", sa.Boolean, nullable=False),
     )
-    op.create_index("hpo_reports_epoch", "hpo_reports", ["study_id", "epoch"])
+    op.create_index("hpo_reports_rung", "hpo_reports", ["study_id", "rung", "number"])
     op.create_table(
         "hpo_model_requests",
         *_trial(),
