@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hpo.data.literals import MISSING_WORDS, are_whole, parse_dates, parse_numbers, parse_plain_numbers
+from hpo.data.literals import (
+    DATE_FORMS,
+    ISO,
+    MISSING_WORDS,
+    are_whole,
+    dates_of_form,
+    parse_numbers,
+    parse_plain_numbers,
+)
 from hpo.data.table import Array, Column, Floats64, Ints, Kind, Table
 from hpo.dataset import ColumnInfo
 from hpo.errors import DataError
@@ -32,12 +40,12 @@ class Features:
     """Input columns by what they are.
 
     numbers: [n, m] of any numeric type, NaN where empty; dates are numbers in days
-    dates: which of number_names were dates
+    dates: which of number_names were dates, and the form of those that were text
     """
 
     numbers: Array
     number_names: tuple[str, ...]
-    dates: frozenset[str] = frozenset()
+    dates: Mapping[str, str] = field(default_factory=dict)
     categories: tuple[Category, ...] = ()
 
 
@@ -102,7 +110,7 @@ def settle(
     features = Features(
         numbers=_matrix(table, kept, numbers),
         number_names=(*block_names, *(column.name for column in numbers)),
-        dates=frozenset(column.name for column in numbers if column.kind is Kind.DATE),
+        dates={column.name: column.form for column in numbers if column.kind is Kind.DATE},
         categories=tuple(found),
     )
     _check_finite(features)
@@ -113,20 +121,22 @@ def settle_like(
     table: Table,
     *,
     numbers: Sequence[str],
-    dates: Collection[str],
+    dates: Mapping[str, str],
     categories: Sequence[str],
     keep_missing: Collection[str],
 ) -> Features:
     """The features of new rows, with the kinds that an earlier table's columns had. Raises DataError."""
     for name in (*numbers, *categories):
         table.check_name(name, field="columns")
-    columns = [_number_like(table.column(name), table.comma, name in dates, keep_missing) for name in numbers]
+    columns = [
+        number_like(table.column(name), table.comma, dates.get(name), keep_missing) for name in numbers
+    ]
     features = Features(
         numbers=np.stack([column.values for column in columns], axis=1)
         if columns
         else np.empty((table.n_rows, 0)),
         number_names=tuple(numbers),
-        dates=frozenset(dates),
+        dates=dates,
         categories=tuple(as_category(_clean_text(table.column(name), keep_missing)) for name in categories),
     )
     _check_finite(features)
@@ -161,15 +171,16 @@ def value_text(kind: Kind, value: float) -> str:
 def numbers_from_text(column: Column, comma: bool) -> Column | None:
     """A clean text column as numbers or dates when all its cells are such, else None."""
     values, is_number = parse_numbers(column.levels, comma)
-    kind = Kind.NUMBER
+    kind, form = Kind.NUMBER, ""
     if not is_number.all():
-        days = parse_dates(column.levels)
-        if days is None:
+        dated = dates_of_form(column.levels)
+        if dated is None:
             return None
-        values, kind = days, Kind.DATE
+        values, form = dated
+        kind = Kind.DATE
     cells = np.append(values, np.nan)[column.values]
     whole = kind is Kind.NUMBER and are_whole(column.levels)
-    return Column(name=column.name, kind=kind, values=cells, whole=whole)
+    return Column(name=column.name, kind=kind, values=cells, whole=whole, form=form)
 
 
 def check_stray_text(column: Column, comma: bool) -> None:
@@ -224,17 +235,34 @@ def _clean_text(column: Column, keep_missing: Collection[str]) -> Column:
     return clean(column, keep_missing) if column.kind is Kind.TEXT else column
 
 
-def _number_like(column: Column, comma: bool, is_date: bool, keep_missing: Collection[str]) -> Column:
+def number_like(column: Column, comma: bool, date_form: str | None, keep_missing: Collection[str]) -> Column:
+    """A column of new rows as the numbers, or dates, that it held before. Raises DataError with row and value.
+
+    date_form: of a column of dates, whose texts may be ISO 8601 too; "" when it never was text. None: numbers
+    """
+    wanted = "number" if date_form is None else "date"
     if column.kind is not Kind.TEXT:
+        if (column.kind is Kind.DATE) != (date_form is not None) and not np.isnan(column.values).all():
+            raise DataError(f"column {column.name!r} holds {column.kind}s, but a {wanted} is wanted")
         return column
     column = clean(column, keep_missing)
-    numbers = numbers_from_text(column, comma)
-    if numbers is None or (column.levels and (numbers.kind is Kind.DATE) != is_date):
-        wanted = "dates" if is_date else "numbers"
-        raise DataError(
-            f"column {column.name!r} held {wanted} before, but not all its cells are {wanted} here"
-        )
-    return numbers
+    if date_form is None:
+        values, fits = parse_numbers(column.levels, comma)
+    else:
+        forms = DATE_FORMS if not date_form else tuple(dict.fromkeys((date_form, ISO)))
+        found = [dates_of_form([level], forms) for level in column.levels]
+        values = np.array([np.nan if one is None else one[0][0] for one in found])
+        fits = np.array([one is not None for one in found], dtype=bool)
+    if not fits.all():
+        row = int(np.flatnonzero(np.append(~fits, False)[column.values])[0])
+        said = column.levels[column.values[row]]
+        raise DataError(f"column {column.name!r} wants a {wanted}, but row {row + 1:,} says {_short(said)}")
+    return replace(column, kind=Kind.NUMBER, values=np.append(values, np.nan)[column.values], levels=())
+
+
+def _short(text: str) -> str:
+    """A cell in quotes, its end left out when it is long."""
+    return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
 def _matrix(table: Table, kept: Array, columns: Sequence[Column]) -> Array:

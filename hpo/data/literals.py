@@ -22,7 +22,8 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]+([eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+")
 _DATE_START = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}")
-_DATE_FORMATS = ("%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M")
+ISO = "iso"
+DATE_FORMS = (ISO, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M")
 _DAY_S = 86_400.0
 
 
@@ -93,18 +94,28 @@ def parse_dates(levels: Sequence[str]) -> Floats64 | None:
     >>> parse_dates(["31/12/1969", "01/01/1970"]).tolist()
     [-1.0, 0.0]
     """
+    found = dates_of_form(levels)
+    return None if found is None else found[0]
+
+
+def dates_of_form(levels: Sequence[str], forms: Sequence[str] = DATE_FORMS) -> tuple[Floats64, str] | None:
+    """The same, with the form that all have; of several possible ones the first.
+
+    >>> dates_of_form(["31/12/1969"])
+    (array([-1.]), '%d/%m/%Y')
+    """
     if not levels or not all(_DATE_START.match(text) for text in levels):
         return None
-    for form in (None, *_DATE_FORMATS):
+    for form in forms:
         try:
-            return np.array([_days(text, form) for text in levels])
+            return np.array([_days(text, form) for text in levels]), form
         except (ValueError, OverflowError):
             continue
     return None
 
 
-def _days(text: str, form: str | None) -> float:
-    moment = datetime.fromisoformat(text) if form is None else datetime.strptime(text, form)
+def _days(text: str, form: str) -> float:
+    moment = datetime.fromisoformat(text) if form == ISO else datetime.strptime(text, form)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.timestamp() / _DAY_S
 

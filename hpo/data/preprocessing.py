@@ -51,6 +51,7 @@ def fit(
         "medians": medians[kept].tolist(),
         "indicators": list(map(str, names[indicated])),
         "dates": sorted(features.dates),
+        "date_forms": {name: features.dates[name] for name in sorted(features.dates)},
         "categories": categories,
         "dropped": {name: why for name, why in dropped.items() if name not in names[indicated]},
         "constant": [str(name) for name in names[indicated & ~varies]],
@@ -115,7 +116,7 @@ def read_features(record: Mapping[str, Any], table: Table) -> Features:
     return settle_like(
         table,
         numbers=list(dict.fromkeys([*record["numbers"], *record["indicators"]])),
-        dates=record["dates"],
+        dates=dict.fromkeys(record["dates"], "") | record.get("date_forms", {}),
         categories=[entry["name"] for entry in record["categories"]],
         keep_missing=record["keep_missing"],
     )

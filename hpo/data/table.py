@@ -37,6 +37,7 @@ class Column:
     levels: the distinct texts of a text column
     whole: numbers of an integer column
     ordered: the levels stand in an order of their own (classes of a built-in set)
+    form: of dates that were text, see `literals.DATE_FORMS`
     """
 
     name: str
@@ -45,6 +46,7 @@ class Column:
     levels: tuple[str, ...] = ()
     whole: bool = False
     ordered: bool = False
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,13 +38,18 @@ def described(model: Model) -> dict[str, Any]:
         "format": FORMAT,
         "task": model.task.value,
         "shared": dataclasses.asdict(model.shared),
-        "settings": dataclasses.asdict(model.settings),
+        "settings": _finite(dataclasses.asdict(model.settings)),
         "target_scaling": dataclasses.asdict(model.target_scaling),
         "preprocessing": [
             taken_out(fold, f"fold{place}")[0] for place, fold in enumerate(model.preprocessing)
         ],
         "lanes": [[lane.repeat, lane.fold] for lane in model.lanes],
     } | {name: getattr(model, name) for name in _PLAIN}
+
+
+def _finite(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is infinite, which is so unless it is said: JSON knows no infinity."""
+    return {name: value for name, value in settings.items() if value != math.inf}
 
 
 def tensors(model: Model) -> dict[str, NDArray[Any]]:

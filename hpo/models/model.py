@@ -80,6 +80,18 @@ class Model:
         """Folds its lanes come from; each has an input preparation of its own."""
         return 1 + max(lane.fold for lane in self.lanes)
 
+    def scaling_of(self, fold: int) -> TargetScaling:
+        """How the target of a fold's rows was scaled."""
+        if fold < len(self.preprocessing) and "target" in self.preprocessing[fold]:
+            return TargetScaling(**self.preprocessing[fold]["target"]["scaling"])
+        return self.target_scaling
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, by number; their numbers where nobody told the names."""
+        named = self.preprocessing[0].get("target", {}).get("classes") if self.preprocessing else None
+        return tuple(named or map(str, range(self.n_classes)))
+
 
 def _pairs(lane: Lane) -> list[tuple[Floats, Floats]]:
     if len(lane.weights) != len(lane.biases):

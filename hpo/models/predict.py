@@ -123,7 +123,17 @@ def predict(model: Model, x: Sequence[Floats]) -> NDArray[np.float32] | NDArray[
     if model.task is Task.CLASSIFICATION:
         classes: NDArray[np.int64] = probabilities(model, x).argmax(axis=1)
         return classes
-    return _mean([_unscaled(z[:, 0], model.target_scaling) for z in _all_outputs(model, x)])
+    found = zip(_all_outputs(model, x), model.lanes, strict=True)
+    return _mean([_unscaled(z[:, 0], model.scaling_of(lane.fold)) for z, lane in found])
+
+
+def log_probabilities(model: Model, x: Sequence[Floats]) -> NDArray[np.float64]:
+    """The logarithms of `probabilities`, [n, classes], exact where a probability is too small for a float32."""
+    lanes = np.stack([_log_probabilities(model, z) for z in _all_outputs(model, x)])  # [L, n, C]
+    if len(lanes) == 1:
+        return np.asarray(lanes[0], dtype=np.float64)
+    high = lanes.max(axis=0)
+    return np.asarray(high + np.log(np.exp(lanes - high).mean(axis=0)), dtype=np.float64)
 
 
 def _all_outputs(model: Model, x: Sequence[Floats]) -> list[Floats]:
@@ -137,6 +147,15 @@ def _class_probabilities(model: Model, z: Floats) -> Floats:
         return _softmax(z)
     # Both from the output itself: 1 - p has no digits left when p is nearly 1.
     return np.concatenate([_sigmoid(-z), _sigmoid(z)], axis=1)
+
+
+def _log_probabilities(model: Model, z: Floats) -> NDArray[np.float64]:
+    z64 = z.astype(np.float64)
+    if model.shared.loss == "cross_entropy":
+        shifted = z64 - z64.max(axis=1, keepdims=True)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    # log sigmoid(z) = -log(1 + exp(-z)), of both classes.
+    return np.asarray(-np.logaddexp(0, np.concatenate([z64, -z64], axis=1)), dtype=np.float64)
 
 
 def _mean(lanes: Sequence[Floats]) -> Floats:

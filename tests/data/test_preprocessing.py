@@ -278,7 +278,7 @@ def test_new_rows_without_a_column_or_with_text_for_numbers_are_refused(bench, l
     )
     for content, words in (
         ("a,c\n1,2\n", "no column is called 'b'"),
-        ("a,b\nx,2\n", "'a' held numbers before"),
+        ("a,b\nx,2\n", "column 'a' wants a number, but row 1 says 'x'"),
     ):
         table, _ = read_source(bench.write(content, "new.csv"), {}, bench.folder, None)
 

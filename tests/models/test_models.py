@@ -237,7 +237,7 @@ def test_a_model_of_the_first_format_is_still_read():
         about["format"] = 1
         for name in ("batch_norm", "maxout_pieces", "class_weight"):
             del about["shared"][name]
-        for name in ("hidden", "init_scale", "clip_norm", "schedule", "huber_delta"):
+        for name in ("hidden", "init_scale", "schedule", "huber_delta"):
             del about["settings"][name]
 
     model = make_model([make_net((7, 23, 5, 3), "relu")])
