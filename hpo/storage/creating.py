@@ -58,6 +58,7 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
             since=0,
             seconds=0.0,
             created_at=now,
+            queued_at=now,
             objectives=objectives_text(new.objectives),
             served=new.served and new.spec.get("trainer") != EXTERNAL,
         )

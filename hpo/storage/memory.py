@@ -11,6 +11,7 @@ from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Amendment, Check, Entry, Once, StudyQuery
 from hpo.storage.memory_accounts import MemoryAccounts
 from hpo.storage.memory_base import alone
+from hpo.storage.memory_census import MemoryCensus
 from hpo.storage.memory_coordinators import MemoryCoordinators
 from hpo.storage.memory_datasets import MemoryDatasets
 from hpo.storage.memory_driving import MemoryDriving
@@ -42,6 +43,7 @@ class Memory(
     MemoryAccounts,
     MemoryModels,
     MemoryExternal,
+    MemoryCensus,
 ):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 

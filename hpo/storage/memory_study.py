@@ -35,6 +35,7 @@ class KeptStudy:
     attempt: int = 0
     lease_until: float | None = None
     running_since: float | None = None
+    queued_at_s: float = field(default_factory=lambda: now_s())
     trials: dict[int, Trial] = field(default_factory=dict)
     curves: dict[int, Curve] = field(default_factory=dict)
     steps: dict[int, dict[int, float]] = field(default_factory=dict)
@@ -120,6 +121,8 @@ class KeptStudy:
         if state in FINAL:
             self.leases.clear()
         self.lease_until = self.running_since = None
+        if state is StudyState.QUEUED:
+            self.queued_at_s = now_s()
         ended = state in (StudyState.COMPLETED, StudyState.FAILED)
         self.study = replace(
             self.study,

@@ -6,7 +6,7 @@ import importlib
 import os
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -17,6 +17,7 @@ from hpo.storage.database import Database
 from hpo.storage.engine import BUSY_TIMEOUT_S, Transactions, server_engine, sqlite_engine
 from hpo.storage.memory import Memory
 from hpo.storage.tables import REVISIONS, VERSION_TABLE
+from hpo.storage.versions import version_of
 
 SQLITE_MAGIC = b"SQLite format 3\0"  # how a SQLite file begins
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -32,7 +33,7 @@ def open_storage(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, upgrade: b
     """
     if url == "memory://":
         return Memory()
-    parsed = _parse(url)
+    parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
         file = _sqlite_file(parsed)
         parsed = parsed.set(database=str(file))
@@ -49,8 +50,16 @@ def open_storage(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, upgrade: b
     return Database(transactions)
 
 
-def _parse(url: str) -> URL:
-    """Raises SpecError unless the URL is of a kind hpo knows."""
+def address_of(url: str) -> str:
+    """A database's URL, password included, as SQLAlchemy and Optuna take it. Raises SpecError."""
+    parsed = parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        parsed = parsed.set(database=str(_sqlite_file(parsed)))
+    return parsed.render_as_string(hide_password=False)
+
+
+def parse(url: str) -> URL:
+    """A database's URL as SQLAlchemy has it. Raises SpecError unless it is of a kind hpo knows."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -107,7 +116,7 @@ def refuse_network(file: Path, mounts: Path) -> None:
 def _is_current(transactions: Transactions, file: Path | None) -> bool:
     """Whether nothing has to be made or upgraded. Raises StorageVersion for a newer or unknown one, StorageUnavailable."""
     with transactions.read() as connection:
-        ours, theirs = _version(connection, VERSION_TABLE), _version(connection, optuna.VERSION_TABLE)
+        ours, theirs = version_of(connection, VERSION_TABLE), version_of(connection, optuna.VERSION_TABLE)
     if ours is not None and ours not in REVISIONS:
         raise StorageVersion(
             f"the database {transactions.place} was written by a newer hpo (revision {ours}, this one knows "
@@ -133,11 +142,3 @@ def _refuse_foreign(transactions: Transactions) -> None:
             f"the database {transactions.place} belongs to another program (it has a table {tables[0]!r}); "
             "name another file in HPO_STORAGE"
         )
-
-
-def _version(connection: Connection, table: str) -> str | None:
-    """What a version table says; None without one."""
-    if not inspect(connection).has_table(table):
-        return None
-    found = connection.execute(text(f"SELECT version_num FROM {table}")).scalar()
-    return None if found is None else str(found)

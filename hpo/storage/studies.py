@@ -130,6 +130,7 @@ def leave(connection: Connection, row: Row[Any], state: StudyState, reason: str 
         live=None,
         since=planned if ended else row.since,
         finished_at=utc(row.now) if state in FINAL else None,
+        queued_at=utc(row.now) if state is StudyState.QUEUED else row.queued_at,
         **driver_columns(None, None),
     )
 

@@ -88,6 +88,7 @@ studies = Table(
     Column("since", Integer, nullable=False),  # trials it had when it last ended
     Column("served", Boolean, nullable=False),  # a server's coordinator is to run it
     Column("live", Text),  # what its driver last said of its speed
+    Column("queued_at", DateTime),  # when it last became QUEUED
     Index("hpo_studies_state", "state"),
 )
 labels = Table(

@@ -45,6 +45,8 @@ def upgrade() -> None:
 def _columns() -> None:
     op.add_column("hpo_studies", sa.Column("served", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("hpo_studies", sa.Column("live", sa.Text))
+    op.add_column("hpo_studies", sa.Column("queued_at", sa.DateTime))
+    op.execute("UPDATE hpo_studies SET queued_at = created_at")
     op.add_column("hpo_models", sa.Column("asked", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("hpo_trials", sa.Column("place", sa.Integer))
     op.create_index("hpo_trials_place", "hpo_trials", ["study_id", "place"])
