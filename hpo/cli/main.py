@@ -13,7 +13,7 @@ import typer
 
 from hpo import __version__
 from hpo.account import hide_secrets
-from hpo.cli import adding, checking, data, exporting, keys, looking, moving, searching, where
+from hpo.cli import adding, checking, data, db, exporting, keys, looking, moving, searching, where
 from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
@@ -29,6 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 data_app = typer.Typer(help="Data sets: add, ls, show, rm.", no_args_is_help=True)
+db_app = typer.Typer(help="The database itself: status, upgrade.", no_args_is_help=True)
 keys_app = typer.Typer(help="API keys of a server: create, ls, revoke.", no_args_is_help=True)
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -58,6 +59,7 @@ DATA_VERBS: dict[str, Callable[..., Any]] = {
     "show": data.show,
     "rm": data.rm,
 }
+DB_VERBS: dict[str, Callable[..., Any]] = {"status": db.status, "upgrade": db.upgrade}
 KEYS_VERBS: dict[str, Callable[..., Any]] = {
     "create": keys.create,
     "ls": keys.ls,
@@ -67,6 +69,7 @@ KEYS_VERBS: dict[str, Callable[..., Any]] = {
 FAMILIES: dict[str, tuple[typer.Typer, dict[str, Callable[..., Any]]]] = {
     "data": (data_app, DATA_VERBS),
     "keys": (keys_app, KEYS_VERBS),
+    "db": (db_app, DB_VERBS),
 }
 
 
@@ -96,6 +99,9 @@ EXAMPLES: dict[str, str] = {
     "data ls": "hpo data ls",
     "data show": "hpo data show table.csv --target label",
     "data rm": "hpo data rm wine-red --yes",
+    "db": "hpo db status",
+    "db status": "hpo db status -f json",
+    "db upgrade": "hpo db upgrade --yes",
     "keys": "hpo keys create ada --role submitter --expires 30d",
     "keys create": "hpo keys create ada --role submitter --expires 30d",
     "keys ls": "hpo keys ls -f json",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hpo.errors import HpoError
+from hpo.service.database import without_password
 from hpo.service.submit import versions
 from hpo.settings import Settings
 from hpo.storage.open import open_storage
@@ -74,21 +75,7 @@ def _database(settings: Settings) -> Check:
         return Check(
             name="database", ok=False, found=str(error), cure="set HPO_STORAGE, or cure what it says"
         )
-    return Check(
-        name="database", ok=True, found=f"{_without_password(settings.storage)}, {n_studies} studies"
-    )
-
-
-def _without_password(url: str) -> str:
-    """The address of a database without its password.
-
-    >>> _without_password("postgresql+psycopg://me:secret@host/hpo"), _without_password("memory://")
-    ('postgresql+psycopg://me:…@host/hpo', 'memory://')
-    """
-    scheme, _, rest = url.partition("://")
-    account, sign, place = rest.rpartition("@")
-    user, colon, _ = account.partition(":")
-    return f"{scheme}://{user}{':…' if colon else ''}{sign}{place}"
+    return Check(name="database", ok=True, found=f"{without_password(settings.storage)}, {n_studies} studies")
 
 
 def _disk(settings: Settings) -> Check:
