@@ -251,6 +251,33 @@ class ServerError(HpoError):
     status = 502
 
 
+class CannotListen(HpoError):
+    """The server cannot listen at that address."""
+
+    code = "cannot_listen"
+
+
+class DashboardMissing(HpoError):
+    """The Optuna dashboard is not installed: pip install 'hpo[dashboard]', then start the server again."""
+
+    code = "dashboard_missing"
+    status = 404
+
+
+class DashboardAway(HpoError):
+    """The Optuna dashboard does not answer now; it is started again, so try once more in some seconds."""
+
+    code = "dashboard_away"
+    status = 502
+
+
+class DashboardSlow(HpoError):
+    """The Optuna dashboard took too long; it is made for studies of up to 10,000 trials."""
+
+    code = "dashboard_slow"
+    status = 504
+
+
 class StorageUnavailable(HpoError):
     """The database cannot be used now; nothing is lost, try again."""
 

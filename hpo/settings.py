@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpo.account import Role
 from hpo.errors import SpecError
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -28,6 +29,7 @@ class Settings:
     allowed_hosts: what a server may be called besides its own address; dashboard: the URL of an Optuna
     dashboard that runs by itself; trusted_proxies: addresses and networks whose X-Forwarded-For and -Proto are
     believed; rate_limit: requests a second that one key, or address without keys, may make in the long run
+    dashboard_write: the least role that may change studies in the Optuna dashboard, None: nobody
     """
 
     home: Path
@@ -43,6 +45,7 @@ class Settings:
     dashboard: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     rate_limit: int = 1000
+    dashboard_write: Role | None = None
     max_upload_mb: int = 512
     log: str = "warning"
 
@@ -75,6 +78,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dashboard=env.get("HPO_DASHBOARD") or None,
         trusted_proxies=_words(env, "HPO_TRUSTED_PROXIES"),
         rate_limit=_whole(env, "HPO_RATE_LIMIT", 1000),
+        dashboard_write=_role(env, "HPO_DASHBOARD_WRITE"),
         max_upload_mb=_whole(env, "HPO_MAX_UPLOAD_MB", 512),
         log=env.get("HPO_LOG") or "warning",
     )
@@ -109,3 +113,13 @@ def _whole(env: Mapping[str, str], name: str, default: int) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise SpecError(f"must be a whole number above 0, got {word!r}", field=name)
     return int(word)
+
+
+def _role(env: Mapping[str, str], name: str) -> Role | None:
+    """The least role that may do something; None for off. Raises SpecError."""
+    word = (env.get(name) or OFF).lower()
+    if word == OFF:
+        return None
+    if word not in (Role.SUBMITTER, Role.ADMIN):
+        raise SpecError(f"must be off, submitter or admin, got {word!r}", field=name)
+    return Role(word)

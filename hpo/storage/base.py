@@ -12,8 +12,8 @@ from hpo.cohort import Cohort, CohortPlan
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base_accounts import AccountStorage
-from hpo.storage.base_external import ExternalStorage
 from hpo.storage.base_census import CensusStorage
+from hpo.storage.base_external import ExternalStorage
 from hpo.storage.base_models import ModelStorage
 from hpo.storage.base_models import StoredModel as StoredModel
 from hpo.study import Driver, NewStudy, Study

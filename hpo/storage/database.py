@@ -41,8 +41,8 @@ from hpo.storage.base import (
     TrialQuery,
 )
 from hpo.storage.database_accounts import DatabaseAccounts
-from hpo.storage.database_external import DatabaseExternal
 from hpo.storage.database_census import DatabaseCensus
+from hpo.storage.database_external import DatabaseExternal
 from hpo.storage.database_models import DatabaseModels
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from hpo.api.app import make_app
 from hpo.api.site import Site
+from hpo.server.sockets import listen
+
+if TYPE_CHECKING:
+    from hpo.api.traces import Traces
 
 
 @contextmanager
-def serving(site: Site) -> Iterator[str]:
+def serving(site: Site, *, traces: Traces | None = None) -> Iterator[str]:
     """The URL at which a site is served by a thread of this process."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(make_app(site), log_config=None, lifespan="on", proxy_headers=False)
-    )
+    listening = listen("127.0.0.1", 0)
+    app = make_app(site, traces=traces)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

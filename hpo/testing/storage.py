@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
-from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_census import CensusContract
+from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_models import ModelsContract
 from hpo.testing.storage_querying import QueryingContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract

@@ -7,7 +7,6 @@ says every second that this process lives: one that is stopped or hangs in the k
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from hpo.cohort import CohortTask, EpochResult, Report
 from hpo.errors import HpoError
+from hpo.lifeline import die_with_parent
 from hpo.workers.mailbox import Mailbox
 from hpo.workers.messages import BEAT_S, Beat, Forget, FromWorker, Hello, Order, Unfit
 
@@ -41,13 +41,11 @@ ENVIRONMENT: Mapping[str, str] = {
 Send = Callable[[FromWorker], None]
 Orders = queue.SimpleQueue[Order | Forget]
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main(arguments: Sequence[str]) -> None:
     """Work until the pool hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the pool decides
-    _die_with_parent()
+    die_with_parent()  # elsewhere than on Linux the socket does
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.environ.update(ENVIRONMENT)
     connection, device = Connection(int(arguments[0])), arguments[1]
@@ -126,12 +124,6 @@ def _listen(connection: Connection, mailbox: Mailbox, orders: Orders) -> None:
             orders.put(message)
         else:
             mailbox.put(message)
-
-
-def _die_with_parent() -> None:
-    """On Linux, have the kernel kill this process with the thread that started it; elsewhere the socket does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

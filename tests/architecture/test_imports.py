@@ -35,7 +35,9 @@ MAY_IMPORT = {
     # of the coordinator only what a study would take
     "api": {"service", "storage", "figures", "coordinator"},
     "client": {"service"},
-    "testing": {"fused", "samplers", "pruners", "storage", "workers", "models", "data", "api"},
+    # the processes of a server: below the command line, above all that they run
+    "server": {"api", "coordinator", "service", "storage", "workers"},
+    "testing": {"fused", "samplers", "pruners", "storage", "workers", "models", "data", "api", "server"},
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 ONLY_MODULE = {
@@ -50,9 +52,11 @@ HOMES = {
     "torch": {"fused", "testing"},
     "ray": {"workers/ray_pool.py"},
     "optuna": {"samplers", "pruners/optuna_pruner.py", "analysis/importance.py", "storage/trials.py", "storage/schema.py",
+               "server/dashboard.py",
                "testing"},
     "sqlalchemy": {"storage", "testing"},
     "alembic": {"storage"},
+    "optuna_dashboard": {"server/dashboard.py"},
     "pandas": {"data"},
     "sklearn": {"data"},
     "scipy": {"samplers"},
@@ -61,7 +65,7 @@ HOMES = {
     "ruamel": {"service/plain_text.py"},
     "fastapi": {"api"},
     "starlette": {"api"},
-    "uvicorn": {"api", "testing"},
+    "uvicorn": {"server", "testing"},
     "pydantic_core": {"api"},
     "prometheus_client": {"api"},
     "opentelemetry": {"api"},
