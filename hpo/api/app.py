@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, FastAPI
 
 from hpo import __version__
+from hpo.api.dashboard import dashboard_client
+from hpo.api.dashboard import router as dashboard_router
 from hpo.api.envelope import Envelope
 from hpo.api.etags import ETags
 from hpo.api.guard import Guard
 from hpo.api.json import Json
+from hpo.api.measures import Measures, Measuring
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import keys, login, moving, studies, system
+from hpo.api.routes import health, keys, login, moving, studies, system
 from hpo.api.site import Site
+from hpo.api.watched import watched
+
+if TYPE_CHECKING:
+    from hpo.api.traces import Traces
 
 PREFIX = "/api/v1"
 
@@ -22,11 +32,19 @@ ROUTERS: tuple[APIRouter, ...] = (
     moving.router,
     keys.router,
 )
-OUTSIDE: tuple[APIRouter, ...] = (login.router,)  # of the API: beside its pages
+# Beside /api/v1; the Optuna dashboard last, since it takes whatever else begins with /api.
+OUTSIDE: tuple[APIRouter, ...] = (login.router, health.router, dashboard_router)
 
 
-def make_app(site: Site) -> FastAPI:
-    """The application for one site. It keeps nothing but the site: any number of processes may serve it."""
+def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
+    """The application for one site. It keeps nothing but the site: any number of processes may serve it.
+
+    traces: where spans of requests and transactions go, if anywhere
+    """
+    measures = Measures(site.storage)
+    site = replace(site, storage=watched(site.storage, measures.call))
+    if traces is not None:
+        site = replace(site, storage=watched(site.storage, traces.call))
     app = FastAPI(
         title="hpo",
         version=__version__,
@@ -36,8 +54,9 @@ def make_app(site: Site) -> FastAPI:
         redoc_url=None,
         default_response_class=Json,
         separate_input_output_schemas=False,  # else what an answer may leave out would be required
+        lifespan=lambda app: dashboard_client(app, site),
     )
-    app.state.site = site
+    app.state.site, app.state.measures = site, measures
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     for router in OUTSIDE:
@@ -47,5 +66,8 @@ def make_app(site: Site) -> FastAPI:
     app.add_middleware(ETags)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Envelope)
+    if traces is not None:
+        traces.go_around(app)
+    app.add_middleware(Measuring, measures=measures)
     app.openapi = document(app)  # type: ignore[method-assign]
     return app

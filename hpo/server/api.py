@@ -1,0 +1,89 @@
+"""The API as a process of its own: uvicorn on a socket that is there already."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from hpo.api.app import make_app
+from hpo.api.site import Site
+from hpo.lifeline import tell_ready
+from hpo.server.sockets import BACKLOG
+
+if TYPE_CHECKING:
+    from hpo.api.traces import Traces
+
+log = logging.getLogger(__name__)
+
+_TRACES_WANTED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+DRAIN_S = 5  # for requests that are being answered; followers of events would stay for ever
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready, and whose signals are caught outside of it."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        tell_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn's own way ends the process by the signal once more, so that a good end looks like a bad one."""
+        yield
+
+
+def traces_wanted(environ: Mapping[str, str]) -> Traces | None:
+    """Where spans go if OTEL_EXPORTER_OTLP_ENDPOINT says so; what is missing for that is said in the log."""
+    if not any(environ.get(name) for name in _TRACES_WANTED) or environ.get("OTEL_SDK_DISABLED") == "true":
+        return None
+    try:
+        # Imported only now: it belongs to the extra `telemetry`.
+        module = importlib.import_module("hpo.api.traces")
+    except ModuleNotFoundError as error:
+        log.warning(
+            "no traces are sent though %s is set: %s is not installed; pip install 'hpo[telemetry]'",
+            _TRACES_WANTED[0],
+            error.name,
+        )
+        return None
+    traces: Traces = module.Traces()
+    return traces
+
+
+def run_api(site: Site, listening: socket.socket) -> int:
+    """Answer requests until SIGTERM or Ctrl-C, finish those that have begun; the signal."""
+    traces = traces_wanted(os.environ)
+    config = uvicorn.Config(
+        make_app(site, traces=traces),
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # whom a request was forwarded for is the guard's business
+        timeout_graceful_shutdown=DRAIN_S,
+        backlog=BACKLOG,
+    )
+    server = _Server(config)
+    caught: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        caught.append(number)
+        server.handle_exit(number, None)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    try:
+        server.run(sockets=[listening])
+    finally:
+        if traces is not None:
+            traces.close()
+    return caught[0] if caught else 0

@@ -1,0 +1,107 @@
+"""Whether a server lives and whether it can do its work, as a load balancer asks."""
+
+from dataclasses import replace
+
+import httpx
+import pytest
+from sqlalchemy import create_engine, text
+
+from hpo.api.site import Site
+from hpo.settings import read_settings
+from hpo.storage.base import CoordinatorBeat
+from hpo.storage.late import open_late
+from hpo.storage.tables import REVISIONS
+from hpo.testing.serving import serving
+from hpo.testing.studies import driver
+
+
+def beat():
+    return CoordinatorBeat(driver=driver(), version="1", pool="local", slots=[])
+
+
+def test_a_process_lives_as_soon_as_it_answers(server):
+    answer = httpx.get(f"{server.url}/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_a_whole_server_is_ready(server):
+    server.storage.beat(beat())
+
+    answer = httpx.get(f"{server.url}/readyz")
+
+    checks = answer.json()["checks"]
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert [check["ok"] for check in checks.values()] == [True, True, True]
+    assert checks["revision"]["revision"] == REVISIONS[-1]
+    assert 0 <= checks["coordinator"]["age_s"] < 60
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_without_a_coordinator_readers_are_still_served_and_it_is_said(server):
+    answer = httpx.get(f"{server.url}/readyz")
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["coordinator"]["ok"] is False
+
+
+def test_tables_of_another_revision_are_not_ready(server, database_url):
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE hpo_alembic_version SET version_num = '9999'"))
+    answer = httpx.get(f"{server.url}/readyz")
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE hpo_alembic_version SET version_num = '{REVISIONS[-1]}'"))
+    engine.dispose()
+
+    assert (answer.status_code, answer.json()["status"]) == (503, "not_ready")
+    assert answer.json()["checks"]["revision"] == {"ok": False, "code": "storage_version"}
+
+
+@pytest.fixture
+def away(tmp_path):
+    """The URL of a server whose database does not answer, and a wall of nothing behind it."""
+    url = "postgresql+psycopg://hpo:secret@127.0.0.1:1/none"
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+    with serving(Site(settings=settings, storage=open_late(url))) as address:
+        yield address
+
+
+def test_a_database_that_is_away_makes_a_server_unready_but_not_dead(away):
+    ready, alive = httpx.get(f"{away}/readyz"), httpx.get(f"{away}/healthz")
+
+    assert (ready.status_code, alive.status_code) == (503, 200)
+    assert ready.json()["checks"]["database"] == {"ok": False, "code": "storage_unavailable"}
+    assert "secret" not in ready.text
+
+
+def test_a_database_that_is_away_is_a_problem_with_the_time_to_try_again(away):
+    answer = httpx.get(f"{away}/api/v1/studies")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "secret" not in answer.text
+
+
+def test_a_database_that_comes_late_is_used_from_then_on(tmp_path):
+    folder = tmp_path / "not yet"
+    folder.write_text("in the way")
+    url = f"sqlite:///{folder / 'hpo.db'}"
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+    storage = open_late(url)
+    with serving(Site(settings=settings, storage=storage)) as address:
+        before = httpx.get(f"{address}/readyz").status_code
+        folder.unlink()
+        after = httpx.get(f"{address}/readyz").status_code
+    storage.close()
+
+    assert (before, after) == (503, 200)
+
+
+def test_probes_need_no_key_and_metrics_do(server):
+    site = replace(server.site, auth=True)
+
+    with serving(site) as url:
+        answers = {path: httpx.get(f"{url}/{path}").status_code for path in ("healthz", "readyz", "metrics")}
+
+    assert answers == {"healthz": 200, "readyz": 200, "metrics": 401}
