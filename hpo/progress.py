@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.states import StudyState, TrialState
 
@@ -31,3 +32,12 @@ class Progress:
     def n_finished(self) -> int:
         """Trials to which nothing more will happen."""
         return sum(n for state, n in self.counts.items() if state.finished)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a study. id: to go on behind it; kind: trial, progress or study; data: JSON types."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]

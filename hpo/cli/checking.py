@@ -58,7 +58,7 @@ def check(
             folder=asked.folder,
             storage=session.opener(stack),
         )
-    say_data(prepared.info, quiet=quiet)
+    say_data(asdict(prepared.info), quiet=quiet)
     if left_out:
         say(f"searched parameters stand at their defaults: {', '.join(left_out)}", quiet=quiet)
     trial = Resolver(asked.spec, prepared.info).resolve(0, {})

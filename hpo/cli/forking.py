@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +21,9 @@ from hpo.cli.output import (
 )
 from hpo.cli.running import say_data
 from hpo.errors import HpoError, SpecError
+
+if TYPE_CHECKING:
+    from hpo.service.submit import Draft
 
 
 def fork(
@@ -46,33 +48,45 @@ def fork(
     quiet: QuietOption = False,
 ) -> None:
     """A new study with the study file of this one, and what is to be different; `hpo resume` runs it."""
-    from hpo.service import datasets, forking, results, submit
+    from hpo.service import forking, submit
 
     if trial is not None and not replay:
         raise SpecError("says which trial to replay; give --replay too", field="trial")
     changes = submit.parse_settings(set_ or []) | ({} if name is None else {"name": name})
-    with ExitStack() as stack:
-        opened = session.opener(stack)
-        draft = (
-            forking.draft_of_replay(opened(), study, trial, changes)
-            if replay
-            else agreed(forking.draft_of_study(opened(), study, changes), yes=yes)
-        )
-        if output is not None:
-            _write(forking.text_of(draft), output, quiet=quiet)
-            return
-        info = None
-        if not draft.spec.external:
-            scalings = submit.scalings_of(draft.spec)
-            info = datasets.prepared(draft.spec, scalings=scalings, folder=draft.folder, storage=opened).info
-            say_data(info, quiet=quiet or format is not Format.TABLE)
-        precision = forking.precision_of(opened().get_study(study))
-        new, spec = submit.create(opened(), draft, info, precision=precision)
-        if format is not Format.TABLE:
-            write_record(results.show(opened(), new.name), format, "")
-            return
-    runs = "" if spec.external else f"; `hpo resume {new.name}` runs it"
-    say(f"study {new.name}: {submit.sentence(spec)}{runs}", quiet=quiet)
+    if output is not None:
+        _write(forking.text_of(_draft(study, changes, replay=replay, trial=trial)), output, quiet=quiet)
+        return
+    with session.backend() as backend:
+        if not replay:
+            written = forking.draft_of_record(backend.study(study), changes)
+            if (total := agreed(written, yes=yes).spec.trials) != written.spec.trials:
+                changes["trials"] = total
+        new = backend.fork(study, changes, replay=replay, trial=trial)
+        _tell(new, format, quiet=quiet)
+
+
+def _draft(study: str, changes: dict[str, Any], *, replay: bool, trial: int | None) -> Draft:
+    """The study file that a fork would have. Raises SpecError."""
+    from hpo.service import forking
+
+    if replay:
+        with session.storage() as storage:
+            return forking.draft_of_replay(storage, study, trial, changes)
+    with session.backend() as backend:
+        return forking.draft_of_record(backend.study(study), changes)
+
+
+def _tell(new: dict[str, Any], format: Format, *, quiet: bool) -> None:  # noqa: A002
+    """What the new study is, and who runs it."""
+    from hpo.service import specfile, submit
+
+    say_data(new["data"], quiet=quiet or format is not Format.TABLE)
+    if format is not Format.TABLE:
+        write_record(new, format, "")
+        return
+    sentence = submit.sentence(specfile.from_json(new["spec"]))
+    who = "the server runs it" if new["served"] else f"`hpo resume {new['name']}` runs it"
+    say(f"study {new['name']}: {sentence}; {who}", quiet=quiet)
 
 
 def _write(text: str, output: Path, *, quiet: bool) -> None:

@@ -58,7 +58,7 @@ def create(
 def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
     """The API keys there are, without their secrets."""
     with session.backend() as backend:
-        records = backend.keys()
+        records = backend.api_keys()
     write_rows(map(_row, records) if format is Format.TABLE else records, format)
 
 

@@ -65,12 +65,25 @@ def ls(
     write_rows(rows, format, LS_COLUMNS)
 
 
-def _write_workers(slots: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002
-    """What each slot does."""
-    if format is Format.TABLE and not slots:
+def _write_workers(coordinators: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002
+    """The coordinators, or what each of their slots does."""
+    if format is not Format.TABLE:
+        write_rows(coordinators, format)
+        return
+    if not coordinators:
         say("no coordinator serves; `hpo serve` starts one", quiet=quiet)
         return
-    write_rows(slots, format)
+    rows = [
+        {
+            "coordinator": f"process {one['pid']} on {one['host']}",
+            "pool": one["pool"],
+            "seen": f"{duration(one['age_s'])} ago",
+            **slot,
+        }
+        for one in coordinators
+        for slot in one["slots"] or [{}]
+    ]
+    write_rows(rows, format)
 
 
 def _study_row(record: dict[str, Any]) -> dict[str, Any]:

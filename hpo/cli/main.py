@@ -13,11 +13,13 @@ import typer
 
 from hpo import __version__
 from hpo.account import hide_secrets
-from hpo.cli import adding, checking, data, db, exporting, keys, looking, moving, searching, where
+from hpo.cli import adding, checking, data, db, exporting, keys, looking, moving, searching, watching, where
 from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
+from hpo.cli.submitting import submit
+from hpo.cli.validating import validate
 from hpo.errors import HpoError
 from hpo.settings import read_settings
 
@@ -34,11 +36,12 @@ keys_app = typer.Typer(help="API keys of a server: create, ls, revoke.", no_args
 
 VERBS: dict[str, Callable[..., Any]] = {
     "run": searching.run,
-    "validate": searching.validate,
+    "submit": submit,
+    "validate": validate,
     "check": checking.check,
     "ls": looking.ls,
     "show": looking.show,
-    "watch": searching.watch,
+    "watch": watching.watch,
     "trials": looking.trials,
     "best": looking.best,
     "pause": moving.pause,
@@ -76,6 +79,7 @@ FAMILIES: dict[str, tuple[typer.Typer, dict[str, Callable[..., Any]]]] = {
 # One line that works as it stands, for the help of each verb.
 EXAMPLES: dict[str, str] = {
     "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
+    "submit": "hpo submit study.yaml --watch --server http://localhost:8477",
     "validate": "hpo validate study.yaml",
     "check": "hpo check --data digits --set parameters.optimizer=sgd",
     "ls": "hpo ls --state running",

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,7 +25,6 @@ from hpo.study import Direction
 
 if TYPE_CHECKING:
     from hpo.coordinator.loop import Coordinator, Job
-    from hpo.dataset import DatasetInfo
     from hpo.settings import Settings
     from hpo.storage.base import Storage
     from hpo.study import Driver, Study
@@ -172,16 +171,16 @@ def drive(
             raise type(error)(f"{error.detail}; then `hpo resume {job.name}` goes on") from error
 
 
-def say_data(info: DatasetInfo, *, quiet: bool) -> None:
-    """What was made of the data: one line, then the sentences that the data gave rise to."""
-    if quiet:
+def say_data(data: Mapping[str, Any], *, quiet: bool) -> None:
+    """What was made of the data: one line, then the sentences that the data gave rise to. data: `info_record`'s"""
+    if quiet or not data:
         return
-    classes = f", {plural(len(info.classes), 'class')}" if info.classes else ""
+    classes = f", {plural(len(data['classes']), 'class')}" if data["classes"] else ""
+    rows = split_text(data["n_folds"], data["n_train"], data["n_validation"], data["n_test"])
     say(
-        f"{info.source}: {plural(info.n_rows, 'row')}, {plural(info.n_features, 'feature')}{classes}; "
-        f"{split_text(info.n_folds, info.n_train, info.n_validation, info.n_test)}"
+        f"{data['source']}: {plural(data['n_rows'], 'row')}, {plural(data['n_features'], 'feature')}{classes}; {rows}"
     )
-    for sentence in (f"{info.task} of {info.target}: {info.task_reason}", *info.notes):
+    for sentence in (f"{data['task']} of {data['target']}: {data['task_reason']}", *data["notes"]):
         say(f"  {sentence}")
 
 
@@ -195,24 +194,42 @@ def finish(storage: Storage, study: Study, options: RunOptions) -> int:
     """Say how a study ended; the exit code."""
     from hpo.service import results
 
-    code = EXIT_CODES.get(study.state, 1)
-    if study.state is StudyState.FAILED:
+    record = results.show(storage, study.name)
+    return ended(
+        record, lambda: results.best(storage, study.name)[0], format=options.format, quiet=options.quiet
+    )
+
+
+def ended(
+    record: dict[str, Any],
+    best: Callable[[], dict[str, Any]],
+    *,
+    format: Format,  # noqa: A002
+    quiet: bool,
+) -> int:
+    """Say how a study ended; the exit code. record: of the study; best: gives that of its best trial.
+
+    Raises StudyFailed.
+    """
+    name, state = record["name"], StudyState(record["state"])
+    if state is StudyState.FAILED:
         raise StudyFailed(
-            f"study {study.name!r} failed: {study.reason or 'no reason was recorded'}; "
-            f"`hpo trials {study.name}` shows its trials"
+            f"study {name!r} failed: {record['reason'] or 'no reason was recorded'}; "
+            f"`hpo trials {name}` shows its trials"
         )
+    code = EXIT_CODES.get(state, 1)
     if code == INTERRUPTED:
-        cure = f"; `hpo resume {study.name}` goes on" if study.state is StudyState.PAUSED else ""
-        say(f"study {study.name} is {study.state} after {study.n_finished} of {study.n_trials} trials{cure}")
+        cure = f"; `hpo resume {name}` goes on" if state is StudyState.PAUSED else ""
+        say(f"study {name} is {state} after {record['n_finished']} of {record['n_trials']} trials{cure}")
         return code
-    best = results.best(storage, study.name)[0]
-    write_record(best, options.format, best_report(best))
-    if study.reason:
-        say(f"study {study.name}: {study.reason}", quiet=options.quiet)
-    for sentence in study.notes.get("sentences", ()):
-        say(sentence, quiet=options.quiet)
-    if not options.quiet and options.format is Format.TABLE:
-        print("\n" + next_commands(study.name, study.direction))
+    found = best()
+    write_record(found, format, best_report(found))
+    if record["reason"]:
+        say(f"study {name}: {record['reason']}", quiet=quiet)
+    for sentence in record["notes"].get("sentences", ()):
+        say(sentence, quiet=quiet)
+    if not quiet and format is Format.TABLE:
+        print("\n" + next_commands(name, record["direction"]))
     return code
 
 

@@ -1,9 +1,9 @@
-"""The verbs that run a search: run, resume, validate, watch."""
+"""The verbs that run a search: run, resume; and what they make of their options."""
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,20 +11,16 @@ import typer
 
 from hpo.cli import session
 from hpo.cli.agreeing import agreed
-from hpo.cli.live import duration, open_view
 from hpo.cli.output import (
     Format,
     FormatOption,
     QuietOption,
     StudyArgument,
     YesOption,
-    pairs,
-    plural,
     say,
     write_record,
 )
 from hpo.cli.running import (
-    EXIT_CODES,
     PoolChoice,
     PrecisionChoice,
     RunOptions,
@@ -35,13 +31,11 @@ from hpo.cli.running import (
     say_notes,
     started_pool,
 )
-from hpo.errors import SpecError, StudyFailed, StudyOwned
+from hpo.errors import SpecError
 
 if TYPE_CHECKING:
+    from hpo.asked import Asked
     from hpo.service.submit import Draft
-
-LOOK_S = 0.5
-GRACE_LOOKS = 10  # a QUEUED study may be about to be claimed
 
 SAMPLERS = "random, grid, sobol, coarse_to_fine, tpe, gp, cmaes or nsga2."
 
@@ -123,7 +117,7 @@ def run(
         prepared = datasets.prepared(
             asked.spec, scalings=submit.scalings_of(asked.spec), folder=asked.folder, storage=opened
         )
-        say_data(prepared.info, quiet=quiet)
+        say_data(asdict(prepared.info), quiet=quiet)
         study, spec = submit.create(opened(), asked, prepared.info, precision=products)
         caught.study = study.name
         say(f"study {study.name}: {submit.sentence(spec)}", quiet=quiet)
@@ -142,8 +136,10 @@ def resume(
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> int:
-    """Go on with a study in this terminal; one whose process died too."""
+    """Go on with a study in this terminal, also one whose process died; with a server, there."""
     how = RunOptions(pool=pool, workers=workers, cohort_lanes=cohort_lanes, format=format, quiet=quiet)
+    if session.settings().server is not None:
+        return _resume_there(study, trials, how)
     with ExitStack() as stack:
         from hpo.service import lifecycle
 
@@ -175,106 +171,24 @@ def resume(
         return finish(opened(), ended, how)
 
 
-def validate(
-    file: FileArgument = None,
-    data: DataOption = None,
-    target: TargetOption = None,
-    space: SpaceOption = None,
-    sampler: SamplerOption = None,
-    trials: TrialsOption = None,
-    epochs: EpochsOption = None,
-    seed: SeedOption = None,
-    name: NameOption = None,
-    set_: SetOption = None,
-    workers: WorkersOption = None,
-    cohort_lanes: LanesOption = None,
-    format: FormatOption = Format.TABLE,  # noqa: A002
-    quiet: QuietOption = False,
-) -> None:
-    """The completed study file, and what would run; nothing is stored."""
-    from hpo.coordinator.capacity import Machine
-    from hpo.coordinator.estimating import estimate
-    from hpo.service import datasets, specfile, submit
-    from hpo.service.notes import notes
-    from hpo.workers.devices import memory_per_worker, worker_devices
-
-    wanted = {"sampler": sampler, "trials": trials, "epochs": epochs, "seed": seed, "name": name}
-    asked = draft(file, data, target, space, set_, **wanted)
-    if asked.spec.external:
-        spec = specfile.complete(asked.spec, None)
-        record = {"valid": True, "spec": specfile.to_json(spec), "plan": None, "notes": []}
-        write_record(record, format, f"{specfile.to_yaml(spec)}\n# {submit.sentence(spec)}")
-        return
-    with ExitStack() as stack:
-        prepared = datasets.prepared(
-            asked.spec,
-            scalings=submit.scalings_of(asked.spec),
-            folder=asked.folder,
-            storage=session.opener(stack),
+def _resume_there(study: str, trials: int | None, how: RunOptions) -> int:
+    """Have the server's coordinator go on. Raises SpecError for an option that only a terminal can obey."""
+    if how.pool is not PoolChoice.AUTO or how.workers is not None or how.cohort_lanes is not None:
+        raise SpecError(
+            "a server chooses its workers itself; leave --pool and --workers out", field="--server"
         )
-    say_data(prepared.info, quiet=quiet)
-    spec = specfile.complete(asked.spec, prepared.info)
-    found = notes(spec, prepared.info)
-    say_notes(found, quiet=quiet)
-    devices = worker_devices(workers, session.settings().device)
-    machine = Machine(
-        n_slots=len(devices),
-        memory_bytes=memory_per_worker(len(devices)),
-        gpu=devices[0].startswith("cuda"),
-    )
-    plan = estimate(spec, prepared.info, machine, max_lanes=cohort_lanes)
-    record = {"valid": True, "spec": specfile.to_json(spec), "plan": plan, "notes": found}
-    write_record(record, format, f"{specfile.to_yaml(spec)}\n# would run\n{_plan_text(plan)}")
+    with session.backend() as backend:
+        record = backend.resume(study, trials=trials)
+    if how.format is not Format.TABLE:
+        write_record(record, how.format, "")
+    else:
+        say(f"the server goes on with study {study}; `hpo watch {study}` follows it", quiet=how.quiet)
+    return 0
 
 
-def _plan_text(plan: dict[str, Any]) -> str:
-    """What would run, as people read it."""
-    lanes = plan["n_lanes"] // plan["n_trials"]
-    refused = {}
-    if plan["infeasible"]:
-        refused = {"infeasible": f"about {plan['infeasible']:.0%} of all trials, refused before they train"}
-    lines = refused | {
-        "trials": f"{plan['n_trials']:,}" + (f", {plural(lanes, 'network')} each" if lanes > 1 else ""),
-        "cohorts": f"{plan['n_cohorts']:,}, the widest of {plural(plan['widest_lanes'], 'lane')}",
-        "workers": f"{plan['workers']} on {plan['device']}",
-        "memory": f"{plan['memory_bytes'] / 1e6:,.0f} MB in each worker",
-        "epochs": _trained_text(plan["trained"]),
-        "time": f"about {duration(plan['seconds'])}, and a few seconds to start",
-    }
-    return pairs({name: line for name, line in lines.items() if line is not None})
+def asked_of(draft: Draft) -> Asked:
+    """A draft as it is submitted."""
+    from hpo.asked import Asked
+    from hpo.service import specfile
 
-
-def _trained_text(share: float | None) -> str | None:
-    """How many of the epochs a pruner leaves; nothing when it leaves all.
-
-    >>> _trained_text(0.259), _trained_text(1.0)
-    ('about 26% of all, since the pruner ends trials', None)
-    """
-    if share is None:
-        return "all are counted, though the pruner will save some"
-    return f"about {share:.0%} of all, since the pruner ends trials" if share < 1 else None
-
-
-def watch(study: StudyArgument, format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> int:  # noqa: A002
-    """Follow a study that another process runs. Ctrl-C stops looking."""
-    from hpo.service import follow, results
-
-    looks = 0
-    pause = threading.Event()
-    with session.storage() as storage, open_view(quiet=quiet or format is not Format.TABLE) as view:
-        while True:
-            progress = follow.progress(storage, study, is_alive=session.is_alive)
-            view.show(progress)
-            if progress.state in follow.RESTING:
-                break
-            looks = looks + 1 if progress.message is not None else 0
-            if looks >= GRACE_LOOKS:
-                raise StudyOwned(progress.message)
-            pause.wait(LOOK_S)
-        record = results.show(storage, study)
-    ended = (
-        f"study {study} is {progress.state}: {progress.n_finished} of {plural(progress.n_trials, 'trial')}"
-    )
-    write_record(record, format, ended)
-    code = EXIT_CODES[progress.state]
-    return code if code == StudyFailed.exit_code else 0
+    return Asked(tree=specfile.to_json(draft.spec), folder=draft.folder, stem=draft.stem)

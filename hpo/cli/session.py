@@ -46,9 +46,9 @@ def _backend(found: Settings) -> Backend:
         from hpo.client.remote import Remote
 
         return Remote(found.server, api_key=found.api_key, insecure=found.insecure)
-    from hpo.service.local import Local
+    from hpo.service.local import local_of
 
-    return Local(found.storage, prepare=lambda: make_home(found))
+    return local_of(found)
 
 
 @contextmanager

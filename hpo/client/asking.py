@@ -93,16 +93,15 @@ class Asking:
         return self._transport.chunks(Call(method="GET", path=path, params=params, headers={"Accept": "*/*"}))
 
 
-def study_path(name: str, *rest: str) -> str:
-    """The path of a study and of what is below it. Raises StudyNotFound for what no study can be called.
+def study_path(name: str, *rest: str, verb: str = "") -> str:
+    """The path of a study, of what is below it, or of a verb. Raises StudyNotFound for what no study can be called.
 
-    >>> study_path("digits", "trials"), study_path("digits:pause")
+    >>> study_path("digits", "trials"), study_path("digits", verb="pause")
     ('studies/digits/trials', 'studies/digits:pause')
     """
-    plain, colon, verb = name.partition(":")
-    if not NAME.fullmatch(plain):
+    if not NAME.fullmatch(name):
         raise StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
-    return "/".join(["studies", f"{plain}{colon}{verb}", *rest])
+    return "/".join(["studies", name, *rest]) + (f":{verb}" if verb else "")
 
 
 def safe(word: str) -> str:

@@ -3,38 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from hpo.asked import Asked
 from hpo.progress import Progress
 
 # What a service function answers, in JSON types: the same with and without a server, and what `-f json` prints.
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A study that is asked for.
-
-    tree: its study file, read and written out but not checked; folder: where a relative path of it begins
-    stem: what it is called, with a counter, when it has no name
-    key: of this request; the same key again does not make a second study
-    """
-
-    tree: Mapping[str, Any]
-    folder: Path
-    stem: str
-    key: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something that happened to a study. id: to go on behind it; kind: trial, progress or study."""
-
-    id: str
-    kind: str
-    data: Record
 
 
 class Studies(Protocol):
@@ -50,6 +26,28 @@ class Studies(Protocol):
 
     def act(self, name: str, verb: str) -> Record:
         """pause, stop or cancel; the study afterwards. Raises IllegalMove."""
+
+    def submit(self, asked: Asked) -> Record:
+        """Store a study for a coordinator to run; the study. Raises SpecError, DataError, StudyExists."""
+
+    def validate(self, asked: Asked) -> Record:
+        """The completed study file and what would run; stores nothing. Raises SpecError, DataError."""
+
+    def resume(self, name: str, *, trials: int | None = None) -> Record:
+        """Have a coordinator go on, up to a new total; the study afterwards. Raises IllegalMove, StudyOwned."""
+
+    def amend(self, name: str, changes: Mapping[str, Any]) -> Record:
+        """Change trials, priority, limits or labels; the study afterwards. Raises SpecError, IllegalMove."""
+
+    def fork(
+        self,
+        name: str,
+        changes: Mapping[str, Any],
+        *,
+        replay: bool = False,
+        trial: int | None = None,
+    ) -> Record:
+        """A new study with the study file of this one and dotted changes; the new study. Raises SpecError."""
 
     def remove(self, name: str) -> None:
         """Remove a study with its trials. Raises StudyOwned while somebody drives it."""
@@ -123,9 +121,9 @@ class Running(Protocol):
         """The versions of hpo and of what results depend on."""
 
     def workers(self) -> list[Record]:
-        """The slots of the coordinators that serve, and what each does."""
+        """The coordinators that serve, and what the slots of each do."""
 
-    def keys(self) -> list[Record]:
+    def api_keys(self) -> list[Record]:
         """The API keys, without their secrets."""
 
     def create_key(self, order: Mapping[str, Any]) -> Record:

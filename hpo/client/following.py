@@ -1,16 +1,40 @@
-"""How far a study is, read from its record."""
+"""Follow a study until nothing more will happen to it by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hpo.client.asking import Record
+from hpo.client.base import Backend, Record
+from hpo.errors import StudyOwned
 from hpo.progress import Progress
 from hpo.states import StudyState, TrialState
 
 # States in which nothing more will happen by itself.
 RESTING = frozenset({StudyState.PAUSED, StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED})
+
+LOOK_S = 0.5
+GRACE_LOOKS = 10  # a study that nobody runs may be about to be claimed
+
+Wait = Callable[[float], object]
+
+
+def followed(backend: Backend, name: str, *, wait: Wait = time.sleep) -> Iterator[Progress]:
+    """How far a study is, again and again until it rests; wait: lets so many seconds pass.
+
+    Raises StudyNotFound, and StudyOwned with what to do when nobody runs it and nobody comes to.
+    """
+    looks = 0
+    while True:
+        progress = backend.progress(name)
+        yield progress
+        if progress.state in RESTING:
+            return
+        looks = 0 if progress.message is None else looks + 1
+        if looks >= GRACE_LOOKS and backend.server is None:
+            raise StudyOwned(progress.message)
+        wait(LOOK_S)
 
 
 def progress_of(record: Record) -> Progress:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hpo.asked import Asked
 from hpo.client.asking import Record, study_path
-from hpo.client.base import Asked, Event
 from hpo.client.following import progress_of
 from hpo.client.remote_data import RemoteData
 from hpo.client.remote_running import RemoteRunning
 from hpo.client.remote_trials import RemoteTrials
 from hpo.client.stream import events_of
 from hpo.client.transport import Transport
-from hpo.progress import Progress
+from hpo.errors import StudyExists
+from hpo.progress import Event, Progress
+
+TRIES = 20  # names, while others take the same ones
 
 
 class Remote(RemoteTrials, RemoteData, RemoteRunning):
@@ -39,7 +43,21 @@ class Remote(RemoteTrials, RemoteData, RemoteRunning):
     def submit(self, asked: Asked) -> Record:
         """Store a study for the server's coordinator to run; local data files are uploaded before."""
         body = self._with_data(asked, upload=True)
-        return self._study(self._post("studies", body, **_once(asked.key)))
+        if body.get("name") is not None or asked.stem is None or asked.key is not None:
+            return self._study(self._post("studies", body, **_once(asked.key)))
+        name = asked.stem
+        for _ in range(TRIES):
+            try:
+                return self._study(self._post("studies", body | {"name": name}, **_once()))
+            except StudyExists:
+                name = self._free_name(asked.stem)
+        raise StudyExists(f"no free name was found after {asked.stem!r}; give one")
+
+    def _free_name(self, stem: str) -> str:
+        """The stem with the first counter above all there are."""
+        counter = re.compile(re.escape(stem) + r"-([1-9][0-9]{0,5})")
+        matches = (counter.fullmatch(study["name"]) for study in self.studies())
+        return f"{stem}-{max((int(m[1]) for m in matches if m), default=1) + 1}"
 
     def validate(self, asked: Asked) -> Record:
         """The completed study file and what would run."""
@@ -49,12 +67,12 @@ class Remote(RemoteTrials, RemoteData, RemoteRunning):
 
     def act(self, name: str, verb: str) -> Record:
         """pause, stop or cancel."""
-        return self._study(self._post(study_path(f"{name}:{verb}"), repeatable=True))
+        return self._study(self._post(study_path(name, verb=verb), repeatable=True))
 
     def resume(self, name: str, *, trials: int | None = None) -> Record:
         """Have the server's coordinator go on."""
         body = {} if trials is None else {"trials": trials}
-        return self._study(self._post(study_path(f"{name}:resume"), body, repeatable=True))
+        return self._study(self._post(study_path(name, verb="resume"), body, repeatable=True))
 
     def amend(self, name: str, changes: Mapping[str, Any]) -> Record:
         """Change trials, priority, limits or labels."""
@@ -69,10 +87,10 @@ class Remote(RemoteTrials, RemoteData, RemoteRunning):
         trial: int | None = None,
     ) -> Record:
         """A new study with the study file of this one and changes."""
-        body: Record = {"changes": dict(changes)}
+        body: Record = {"set": dict(changes)}
         body |= {"replay": True} if replay else {}
         body |= {} if trial is None else {"trial": trial}
-        return self._study(self._post(study_path(f"{name}:fork"), body, **_once()))
+        return self._study(self._post(study_path(name, verb="fork"), body, **_once()))
 
     def remove(self, name: str) -> None:
         """Remove a study with its trials."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hpo.asked import Asked
 from hpo.client.asking import Asking, Record, safe
-from hpo.client.base import Asked
 from hpo.client.study_files import key_of, local_file
 from hpo.client.transport import Call
 from hpo.errors import DataError, DatasetNotFound

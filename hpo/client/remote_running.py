@@ -16,12 +16,12 @@ class RemoteRunning(Asking):
         return self._record(self._get("version"), "hpo")
 
     def workers(self) -> list[Record]:
-        """The slots of the coordinators that serve."""
-        return list(self._pages("workers"))
+        """The coordinators that serve, and what the slots of each do."""
+        return self._list(self._get("workers"))
 
-    def keys(self) -> list[Record]:
+    def api_keys(self) -> list[Record]:
         """The API keys, without their secrets."""
-        return list(self._pages("keys"))
+        return self._list(self._get("keys"))
 
     def create_key(self, order: Mapping[str, Any]) -> Record:
         """A new API key with its secret."""
@@ -29,4 +29,4 @@ class RemoteRunning(Asking):
 
     def revoke_key(self, key: str) -> Record:
         """End a key by its id."""
-        return self._record(self._delete(f"keys/{safe(key)}"), "id")
+        return self._record(self._post(f"keys/{safe(key)}:revoke", repeatable=True), "id")

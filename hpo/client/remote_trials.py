@@ -55,8 +55,10 @@ class RemoteTrials(Asking):
 
     def enqueue(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Record:
         """Have settings tried first."""
-        return self._record(self._post(study_path(name, "trials:enqueue"), {"settings": list(settings)}))
+        return self._record(
+            self._post(study_path(name, "trials", verb="enqueue"), {"settings": list(settings)})
+        )
 
     def retry(self, name: str, numbers: Sequence[int] = ()) -> Record:
         """Train failed trials once more."""
-        raise NotImplementedError
+        return self._record(self._post(study_path(name, "trials", verb="retry"), {"numbers": list(numbers)}))

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import httpx
 
-from hpo.client.base import Event
 from hpo.client.transport import ATTEMPTS, Call, Transport
 from hpo.errors import ServerError
+from hpo.progress import Event
 from hpo.states import FINAL, StudyState
 
 SILENCE_S = 45.0  # servers say something more often, if only that they are there

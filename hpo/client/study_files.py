@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.client.base import Asked
+from hpo.asked import Asked
 from hpo.errors import DataError, SpecError
 from hpo.service.shorthand import read_tree, written_out
 
@@ -29,9 +29,9 @@ def asked_of(
     study: a mapping like a study file; its text, of several lines or in {…}; else a path
     """
     if isinstance(study, Mapping):
-        return Asked(tree=written_out(dict(study), changes), folder=Path.cwd(), stem="study", key=key)
+        return Asked(tree=written_out(dict(study), changes), folder=Path.cwd(), key=key)
     if isinstance(study, str) and ("\n" in study or study.lstrip().startswith("{")):
-        return Asked(tree=read_tree(study, changes), folder=Path.cwd(), stem="study", key=key)
+        return Asked(tree=read_tree(study, changes), folder=Path.cwd(), key=key)
     path = Path(study)
     tree = read_tree(_text(path), changes)
     return Asked(tree=tree, folder=path.absolute().parent, stem=_stem(path), key=key)

@@ -63,7 +63,6 @@ class Transport:
         if api_key is not None:
             headers["Authorization"] = f"Bearer {api_key}"
         self._http = httpx.Client(
-            base_url=f"{self.server}{PREFIX}/",
             headers=headers,
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             limits=httpx.Limits(keepalive_expiry=KEPT_S),
@@ -141,7 +140,7 @@ class Transport:
     def _request(self, call: Call, answer_s: float) -> httpx.Request:
         return self._http.build_request(
             call.method,
-            call.path,
+            f"{self.server}{PREFIX}/{call.path}",  # whole: "studies:validate" alone is taken for a scheme
             params={name: value for name, value in call.params.items() if value is not None},
             json=call.json,
             content=None if call.body is None else call.body(),

@@ -29,6 +29,12 @@ def draft_of_study(storage: Storage, name: str, overrides: Mapping[str, Any]) ->
     return _draft(storage, study, study.spec, overrides)
 
 
+def draft_of_record(record: Mapping[str, Any], overrides: Mapping[str, Any]) -> Draft:
+    """The same from a study's record, as a server gives it. Raises SpecError."""
+    spec = specfile.parse(json.dumps(_as_written(record["spec"])), overrides=overrides)
+    return Draft(spec=spec, folder=Path(record["folder"]), stem=record["name"])
+
+
 def draft_of_replay(storage: Storage, name: str, number: int | None, overrides: Mapping[str, Any]) -> Draft:
     """One trial of a population once more, by the schedule found for it; number: of the best one unless given.
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hpo.account import ANYBODY
+from hpo.asked import Asked
+from hpo.errors import HpoError
 from hpo.progress import Progress
-from hpo.service import follow, lifecycle, paging, processes, results
+from hpo.service import acting, follow, paging, processes, results
 from hpo.service.local_data import LocalData
 from hpo.service.local_running import LocalRunning
 from hpo.service.local_trials import LocalTrials
-from hpo.states import Wanted
+from hpo.settings import Settings
 
 Record = dict[str, Any]
 
@@ -43,17 +46,64 @@ class Local(LocalTrials, LocalData, LocalRunning):
         """All there is to say of a study."""
         return results.show(self.storage, name)
 
+    def submit(self, asked: Asked) -> Record:
+        """Store a study for a coordinator of this database to run; a data file is kept with it."""
+        from hpo.service import local_submission
+
+        made = local_submission.submit_study(self.storage, asked, precision=self._precision)
+        return results.show(self.storage, made)
+
+    def validate(self, asked: Asked) -> Record:
+        """The completed study file and what would run."""
+        from hpo.service import local_submission
+
+        return local_submission.validate(self.open, asked)
+
     def act(self, name: str, verb: str) -> Record:
         """pause, stop or cancel."""
-        me = processes.this_process()
-        lifecycle.wish(self.storage, name, Wanted(verb), me=me, is_alive=processes.is_alive)
+        acting.act(self.storage, ANYBODY, name, verb)
         return results.show(self.storage, name)
+
+    def resume(self, name: str, *, trials: int | None = None) -> Record:
+        """Have a coordinator of this database go on."""
+        acting.resume(self.storage, ANYBODY, name, trials=trials)
+        return results.show(self.storage, name)
+
+    def amend(self, name: str, changes: Mapping[str, Any]) -> Record:
+        """Change trials, priority, limits or labels."""
+        from hpo.service import amending
+
+        amending.amend(self.storage, ANYBODY, name, changes)
+        return results.show(self.storage, name)
+
+    def fork(
+        self, name: str, changes: Mapping[str, Any], *, replay: bool = False, trial: int | None = None
+    ) -> Record:
+        """A new study with the study file of this one, run by whoever ran that: a coordinator, or a terminal."""
+        from hpo.service import local_submission
+
+        made = local_submission.fork(self.storage, name, changes, replay=replay, trial=trial)
+        return results.show(self.storage, made)
 
     def remove(self, name: str) -> None:
         """Remove a study with its trials."""
-        me = processes.this_process()
-        lifecycle.remove(self.storage, name, me=me, is_alive=processes.is_alive)
+        acting.remove(self.storage, ANYBODY, name)
 
     def progress(self, name: str) -> Progress:
         """How far a study is."""
         return follow.progress(self.storage, name, is_alive=processes.is_alive)
+
+
+def local_of(settings: Settings) -> Local:
+    """The database of the settings; HPO_HOME is made when it is first needed."""
+
+    def prepare() -> None:
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HpoError(
+                f"the folder {str(settings.home)!r} cannot be made: {error.strerror}; choose another one",
+                field="HPO_HOME",
+            ) from None
+
+    return Local(settings.storage, prepare=prepare, precision=settings.precision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpo.service import workers
 from hpo.service.opened import Opened
 
 Record = dict[str, Any]
@@ -20,10 +21,10 @@ class LocalRunning(Opened):
         return dict(submit.versions())
 
     def workers(self) -> list[Record]:
-        """The slots of the coordinators that serve this database."""
-        return [dict(slot) for beat in self.storage.coordinators() for slot in beat.slots]
+        """The coordinators that serve this database, and what the slots of each do."""
+        return workers.workers(self.storage)
 
-    def keys(self) -> list[Record]:
+    def api_keys(self) -> list[Record]:
         """The API keys, without their secrets."""
         from hpo.service import keys
 

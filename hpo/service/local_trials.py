@@ -56,18 +56,9 @@ class LocalTrials(Opened):
     def enqueue(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Record:
         """Have settings tried first."""
         done = enqueueing.enqueue(self.storage, name, settings, is_alive=processes.is_alive)
-        return _enqueued_record(done)
+        return enqueueing.record_of(done)
 
     def retry(self, name: str, numbers: Sequence[int] = ()) -> Record:
         """Train failed trials once more."""
-        return _enqueued_record(enqueueing.retry(self.storage, name, numbers, is_alive=processes.is_alive))
-
-
-def _enqueued_record(done: enqueueing.Enqueued) -> Record:
-    return {
-        "study": done.study.name,
-        "state": done.study.state.value,
-        "n_trials": done.study.n_trials,
-        "enqueued": [dict(setting) for setting in done.settings],
-        "retry_of": list(done.retry_of),
-    }
+        done = enqueueing.retry(self.storage, name, numbers, is_alive=processes.is_alive)
+        return enqueueing.record_of(done)

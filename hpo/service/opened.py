@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hpo.settings import EXACT
 from hpo.storage.base import Storage
 from hpo.storage.open import open_storage
 
@@ -13,13 +14,16 @@ def _nothing() -> None:
 
 
 class Opened:
-    """A database by its URL. prepare: is called before it is opened."""
+    """A database by its URL. prepare: is called before it is opened; precision: of the studies submitted to it."""
 
     server: str | None = None
 
-    def __init__(self, storage: str, *, prepare: Callable[[], None] = _nothing) -> None:
+    def __init__(
+        self, storage: str, *, prepare: Callable[[], None] = _nothing, precision: str = EXACT
+    ) -> None:
         self._url = storage
         self._prepare = prepare
+        self._precision = precision
         self._storage: Storage | None = None
 
     @property

@@ -73,18 +73,23 @@ class Fork:
     trial: int | None = None
 
 
+def forked(storage: Storage, name: str, asked: Fork) -> Draft:
+    """The study file of another study with what is to be different. Raises SpecError, StudyNotFound."""
+    if asked.trial is not None and not asked.replay:
+        raise SpecError("says which trial to replay; give replay: true too", field="trial")
+    return (
+        forking.draft_of_replay(storage, name, asked.trial, asked.overrides)
+        if asked.replay
+        else forking.draft_of_study(storage, name, asked.overrides)
+    )
+
+
 def fork(storage: Storage, name: str, asked: Fork, by: Sender) -> Study:
     """A new study with the study file of another one. Raises what `submit_draft` raises, and StudyNotFound.
 
     With `replay`, one trial of a population by the schedule found for it; raises what `replayed` raises.
     """
-    if asked.trial is not None and not asked.replay:
-        raise SpecError("says which trial to replay; give replay: true too", field="trial")
-    draft = (
-        forking.draft_of_replay(storage, name, asked.trial, asked.overrides)
-        if asked.replay
-        else forking.draft_of_study(storage, name, asked.overrides)
-    )
+    draft = forked(storage, name, asked)
     precision = forking.precision_of(storage.get_study(name))
     return submit_draft(storage, served(draft.spec, stem=draft.stem), by, precision=precision)
 

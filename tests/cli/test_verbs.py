@@ -182,7 +182,7 @@ def test_watch_ends_with_the_study(hpo, study):
 
 
 def test_watch_of_a_study_whose_process_died_does_not_wait_for_ever(hpo, study, monkeypatch):
-    monkeypatch.setattr("hpo.cli.searching.LOOK_S", 0.0)
+    monkeypatch.setattr("hpo.client.following.LOOK_S", 0.0)
     study(state=StudyState.RUNNING, driver=replace(this_process(), born=1.0))
 
     code, _, err = hpo("watch", "digits")

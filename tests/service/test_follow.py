@@ -5,6 +5,8 @@ import pytest
 from hpo.errors import StudyNotFound
 from hpo.service import follow
 from hpo.states import StudyState, TrialState
+from hpo.storage.base import CoordinatorBeat
+from hpo.testing.studies import begun, driver, new_study
 
 
 def alive(driver):
@@ -54,3 +56,32 @@ def test_a_study_at_rest_has_nothing_to_say(storage, studies):
 def test_no_study_is_not_found(storage):
     with pytest.raises(StudyNotFound):
         follow.progress(storage, "nothing", is_alive=alive)
+
+
+def test_a_study_of_a_server_waits_for_a_coordinator_and_says_when_there_is_none(storage):
+    storage.create_study(new_study("wine", served=True))
+    alone = follow.progress(storage, "wine", is_alive=alive).message
+
+    storage.beat(CoordinatorBeat(driver=driver(), version="1", pool="local", slots=[]))
+
+    assert "`hpo serve` starts one" in alone
+    assert follow.progress(storage, "wine", is_alive=alive).message is None
+
+
+def test_a_coordinator_takes_over_what_another_one_left(storage):
+    begun(storage, served=True)
+    storage.beat(CoordinatorBeat(driver=driver(), version="1", pool="local", slots=[]))
+
+    assert "a coordinator takes it over" in follow.progress(storage, "wine", is_alive=dead).message
+
+
+def test_how_fast_a_study_goes_is_what_its_driver_last_said(storage):
+    claim, _ = begun(storage)
+    storage.renew(
+        claim, live={"trials_per_s": 7.5, "model_steps_per_s": 900.0, "seconds_left": 3.0, "n_slots": 2}
+    )
+
+    progress = follow.progress(storage, "wine", is_alive=alive)
+
+    assert (progress.trials_per_s, progress.model_steps_per_s) == (7.5, 900.0)
+    assert (progress.seconds_left, progress.n_slots) == (3.0, 2)

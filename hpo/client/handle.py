@@ -1,0 +1,201 @@
+"""One study in the hands of a notebook: wait for it, read it, move it, train its trials elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from hpo.client.base import Backend, Record
+from hpo.client.following import followed
+from hpo.errors import HpoError
+from hpo.progress import Progress
+
+Show = Callable[[Progress], object]
+
+
+class StudyHandle:
+    """A study by its name; whatever is asked of it is asked anew. Every method raises StudyNotFound once it is gone."""
+
+    def __init__(self, backend: Backend, name: str) -> None:
+        self.name = name
+        self._backend = backend
+        self._client_id = f"python-{uuid.uuid4()}"  # of trials that this process asks for
+
+    def __repr__(self) -> str:
+        record = self.status()
+        value = "" if record["value"] is None else f", best {record['metric']} {record['value']:.5g}"
+        return (
+            f"<study {self.name!r}: {record['state']}, {record['n_finished']} of {record['n_trials']} trials"
+            f"{value}>"
+        )
+
+    # Reading
+
+    def status(self) -> Record:
+        """All there is to say of the study, as `hpo show -f json` has it."""
+        return self._backend.study(self.name)
+
+    @property
+    def state(self) -> str:
+        """QUEUED, RUNNING, PAUSED, STOPPING, COMPLETED, CANCELLED or FAILED."""
+        return str(self.status()["state"])
+
+    @property
+    def best(self) -> Record:
+        """The best trial, as `hpo best -f json` has it. Raises TrialNotFound while there is none, StudyFailed."""
+        return self._backend.best(self.name)
+
+    def top(self, n: int) -> list[Record]:
+        """The n best trials, each with `tied_with_best`: whether it cannot be told apart from the best."""
+        return self._backend.top(self.name, n)
+
+    def trials(
+        self,
+        *,
+        sort: str = "number",
+        state: str | Sequence[str] = (),
+        where: str | None = None,
+        limit: int | None = None,
+    ) -> list[Record]:
+        """The trials, as `hpo trials -f json` has them.
+
+        sort: number, value, finished_at, epochs or params.NAME, `-` reverses; where: such as "value >= 0.9 and
+        params.optimizer in [adam, sgd]". Raises SpecError, UnknownName.
+        """
+        states = [state] if isinstance(state, str) else list(state)
+        return list(self._backend.trials(self.name, sort=sort, states=states, where=where, limit=limit))
+
+    def trials_frame(self, **question: Any) -> Any:
+        """The same as a pandas DataFrame with a column for each parameter. Raises HpoError without pandas."""
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError:
+            raise HpoError("pandas is not installed; `pip install pandas`, or use trials()") from None
+        return pandas.json_normalize(self.trials(**question))
+
+    def trial(self, number: int) -> Record:
+        """All there is to say of one trial. Raises TrialNotFound."""
+        return self._backend.trial(self.name, number)
+
+    def export(self, path: str | Path, format: str | None = None) -> None:  # noqa: A002
+        """Write all trials to a file: csv, json or parquet, else as its name ends."""
+        file = Path(path)
+        ending = format or file.suffix.lower().removeprefix(".")
+        _write(self._backend.export(self.name, ending), file)
+
+    # Following
+
+    def wait(self, timeout: float | None = None, *, progress: bool | Show = True) -> StudyHandle:
+        """Wait until nothing more will happen by itself: COMPLETED, FAILED, CANCELLED or PAUSED; the handle.
+
+        timeout: in seconds; progress: whether to write how far it is to standard error, or what to call with it
+        Raises TimeoutError; StudyOwned when nobody runs the study and nobody comes to.
+        """
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        show, line = _shown(progress)
+        try:
+            for moment in followed(self._backend, self.name):
+                show(moment)
+                if ends_at is not None and time.monotonic() >= ends_at:
+                    raise TimeoutError(f"study {self.name!r} is still {moment.state} after {timeout:g} s")
+        finally:
+            line.end()
+        return self
+
+    # Moving
+
+    def pause(self) -> StudyHandle:
+        """Hand running cohorts back and rest. Raises IllegalMove."""
+        return self._acted("pause")
+
+    def stop(self) -> StudyHandle:
+        """Start no more trials, let the running ones finish, be COMPLETED. Raises IllegalMove."""
+        return self._acted("stop")
+
+    def cancel(self) -> StudyHandle:
+        """Kill the running trials; CANCELLED for good. Raises IllegalMove."""
+        return self._acted("cancel")
+
+    def _acted(self, verb: str) -> StudyHandle:
+        self._backend.act(self.name, verb)
+        return self
+
+    def resume(self, *, trials: int | None = None) -> StudyHandle:
+        """Have a coordinator go on; trials: a larger total. Raises IllegalMove, StudyOwned."""
+        self._backend.resume(self.name, trials=trials)
+        return self
+
+    def amend(self, **changes: Any) -> StudyHandle:
+        """Change trials, priority, limits or labels. Raises SpecError, IllegalMove."""
+        self._backend.amend(self.name, changes)
+        return self
+
+    def fork(self, name: str | None = None, *, changes: Mapping[str, Any] | None = None) -> StudyHandle:
+        """A new study with the study file of this one and dotted changes. Raises SpecError, StudyExists."""
+        wanted = {**(changes or {}), **({} if name is None else {"name": name})}
+        return StudyHandle(self._backend, self._backend.fork(self.name, wanted)["name"])
+
+    def enqueue(self, *settings: Mapping[str, Any]) -> StudyHandle:
+        """Have settings tried before what the sampler proposes next. Raises SpecError, IllegalMove."""
+        self._backend.enqueue(self.name, settings)
+        return self
+
+    def retry(self, *numbers: int) -> StudyHandle:
+        """Train failed trials once more under new numbers: those given, or all. Raises IllegalMove."""
+        self._backend.retry(self.name, numbers)
+        return self
+
+    def remove(self) -> None:
+        """Remove the study with its trials, for good. Raises StudyOwned while somebody runs it."""
+        self._backend.remove(self.name)
+
+
+def _write(chunks: Iterator[bytes], path: Path) -> None:
+    """A file that is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as out:
+            for chunk in chunks:
+                out.write(chunk)
+        part.replace(path)
+    except OSError as error:
+        raise HpoError(f"{str(path)!r} cannot be written: {error.strerror}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Line:
+    """How far a study is, on one line of a stream that is written over and over."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._text = ""
+
+    def show(self, progress: Progress) -> None:
+        """Write the line anew if it has changed."""
+        best = "" if progress.best_value is None else f", best {progress.metric} {progress.best_value:.5g}"
+        text = (
+            f"{progress.study}: {progress.state}, {progress.n_finished} of {progress.n_trials} trials{best}"
+        )
+        text += f"; {progress.message}" if progress.message else ""
+        if text != self._text:
+            self._out.write(f"\r{text}{' ' * max(0, len(self._text) - len(text))}")
+            self._out.flush()
+            self._text = text
+
+    def end(self) -> None:
+        """The next to write begins a new line."""
+        if self._text:
+            self._out.write("\n")
+
+
+def _shown(progress: bool | Show) -> tuple[Show, _Line]:
+    line = _Line(sys.stderr)
+    if callable(progress):
+        return progress, line
+    return (line.show if progress else lambda _: None), line

@@ -1,0 +1,287 @@
+"""The client's interface: a server and the local database answer every question alike."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hpo.api.site import Site
+from hpo.asked import Asked
+from hpo.client.base import Backend
+from hpo.client.following import followed
+from hpo.client.remote import Remote
+from hpo.client.study_files import asked_of
+from hpo.cohort import CohortPlan
+from hpo.errors import (
+    HpoError,
+    IllegalMove,
+    KeyReused,
+    SpecError,
+    StudyExists,
+    StudyNotFound,
+    StudyOwned,
+    UnknownName,
+)
+from hpo.service.local import Local
+from hpo.service.processes import this_process
+from hpo.settings import read_settings
+from hpo.states import StudyState, TrialState
+from hpo.storage.base import Storage
+from hpo.storage.open import open_storage
+from hpo.testing.serving import serving
+from hpo.testing.studies import SPACE, plans
+from hpo.trial import TrialResult
+
+FILE = {
+    "data": {"source": "iris"},
+    "trials": 8,
+    "epochs": 5,
+    "parameters": {
+        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+        "hidden_units": {"low": 16, "high": 256},
+        "optimizer": ["sgd", "adam"],
+    },
+}
+
+
+@dataclass(frozen=True)
+class House:
+    """Where studies live: how a client asks about them, and the database behind that."""
+
+    backend: Backend
+    storage: Storage
+
+    def submit(self, name="wine", **keys):
+        return self.backend.submit(Asked(tree=FILE | {"name": name} | keys, folder=Path.cwd()))
+
+    def trained(self, name="wine", *, values=(0.5, 0.9, None), state=StudyState.COMPLETED, **keys):
+        """A study whose first trials have these values (None: FAIL, lost), in a state, or RUNNING by this process."""
+        self.submit(name, **keys)
+        claim = self.storage.claim_study(name, this_process())
+        n = len(values)
+        [cohort] = self.storage.plan_trials(claim, SPACE, plans(0, n), [CohortPlan(numbers=tuple(range(n)))])
+        cohort = self.storage.start_cohort(claim, cohort.id)
+        results = [
+            TrialResult(number=i, state=TrialState.FAIL, reason="lost")
+            if value is None
+            else TrialResult(number=i, state=TrialState.COMPLETE, value=value, epochs=5, best_epoch=3)
+            for i, value in enumerate(values)
+        ]
+        self.storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
+        if state is not StudyState.RUNNING:
+            self.storage.release(claim, state)
+
+
+@pytest.fixture(params=["local", "server", pytest.param("server on postgres", marks=pytest.mark.postgres)])
+def house(request, tmp_path):
+    """The local database, or a server over each of the two databases."""
+    url = f"sqlite:///{tmp_path / 'hpo.db'}"
+    if "postgres" in request.param:
+        url = request.getfixturevalue("postgres")
+    storage = open_storage(url)
+    if request.param == "local":
+        backend = Local(url)
+        yield House(backend, storage)
+    else:
+        settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+        with serving(Site(settings=settings, storage=storage)) as address:
+            backend = Remote(address)
+            yield House(backend, storage)
+            backend.close()
+    backend.close()
+    storage.close()
+
+
+# Studies
+
+
+def test_a_submitted_study_waits_for_a_coordinator(house):
+    record = house.submit(labels={"course": "cs231n"}, priority=3)
+
+    assert (record["name"], record["state"], record["served"]) == ("wine", "QUEUED", True)
+    assert record == house.backend.study("wine")
+    assert (record["labels"], record["priority"]) == ({"course": "cs231n"}, 3)
+    assert house.storage.get_study("wine").n_trials == 8
+
+
+def test_a_study_without_a_name_is_called_after_its_file_and_counted(house, tmp_path):
+    (tmp_path / "red wine.yaml").write_text(json.dumps(FILE))
+
+    names = [house.backend.submit(asked_of(tmp_path / "red wine.yaml", {}))["name"] for _ in range(3)]
+
+    assert names == ["red-wine", "red-wine-2", "red-wine-3"]
+
+
+def test_a_study_from_a_mapping_without_a_name_is_called_after_its_data(house):
+    names = [house.backend.submit(asked_of(FILE, {}))["name"] for _ in range(2)]
+
+    assert names == ["iris", "iris-2"]
+
+
+def test_a_name_that_is_taken_is_refused(house):
+    house.submit()
+
+    with pytest.raises(StudyExists, match="wine"):
+        house.submit()
+
+
+def test_the_same_request_makes_one_study(house):
+    first, again = (house.backend.submit(asked_of(FILE, {}, key="a-key")) for _ in range(2))
+
+    assert first["name"] == again["name"]
+    with pytest.raises(KeyReused):
+        house.backend.submit(asked_of(FILE, {"trials": 9}, key="a-key"))
+    assert len(list(house.backend.studies())) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"trials": 0}, "trials: must be >= 1, got 0"),
+        ({"epoch": 3}, "epoch: there is no such key; did you mean 'epochs'?"),
+        ({"data": {"source": "iris", "target": "colour"}}, "data"),
+        (
+            {"parameters": {"learning_rate": {"low": 0.0, "high": 1.0, "log": True}}},
+            "parameters.learning_rate.low: ",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_study_is_one_sentence_and_nothing_is_stored(house, keys, sentence):
+    with pytest.raises(HpoError) as submitted:
+        house.submit(**keys)
+    with pytest.raises(HpoError) as validated:
+        house.backend.validate(Asked(tree=FILE | keys, folder=Path.cwd()))
+
+    assert str(submitted.value).startswith(sentence)
+    assert str(validated.value) == str(submitted.value)
+    assert (submitted.value.exit_code, list(house.backend.studies())) == (2, [])
+
+
+def test_validate_completes_a_study_and_stores_nothing(house):
+    record = house.backend.validate(asked_of(FILE, {"epochs": 7}))
+
+    assert record["valid"] is True
+    assert (record["spec"]["epochs"], record["spec"]["seed"]) == (7, 0)
+    assert record["plan"]["n_trials"] == 8
+    assert list(house.backend.studies()) == []
+
+
+def test_studies_come_newest_first_by_state_label_and_number(house):
+    house.submit("one", labels={"a": "1"})
+    house.submit("two", labels={"a": "2"})
+    house.backend.act("one", "cancel")
+
+    def names(**wanted):
+        return [study["name"] for study in house.backend.studies(**wanted)]
+
+    assert names() == ["two", "one"]
+    assert names(limit=1) == ["two"]
+    assert names(state="cancelled") == ["one"]
+    assert names(labels={"a": "2"}) == ["two"]
+    with pytest.raises(UnknownName, match="did you mean 'RUNNING'"):
+        names(state="runing")
+
+
+def test_more_studies_than_a_page_holds_come_all_the_same(house, monkeypatch):
+    monkeypatch.setattr("hpo.client.asking.PAGE", 2)
+    monkeypatch.setattr("hpo.service.paging.MAX_PAGE", 2)
+    for name in ("a", "b", "c", "d", "e"):
+        house.submit(name)
+
+    assert [study["name"] for study in house.backend.studies()] == list("edcba")
+    assert [study["name"] for study in house.backend.studies(limit=3)] == list("edc")
+
+
+def test_a_study_moves_as_it_is_told(house):
+    house.submit()
+
+    states = [
+        house.backend.act("wine", "pause")["state"],
+        house.backend.resume("wine", trials=9)["state"],
+        house.backend.act("wine", "cancel")["state"],
+    ]
+
+    assert states == ["PAUSED", "QUEUED", "CANCELLED"]
+    assert house.storage.get_study("wine").n_trials == 9
+    with pytest.raises(IllegalMove, match="CANCELLED for good"):
+        house.backend.act("wine", "pause")
+
+
+def test_whoever_runs_a_study_is_left_word(house):
+    house.trained(state=StudyState.RUNNING)
+
+    record = house.backend.act("wine", "stop")
+
+    assert (record["state"], record["wanted"]) == ("RUNNING", "stop")
+    assert record["driver"]["pid"] == this_process().pid
+    with pytest.raises(StudyOwned, match="is running study 'wine'"):
+        house.backend.remove("wine")
+
+
+def test_a_study_is_amended(house):
+    house.submit()
+
+    record = house.backend.amend("wine", {"trials": 12, "priority": 5, "labels": {"a": "1"}})
+
+    assert (record["n_trials"], record["priority"], record["labels"]) == (12, 5, {"a": "1"})
+    with pytest.raises(IllegalMove, match="only goes up"):
+        house.backend.amend("wine", {"trials": 3})
+
+
+def test_a_fork_is_a_new_study_with_what_is_different(house):
+    house.trained()
+
+    record = house.backend.fork("wine", {"name": "again", "seed": 5})
+    next_one = house.backend.fork("wine", {})
+
+    assert (record["name"], record["state"], record["spec"]["seed"]) == ("again", "QUEUED", 5)
+    assert record["served"] is True
+    assert next_one["name"] == "wine-2"
+    with pytest.raises(SpecError, match="trials: "):
+        house.backend.fork("wine", {"trials": 0})
+
+
+def test_a_removed_study_is_gone(house):
+    house.submit()
+
+    house.backend.remove("wine")
+
+    with pytest.raises(StudyNotFound, match="no study is called 'wine'; `hpo ls` shows"):
+        house.backend.study("wine")
+
+
+@pytest.mark.parametrize(
+    "name", ["nobody", "a/b", "../version", "a?b", "größe", "", "x" * 65, "a:pause", "a b", "."]
+)
+def test_a_study_that_is_not_there_is_not_found_whatever_it_is_called(house, name):
+    for ask in (house.backend.study, house.backend.remove, house.backend.progress):
+        with pytest.raises(StudyNotFound):
+            ask(name)
+
+
+# Following
+
+
+def test_progress_is_what_the_live_view_shows(house):
+    house.trained(state=StudyState.RUNNING)
+
+    progress = house.backend.progress("wine")
+
+    assert (progress.n_finished, progress.n_trials, progress.state) == (3, 8, StudyState.RUNNING)
+    assert (progress.best_value, progress.best_number, progress.metric) == (0.9, 1, "accuracy")
+    assert progress.message is None
+
+
+def test_a_study_is_followed_until_it_rests(house):
+    house.submit()
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        house.backend.act("wine", "pause")
+
+    states = [progress.state for progress in followed(house.backend, "wine", wait=wait)]
+
+    assert states == [StudyState.QUEUED, StudyState.PAUSED]
+    assert len(waits) == 1
