@@ -17,7 +17,7 @@ from hpo.api.json import Json
 from hpo.api.measures import Measures, Measuring
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import health, keys, login, moving, studies, system
+from hpo.api.routes import external, health, keys, login, moving, studies, system
 from hpo.api.site import Site
 from hpo.api.watched import watched
 
@@ -30,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     system.router,
     studies.router,
     moving.router,
+    external.router,
     keys.router,
 )
 # Beside /api/v1; the Optuna dashboard last, since it takes whatever else begins with /api.

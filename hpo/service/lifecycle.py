@@ -12,6 +12,7 @@ from hpo.service import specfile
 from hpo.service.results import pages
 from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Storage, TrialQuery
+from hpo.storage.base_external import Terms
 from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
 DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
@@ -71,6 +72,8 @@ def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: I
     if study.state is target or (wanted is Wanted.STOP and study.state is StudyState.STOPPING):
         return Changed(study=study)
     _check_wish(study, wanted, target)
+    if study.external:
+        return Changed(study=_wish_outside(storage, study, wanted))
     living, dead = driver_of(study, is_alive)
     if living is not None:
         return Changed(study=storage.want(name, wanted), asked=living)
@@ -78,6 +81,14 @@ def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: I
         claim = storage.claim_study(name, me, dead=dead)
         return Changed(study=storage.release(claim, target, reason=wanted.value))
     return Changed(study=storage.move_study(name, target, reason=wanted.value))
+
+
+def _wish_outside(storage: Storage, study: Study, wanted: Wanted) -> Study:
+    """Pause, stop or cancel a study whose trials are trained elsewhere: what runs is in nobody's hands here, so
+    stopping waits for it, and pausing lets it be told."""
+    if wanted is Wanted.STOP:
+        return storage.wind_up(study.name, Terms(), reason=wanted.value)
+    return storage.move_study(study.name, _BECOMES[wanted], reason=wanted.value)
 
 
 def _check_wish(study: Study, wanted: Wanted, target: StudyState) -> None:
@@ -165,7 +176,9 @@ def reopen(storage: Storage, found: Resumable, *, served: bool | None = None) ->
 def hand_over(storage: Storage, found: Resumable, *, me: Driver) -> Study:
     """Have a server's coordinator go on with a resumable study. Raises StudyNotFound, IllegalMove, StudyOwned."""
     name, study = found.study.name, reopen(storage, found, served=True)
-    if study.served:  # it is a coordinator's, which takes over from one that died by itself
+    if (
+        study.external or study.served
+    ):  # nobody's, or a coordinator's, which takes over from one that died by itself
         return study
     if study.state in DRIVEN:
         storage.release(storage.claim_study(name, me, dead=found.dead), StudyState.PAUSED)
@@ -180,6 +193,8 @@ def remove(storage: Storage, name: str, *, me: Driver, is_alive: IsAlive) -> Non
     living, dead = driver_of(study, is_alive)
     if living is not None:
         raise StudyOwned(f"{living} is running study {name!r}; `hpo cancel {name}` first")
+    if study.external and study.state in DRIVEN:
+        raise StudyOwned(f"trials of study {name!r} are being trained; `hpo cancel {name}` first")
     if dead is not None:
         storage.release(storage.claim_study(name, me, dead=dead), StudyState.CANCELLED)
     storage.delete_study(name)
