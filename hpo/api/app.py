@@ -17,8 +17,9 @@ from hpo.api.json import Json
 from hpo.api.measures import Measures, Measuring
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import external, health, keys, login, moving, studies, system
+from hpo.api.routes import events, external, health, keys, login, moving, studies, system
 from hpo.api.site import Site
+from hpo.api.streams import Streams
 from hpo.api.watched import watched
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     moving.router,
     external.router,
     keys.router,
+    events.router,
 )
 # Beside /api/v1; the Optuna dashboard last, since it takes whatever else begins with /api.
 OUTSIDE: tuple[APIRouter, ...] = (login.router, health.router, dashboard_router)
@@ -58,6 +60,7 @@ def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
         lifespan=lambda app: dashboard_client(app, site),
     )
     app.state.site, app.state.measures = site, measures
+    app.state.streams = Streams(site.storage)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     for router in OUTSIDE:

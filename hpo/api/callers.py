@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from hpo.account import SECRET_MARK, SESSION_MARK, Account, ApiKey
 from hpo.api.asked import Head
 from hpo.api.buckets import Buckets
-from hpo.errors import NotSignedIn, TooManyRequests
+from hpo.errors import NotSignedIn, StorageUnavailable, TooManyRequests
 from hpo.service import keys
 from hpo.storage.base import Storage
 
@@ -44,17 +44,29 @@ class Callers:
             self._check_guesses(address)
             self._guesses.take(address)
             raise NotSignedIn("that is no API key; one begins with hpo_ and has 47 characters")
-        digest = keys.digest_of(credential)
-        known = self._known.get(digest)
+        known = self._known.get(keys.digest_of(credential))
         if known is not None and known.until > self._clock():
             return known.account
-        key = await self._look_up(credential, address)
-        self._remember(digest, key)
+        key = await self.guessing(address, lambda: self._find(credential))
+        self._remember(credential, key)
         return key.account
 
-    async def _look_up(self, credential: str, address: str) -> ApiKey:
+    def _find(self, credential: str) -> ApiKey:
         find = keys.by_secret if credential.startswith(SECRET_MARK) else keys.by_session
-        return await self.guessing(address, lambda: find(self._storage, credential))
+        return find(self._storage, credential)
+
+    async def is_valid(self, credential: str) -> bool:
+        """Whether one that was let in is good still; while the database is away it is."""
+        known = self._known.get(keys.digest_of(credential))
+        if known is not None and known.until > self._clock():
+            return True
+        try:
+            self._remember(credential, await run_in_threadpool(self._find, credential))
+        except NotSignedIn:
+            return False
+        except StorageUnavailable:
+            return True
+        return True
 
     async def guessing(self, address: str, find: Callable[[], ApiKey]) -> ApiKey:
         """What a look-up finds, unless the address has been wrong too often. Raises NotSignedIn, TooManyRequests."""
@@ -70,12 +82,12 @@ class Callers:
         if wait > 0:
             raise TooManyRequests("too many wrong API keys from this address", retry_after_s=wait)
 
-    def _remember(self, digest: str, key: ApiKey) -> None:
+    def _remember(self, credential: str, key: ApiKey) -> None:
         if len(self._known) >= MANY:
             now = self._clock()
             self._known = {d: known for d, known in self._known.items() if known.until > now}
         if len(self._known) < MANY:
-            self._known[digest] = _Known(key.account, self._clock() + REMEMBERED_S)
+            self._known[keys.digest_of(credential)] = _Known(key.account, self._clock() + REMEMBERED_S)
 
     def forget(self, credential: str) -> None:
         """Look it up again the next time."""

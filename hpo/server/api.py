@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from hpo.api.app import make_app
 from hpo.api.site import Site
 from hpo.lifeline import tell_ready
+from hpo.server.http import HttpServer, http_config
 from hpo.server.sockets import BACKLOG
 
 if TYPE_CHECKING:
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TRACES_WANTED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-DRAIN_S = 5  # for requests that are being answered; followers of events would stay for ever
 
 
-class _Server(uvicorn.Server):
+class _Server(HttpServer):
     """A server that says when it is ready, and whose signals are caught outside of it."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -62,16 +60,7 @@ def traces_wanted(environ: Mapping[str, str]) -> Traces | None:
 def run_api(site: Site, listening: socket.socket) -> int:
     """Answer requests until SIGTERM or Ctrl-C, finish those that have begun; the signal."""
     traces = traces_wanted(os.environ)
-    config = uvicorn.Config(
-        make_app(site, traces=traces),
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # whom a request was forwarded for is the guard's business
-        timeout_graceful_shutdown=DRAIN_S,
-        backlog=BACKLOG,
-    )
+    config = http_config(make_app(site, traces=traces), backlog=BACKLOG)
     server = _Server(config)
     caught: list[int] = []
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from hpo.api.app import make_app
 from hpo.api.site import Site
+from hpo.server.http import HttpServer, http_config
 from hpo.server.sockets import listen
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 def serving(site: Site, *, traces: Traces | None = None) -> Iterator[str]:
     """The URL at which a site is served by a thread of this process."""
     listening = listen("127.0.0.1", 0)
-    app = make_app(site, traces=traces)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", proxy_headers=False))
+    server = HttpServer(http_config(make_app(site, traces=traces)))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:

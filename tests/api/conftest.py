@@ -105,6 +105,7 @@ def waited() -> Callable[[Callable[[], bool], float], None]:
         deadline = time.monotonic() + seconds
         while not is_so():
             assert time.monotonic() < deadline, f"not so within {seconds} s"
+            time.sleep(0.02)
 
     return wait
 

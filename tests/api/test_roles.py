@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from hpo.account import Role
 from hpo.api.app import OUTSIDE, PREFIX, ROUTERS
 from hpo.api.deps import Admin, Submitter, Viewer
+from hpo.api.guard import PUBLIC
 
 ROUTES = [
     (method, route)
@@ -46,10 +47,12 @@ def test_a_route_needs_exactly_one_role_and_the_right_one(method, route):
     assert checks_of(route.dependant) == [role_of(method, route.path)]
 
 
-def test_no_route_is_open_but_those_that_are_known():
+def test_no_route_is_open_but_those_that_are_known(keyed):
     outside = {route.path for router in OUTSIDE for route in router.routes}
+    closed = [re.sub(r"\{[^}]*\}", "nothing", path) for path in outside - set(PUBLIC)]
 
-    assert outside <= {"/login", "/logout", "/healthz", "/readyz", "/metrics"}
+    assert {"/dashboard", "/metrics"} <= set(closed)
+    assert {path: keyed.ask("GET", path).status_code for path in closed} == dict.fromkeys(closed, 401)
 
 
 def test_every_route_holds_every_role_to_it(keyed):

@@ -63,7 +63,7 @@ HOMES = {
     "pyarrow": {"data", "service/export.py"},
     "pydantic": {"service/specfile.py", "api/schemas", "api/answers.py", "api/bodies.py", "api/names.py"},
     "ruamel": {"service/plain_text.py"},
-    "fastapi": {"api"},
+    "fastapi": {"api", "server/http.py"},
     "starlette": {"api"},
     "uvicorn": {"server", "testing"},
     "pydantic_core": {"api"},
