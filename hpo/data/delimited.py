@@ -68,9 +68,12 @@ def _delimiter(text: str) -> str:
     """The delimiter that divides the first lines evenly into the most cells."""
     scores = {}
     for delimiter in _DELIMITERS:
-        counts = [len(row) for row in _first_rows(text, delimiter)]
+        try:
+            counts = [len(row) for row in _first_rows(text, delimiter)]
+        except DataError:  # of very wide lines another delimiter makes one cell, longer than a cell may be
+            counts = []
         even = len(set(counts)) == 1
-        scores[delimiter] = (even and counts[0] > 1, counts[0] if counts else 0)
+        scores[delimiter] = (even and counts[0] > 1, counts[0]) if counts else (False, 0)
     return max(_DELIMITERS, key=lambda delimiter: scores[delimiter])
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from hpo.data.inflate import GZIP, gunzip
 from hpo.data.npz import table_of
 from hpo.data.table import Array, Table
 from hpo.dataset import Task
@@ -91,12 +90,12 @@ def _find(folder: Path) -> dict[str, Path]:
 
 
 def _unpack(content: bytes, name: str) -> bytes:
-    if not content.startswith(b"\x1f\x8b"):
+    if not content.startswith(GZIP):
         return content
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"has a damaged file {name}: {error}") from error
+        return gunzip(content)
+    except DataError as error:
+        raise DataError(f"has a file {name} that {error.detail}") from error
 
 
 def _as_classes(table: Table) -> Table:

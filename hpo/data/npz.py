@@ -4,37 +4,54 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
+from numpy.lib import format as arrays
 
+from hpo.data.inflate import check_inflated
 from hpo.data.table import MAX_COLUMNS, Array, Column, Table, number_column, text_column
 from hpo.errors import DataError
 
-_PAIRS = (("x", "y"), ("X", "y"), ("X", "Y"), ("data", "target"))
-_SPLIT_PAIRS = (
+# Names that go together, the first that are all there.
+_TOGETHER = (
     ("x_train", "y_train", "x_test", "y_test"),
     ("X_train", "y_train", "X_test", "y_test"),
+    ("x", "y"),
+    ("X", "y"),
+    ("X", "Y"),
+    ("data", "target"),
+)
+_HEADERS = {(1, 0): arrays.read_array_header_1_0, (2, 0): arrays.read_array_header_2_0}
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,  # packed under a password
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
 def read(content: bytes, suffix: str) -> Table:
     """The table of an NPZ file; arrays of three and more axes are images. Raises DataError without a place."""
-    arrays = _arrays(content)
-    for quartet in _SPLIT_PAIRS:
-        if all(key in arrays for key in quartet):
-            x_train, y_train, x_test, y_test = (arrays[key] for key in quartet)
-            _check_pair(x_train, y_train, quartet[0], quartet[1])
-            _check_pair(x_test, y_test, quartet[2], quartet[3])
-            return _joined((x_train, x_test), (y_train, y_test))
-    for x_key, y_key in _PAIRS:
-        if x_key in arrays and y_key in arrays:
-            _check_pair(arrays[x_key], arrays[y_key], x_key, y_key)
-            return table_of(arrays[x_key], arrays[y_key])
-    raise DataError(
-        f"has the arrays {', '.join(sorted(arrays)) or 'none'}; wanted are x and y, or x_train, y_train, x_test and y_test"
-    )
+    found = _arrays(content)
+    (x_name, x), (y_name, y), *test = found.items()
+    _check_pair(x, y, x_name, y_name)
+    if not test:
+        return table_of(x, y)
+    (x_test_name, x_test), (y_test_name, y_test) = test
+    _check_pair(x_test, y_test, x_test_name, y_test_name)
+    return _joined((x, x_test), (y, y_test))
 
 
 def table_of(x: Array, y: Array, test: Array | None = None, target: str = "y") -> Table:
@@ -52,19 +69,48 @@ def table_of(x: Array, y: Array, test: Array | None = None, target: str = "y") -
 
 
 def _arrays(content: bytes) -> dict[str, Array]:
+    """The arrays that go together, in order; others are not read. Raises DataError."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError("is a single array; save x and y together with numpy.savez_compressed")
-            return {key: archive[key] for key in archive.files}
-    except ValueError as error:
-        if "pickle" in str(error).lower():
-            raise DataError(
-                "contains pickled objects, which could run any code; save plain arrays (dtype of numbers or text)"
-            ) from error
-        raise DataError(f"is not an NPZ file: {error}") from error
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise DataError(f"is not an NPZ file: {error}") from error
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_inflated(sum(entry.file_size for entry in archive.infolist()), len(content))
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            names = next((names for names in _TOGETHER if set(names) <= set(entries)), None)
+            if names is None:
+                raise DataError(
+                    f"has the arrays {_listed(entries) or 'none'}; wanted are x and y, or x_train, y_train, x_test and y_test"
+                )
+            return {name: _array(archive, entries[name], name) for name in names}
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise DataError(f"is not an NPZ file: {str(error)[:200]}") from error
+
+
+def _listed(names: Iterable[str]) -> str:
+    first = [name[:60] for name in sorted(names)]
+    return ", ".join(first[:20]) + (f" and {len(first) - 20:,} more" if len(first) > 20 else "")
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> Array:
+    """One array, after a look at what its header promises: numpy makes room for it before it reads."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError("is packed in a way that numpy never does; save it with numpy.savez_compressed")
+    with archive.open(entry) as file:
+        header = _HEADERS.get(arrays.read_magic(file))
+        if header is None:
+            raise DataError(f"has an array {name} of a kind that cannot be used; save plain arrays")
+        shape, _, dtype = header(file)
+    if dtype.hasobject:
+        raise DataError(
+            "contains pickled objects, which could run any code; save plain arrays (dtype of numbers or text)"
+        )
+    if math.prod(shape) * max(dtype.itemsize, 1) > entry.file_size:
+        raise DataError(
+            f"has an array {name} that says it is of shape {shape}, and is shorter; save it again"
+        )
+    with archive.open(entry) as file:
+        found: Array = arrays.read_array(file, allow_pickle=False)
+    return found
 
 
 def _check_pair(x: Array, y: Array, x_key: str, y_key: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+from hpo.data.inflate import GZIP, gunzip
 from hpo.data.registry import BUILT_IN, load_built_in
 from hpo.data.table import Table
 from hpo.errors import DataError, suggest
@@ -47,7 +46,6 @@ _REFUSED: dict[str, str] = {
     ".json": "is JSON; save it as CSV or Parquet",
     ".zip": "is an archive; unpack it first",
 }
-_GZIP = b"\x1f\x8b"
 UPLOADED = "ds_"
 
 
@@ -68,7 +66,7 @@ def read_source(
             )
         if source.startswith(UPLOADED) and not (folder / source).exists():
             content = _uploaded(source, stored)
-            return _read_content(content, Path(source)), hashlib.sha256(content).hexdigest()
+            return read_content(content, ""), hashlib.sha256(content).hexdigest()
         return _read_path(source, folder)
     except DataError as error:
         if error.field is not None:
@@ -91,9 +89,11 @@ def _read_path(source: str, folder: Path) -> tuple[Table, str]:
         content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(_not_found(source, path)) from None
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return _read_content(content, path), hashlib.sha256(content).hexdigest()
+    return read_content(content, path.name), hashlib.sha256(content).hexdigest()
 
 
 def _not_found(source: str, path: Path) -> str:
@@ -103,12 +103,13 @@ def _not_found(source: str, path: Path) -> str:
     return f"is neither a built-in data set nor a file{near or f'; looked for {path}'}"
 
 
-def _read_content(content: bytes, path: Path) -> Table:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
+def read_content(content: bytes, name: str) -> Table:
+    """The table of a file's bytes; the ending of its name may say of which format. Raises DataError without a place."""
+    suffixes = [suffix.lower() for suffix in PurePath(name).suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
-    if content.startswith(_GZIP):
-        content = _decompress(content)
+    if content.startswith(GZIP):
+        content = gunzip(content)
     if not content.strip():
         raise DataError("is empty")
     suffix = suffixes[-1] if suffixes else ""
@@ -123,10 +124,3 @@ def _read_content(content: bytes, path: Path) -> Table:
 
 def _kind_of(content: bytes) -> str:
     return next((kind for magic, kind in _MAGICS if content.startswith(magic)), "csv")
-
-
-def _decompress(content: bytes) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"is a damaged .gz file: {error}") from error

@@ -13,6 +13,7 @@ from hpo.dataset import Task
 from hpo.errors import DataError, suggest
 
 MAX_COLUMNS = 10_000
+MAX_NAME = 500  # characters of a column's name, or of a class
 
 Floats64 = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,6 +76,10 @@ class Table:
             raise DataError(f"has {len(names):,} columns; at most {MAX_COLUMNS:,} are possible")
         seen: set[str] = set()
         for name in names:
+            if len(name) > MAX_NAME:
+                raise DataError(
+                    f"has a column with a name of {len(name):,} characters ({name[:40]!r} …); at most {MAX_NAME} are possible"
+                )
             if name in seen:
                 cure = (
                     "begin the file with a line of column names" if _is_number(name) else "rename one of them"

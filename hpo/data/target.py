@@ -16,7 +16,7 @@ from hpo.data.columns import (
     clean,
     numbers_from_text,
 )
-from hpo.data.table import Array, Column, Floats64, Ints, Kind, Table
+from hpo.data.table import MAX_NAME, Array, Column, Floats64, Ints, Kind, Table
 from hpo.dataset import TargetScaling, Task
 from hpo.errors import DataError, suggest
 from hpo.study import DataSpec
@@ -171,6 +171,13 @@ def _classes(column: Column, rows: Ints, reason: str, spec: DataSpec) -> Target:
         raise DataError(
             f"column {column.name!r} has {len(category.levels):,} classes, at most {MAX_CLASSES:,} are possible"
             + ("" if column.kind is Kind.TEXT else "; is it a regression? then say data.task: regression"),
+            field="data.target",
+        )
+    longest = max(category.levels, key=len)
+    if len(longest) > MAX_NAME:
+        raise DataError(
+            f"column {column.name!r} has a class with a name of {len(longest):,} characters ({longest[:40]!r} …); "
+            f"at most {MAX_NAME} are possible",
             field="data.target",
         )
     if spec.target_scaling == "log1p":

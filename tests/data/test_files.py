@@ -190,7 +190,11 @@ def test_idx_files_of_any_number_type_are_read(bench, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("train-images-idx3-ubyte.gz", b"\x1f\x8bjunk", "damaged file train-images"),
+        (
+            "train-images-idx3-ubyte.gz",
+            b"\x1f\x8bjunk",
+            r"a file train-images-idx3-ubyte\.gz that is a damaged",
+        ),
         ("train-images-idx3-ubyte.gz", b"junk and more", "not in IDX format"),
         (
             "train-images-idx3-ubyte.gz",
