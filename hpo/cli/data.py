@@ -64,17 +64,23 @@ def _data_text(record: dict[str, Any]) -> str:
     lines = {
         "data": record["source"],
         "SHA-256": record["sha256"],
-        "rows": f"{record['n_rows']:,} ({record['n_train']:,} train, {record['n_validation']:,} validate, "
-        f"{record['n_test']:,} test)",
+        "rows": f"{record['n_rows']:,}{_split_text(record)}",
         "features": record["n_features"],
-        "target": record["target"],
-        "task": f"{record['task']}: {record['task_reason']}",
+        "target": record["target"] or "none yet; --target NAME says which column is to be predicted",
+        "task": f"{record['task']}: {record['task_reason']}" if record["task"] else None,
         "classes": f"{len(classes)}: {', '.join(classes[:20])}" if classes else None,
     }
     text = pairs({name: value for name, value in lines.items() if value is not None})
     notes = [f"  {note}" for note in record["notes"]]
     columns = ["", table(record["columns"])] if record["columns"] else []
     return "\n".join([text, *notes, *columns])
+
+
+def _split_text(record: dict[str, Any]) -> str:
+    """How a study divides the rows, once it is known what is to be predicted."""
+    if record["n_train"] is None:
+        return ""
+    return f" ({record['n_train']:,} train, {record['n_validation']:,} validate, {record['n_test']:,} test)"
 
 
 def rm(

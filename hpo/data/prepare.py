@@ -15,6 +15,7 @@ from hpo.data.literals import looks_like_data
 from hpo.data.preprocessing import MAX_LEVELS, Record
 from hpo.data.readers import read_source
 from hpo.data.splits import Parts, Rulers, divide
+from hpo.data.summary import Summary, summarized
 from hpo.data.table import Array, Column, Ints, Kind, Table
 from hpo.data.target import Target, fit_target_scaling, read_target, scale_target, target_record
 from hpo.dataset import (
@@ -72,7 +73,7 @@ def prepare(
     seed: the study's, for a split without its own
     stored: gives the bytes of uploaded data (`ds_…`)
     """
-    settled, whole = _settle(spec, folder, seed, stored)
+    settled, whole = _settle(spec, *read_source(spec.source, spec.options, folder, stored), seed)
     info = settled.info
     default = "minmax" if info.images else "standardize"
     keys = tuple(dict.fromkeys(default if key is None else key for key in scalings))
@@ -93,16 +94,21 @@ def describe(
     spec: DataSpec, folder: Path, *, stored: Callable[[str], bytes] | None = None, seed: int = 0
 ) -> DatasetInfo:
     """What there is to say of a data set, without making its arrays. Raises DataError."""
-    settled, _ = _settle(spec, folder, seed, stored)
-    return settled.info
+    return _settle(spec, *read_source(spec.source, spec.options, folder, stored), seed)[0].info
 
 
-def _settle(
-    spec: DataSpec, folder: Path, seed: int, stored: Callable[[str], bytes] | None
-) -> tuple[_Settled, _Settled]:
+def look(
+    spec: DataSpec, folder: Path, *, stored: Callable[[str], bytes] | None = None, seed: int = 0
+) -> tuple[Summary, DatasetInfo | None]:
+    """What a data set holds; and what a study makes of it, where its target is known. Raises DataError."""
+    table, sha256 = read_source(spec.source, spec.options, folder, stored)
+    known = spec.target is not None or table.target is not None
+    return summarized(table, sha256), _settle(spec, table, sha256, seed)[0].info if known else None
+
+
+def _settle(spec: DataSpec, table: Table, sha256: str, seed: int) -> tuple[_Settled, _Settled]:
     """The data with its folds; and with all rows but the test rows as one fold to train on."""
     check_keep_missing(spec.keep_missing)
-    table, sha256 = read_source(spec.source, spec.options, folder, stored)
     target = _target(table, spec)
     features, columns = settle(
         table,

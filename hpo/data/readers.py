@@ -105,21 +105,27 @@ def _not_found(source: str, path: Path) -> str:
 
 def read_content(content: bytes, name: str) -> Table:
     """The table of a file's bytes; the ending of its name may say of which format. Raises DataError without a place."""
-    suffixes = [suffix.lower() for suffix in PurePath(name).suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
     if content.startswith(GZIP):
         content = gunzip(content)
     if not content.strip():
         raise DataError("is empty")
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix in _REFUSED:
-        raise DataError(_REFUSED[suffix])
+    suffix = check_kind(name)
     kind = _SUFFIXES.get(suffix) or _kind_of(content)
     table: Table = import_module(_READERS[kind]).read(content, suffix)
     if table.n_rows == 0:
         raise DataError("has a header but no rows")
     return table
+
+
+def check_kind(name: str) -> str:
+    """The ending of a file's name, in small letters and without .gz. Raises DataError for one that is never read."""
+    suffixes = [suffix.lower() for suffix in PurePath(name).suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix in _REFUSED:
+        raise DataError(_REFUSED[suffix])
+    return suffix
 
 
 def _kind_of(content: bytes) -> str:

@@ -28,6 +28,7 @@ TASKS = ("classification", "regression")
 TARGET_SCALINGS = ("standardize", "none", "log1p")
 MAX_RETRIES = 100
 MAX_LABELS = 100
+MAX_LABEL = 255  # characters of its name, and of its value
 MAX_SEED = 2**63 - 1
 MAX_PRIORITY = 1_000_000
 
@@ -89,6 +90,13 @@ def _check_numbers(spec: StudySpec) -> None:
 def _check_words(spec: StudySpec) -> None:
     if spec.name is not None:
         check_name(spec.name)
+    for label, value in spec.labels.items():
+        if max(len(label), len(value)) > MAX_LABEL:
+            raise SpecError(
+                f"a label's name and its value are text of at most {MAX_LABEL} characters each, got "
+                f"{len(label):,} and {len(value):,} of them ({label[:20]!r}: {value[:20]!r})",
+                field="labels",
+            )
     data = spec.data
     for field, word, words in (
         ("data.task", data and data.task, TASKS),

@@ -132,6 +132,7 @@ class StoredDataset:
     sha256: str
     n_bytes: int
     info: Mapping[str, Any] = field(default_factory=dict)
+    added_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,8 +308,10 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     def add_dataset(self, name: str, chunks: Iterable[bytes], info: Mapping[str, Any]) -> StoredDataset:
         """Keep bytes, by SHA-256; the same bytes again give the same data set."""
 
-    def list_datasets(self) -> list[StoredDataset]:
-        """All uploaded data sets, by name."""
+    def list_datasets(
+        self, *, limit: int | None = None, after: tuple[str, str] | None = None
+    ) -> list[StoredDataset]:
+        """Uploaded data sets by name, then id. after: name and id of the last one of the page before."""
 
     def get_dataset(self, key: str) -> StoredDataset:
         """By id or name. Raises DatasetNotFound."""

@@ -270,10 +270,12 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
             with self._db.write() as connection:
                 return datasets.add(connection, name, file, sha256, n_bytes, info)
 
-    def list_datasets(self) -> list[StoredDataset]:
-        """All uploaded data sets, by name."""
+    def list_datasets(
+        self, *, limit: int | None = None, after: tuple[str, str] | None = None
+    ) -> list[StoredDataset]:
+        """Uploaded data sets, by name."""
         with self._db.read() as connection:
-            return datasets.list_all(connection)
+            return datasets.list_some(connection, limit, after)
 
     def get_dataset(self, key: str) -> StoredDataset:
         """By id or name."""

@@ -7,14 +7,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select
+from sqlalchemy import Connection, Row, and_, collate, delete, insert, or_, select
 
 from hpo.errors import DatasetNotFound
 from hpo.states import FINAL
 from hpo.storage import blobs as blob_rows
 from hpo.storage import optuna_tables as optuna
 from hpo.storage.base import StoredDataset
-from hpo.storage.engine import database_now, utc
+from hpo.storage.engine import aware, database_now, utc
+from hpo.storage.ordering import words_of
 from hpo.storage.records import to_json
 from hpo.storage.rules import check_unused
 from hpo.storage.tables import blobs, datasets, studies
@@ -39,10 +40,10 @@ def add(
     if known is not None:
         return _dataset_of(known)
     blob = blob_rows.write(connection, blob_rows.cut_file(file), n_bytes, None)
-    kept = StoredDataset(id=f"ds_{sha256[:16]}", name=name, sha256=sha256, n_bytes=n_bytes, info=dict(info))
+    id_ = f"ds_{sha256[:16]}"
     connection.execute(
         insert(datasets).values(
-            id=kept.id,
+            id=id_,
             name=name,
             sha256=sha256,
             n_bytes=n_bytes,
@@ -51,26 +52,40 @@ def add(
             added_at=utc(connection.execute(select(database_now())).scalar_one()),
         )
     )
-    return kept
+    return get(connection, id_)
 
 
 def _dataset_of(row: Row[Any]) -> StoredDataset:
     return StoredDataset(
-        id=row.id, name=row.name, sha256=row.sha256, n_bytes=row.n_bytes, info=json.loads(row.info)
+        id=row.id,
+        name=row.name,
+        sha256=row.sha256,
+        n_bytes=row.n_bytes,
+        info=json.loads(row.info),
+        added_at=aware(row.added_at),
     )
 
 
-def list_all(connection: Connection) -> list[StoredDataset]:
-    """All of them, by name."""
-    wanted = select(datasets).order_by(datasets.c.name, datasets.c.added_at)
+def list_some(
+    connection: Connection, limit: int | None, after: tuple[str, str] | None
+) -> list[StoredDataset]:
+    """By name, then id; by code points, whatever the database's own language."""
+    plain = connection.dialect.name == "sqlite"
+    name = datasets.c.name if plain else collate(datasets.c.name, "C")
+    wanted = select(datasets).order_by(name, datasets.c.id).limit(limit)
+    if after is not None:
+        last, id_ = after
+        wanted = wanted.where(or_(name > last, and_(name == last, datasets.c.id > id_)))
     return [_dataset_of(row) for row in connection.execute(wanted)]
 
 
 def _find(connection: Connection, key: str, *, lock: bool = False) -> Row[Any]:
-    """By id, or the newest of that name. Raises DatasetNotFound."""
+    """By id, or else the newest of that name. Raises DatasetNotFound."""
     wanted = select(datasets).where(or_(datasets.c.id == key, datasets.c.name == key))
-    wanted = wanted.order_by(datasets.c.added_at.desc()).limit(1)
-    row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    wanted = wanted.order_by((datasets.c.id == key).desc(), datasets.c.added_at.desc()).limit(1)
+    row = None
+    if words_of(key) is not None:  # else there is no asking PostgreSQL
+        row = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
     if row is None:
         raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
     return row

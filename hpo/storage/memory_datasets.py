@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from hpo.errors import DatasetNotFound
@@ -28,18 +29,28 @@ class MemoryDatasets(MemoryBase):
         data = b"".join(chunks)
         sha256 = hashlib.sha256(data).hexdigest()
         new = StoredDataset(
-            id=f"ds_{sha256[:16]}", name=name, sha256=sha256, n_bytes=len(data), info=plain(info)
+            id=f"ds_{sha256[:16]}",
+            name=name,
+            sha256=sha256,
+            n_bytes=len(data),
+            info=plain(info),
+            added_at=datetime.now(UTC),
         )
         return self.datasets.setdefault(new.id, (new, data))[0]
 
     @alone
-    def list_datasets(self) -> list[StoredDataset]:
-        """All uploaded data sets, by name."""
-        return sorted((kept for kept, _ in self.datasets.values()), key=lambda kept: kept.name)
+    def list_datasets(
+        self, *, limit: int | None = None, after: tuple[str, str] | None = None
+    ) -> list[StoredDataset]:
+        """Uploaded data sets, by name."""
+        found = sorted((kept for kept, _ in self.datasets.values()), key=lambda kept: (kept.name, kept.id))
+        return [kept for kept in found if after is None or (kept.name, kept.id) > after][:limit]
 
     def _dataset(self, key: str) -> tuple[StoredDataset, bytes]:
+        if key in self.datasets:
+            return self.datasets[key]
         for kept, data in reversed(self.datasets.values()):
-            if key in (kept.id, kept.name):
+            if kept.name == key:
                 return kept, data
         raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
@@ -12,6 +13,7 @@ from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wante
 from hpo.storage import optuna_tables as optuna
 from hpo.storage.base import Amendment, Check, StudyQuery
 from hpo.storage.engine import database_now, utc
+from hpo.storage.ordering import words_of
 from hpo.storage.records import (
     COUNTERS,
     driver_columns,
@@ -62,6 +64,8 @@ def reread(connection: Connection, id_: int) -> Study:
 
 def list_some(connection: Connection, asked: StudyQuery) -> list[Study]:
     """Studies, the newest first."""
+    if None in [words_of(word) for word in (asked.owner or "", *chain.from_iterable(asked.labels))]:
+        return []  # no database can hold such a word, and PostgreSQL cannot be asked for it
     wanted = query().order_by(studies.c.study_id.desc()).limit(asked.limit)
     if asked.states:
         wanted = wanted.where(studies.c.state.in_(asked.states))

@@ -110,6 +110,27 @@ class DatasetsContract:
 
         assert storage.get_dataset("wine.csv") == newest
 
+    def test_data_sets_come_a_page_at_a_time_by_name(self, storage: Storage) -> None:
+        kept = [
+            storage.add_dataset(name, [data], {}) for name, data in (("b", b"1"), ("B", b"2"), ("b", b"3"))
+        ]
+        twins = sorted([kept[0], kept[2]], key=lambda dataset: dataset.id)
+        expected = [kept[1], *twins]
+
+        first = storage.list_datasets(limit=2)
+        rest = storage.list_datasets(limit=2, after=(first[-1].name, first[-1].id))
+
+        assert storage.list_datasets() == [*first, *rest] == expected
+        assert storage.list_datasets(after=("b", "ds_~")) == []
+        assert all(dataset.added_at is not None for dataset in expected)
+
+    def test_an_id_goes_before_a_name_that_says_the_same(self, storage: Storage) -> None:
+        kept = storage.add_dataset("mine", [b"mine"], {})
+        storage.add_dataset(kept.id, [b"theirs"], {})
+
+        assert storage.get_dataset(kept.id) == kept
+        assert b"".join(storage.read_dataset(kept.id)) == b"mine"
+
     def test_a_data_set_in_use_is_not_removed(self, storage: Storage) -> None:
         kept = storage.add_dataset("w", [b"data"], {})
         storage.create_study(new_study(spec={"data": {"source": kept.id}}))

@@ -133,6 +133,15 @@ class ServedContract:
         assert names(storage, states=(StudyState.QUEUED, StudyState.PAUSED), owner="bob") == ["b"]
         assert names(storage, states=(StudyState.PAUSED,)) == []
 
+    def test_words_that_no_database_holds_find_nothing(self, storage: Storage) -> None:
+        storage.create_study(new_study(owner="ann"))
+        storage.add_dataset("mine", [b"data"], {})
+
+        assert names(storage, owner="a\0nn") == names(storage, labels=(("a", "\ud800"),)) == []
+        for key in ("a\0", "\ud800"):
+            with pytest.raises(DatasetNotFound):
+                storage.get_dataset(key)
+
     def test_names_are_found_by_their_beginning(self, storage: Storage) -> None:
         for name in ("wine", "wine-2", "Wine-3", "w_ne-4"):
             storage.create_study(new_study(name))

@@ -125,6 +125,8 @@ WRONG = [
     ("name", "-x", "name", "letters"),
     ("name", "a" * 65, "name", "1 to 64"),
     ("labels", {"year": 2026}, "labels.year", "must be text"),
+    ("labels", {"course": "x" * 1_000_000}, "labels", "at most 255 characters each, got 6 and 1,000,000"),
+    ("labels", {"x" * 256: "1"}, "labels", "at most 255 characters"),
     ("limits", {"retries": 101}, "limits.retries", "<= 100"),
     ("limits", {"wall_time": []}, "limits.wall_time", "must be text or a number"),
     ("limits", {"wall_time": "ten minutes"}, "limits.wall_time", "must be a time like 10m, 1h30m"),
