@@ -129,6 +129,20 @@ class ModelNotFound(HpoError):
     exit_code = 4
 
 
+class ModelNotKept(HpoError):
+    """The weights of that trial were not kept; `hpo model STUDY --trial N` trains it once more."""
+
+    code = "model_not_kept"
+    status = 409
+
+
+class NotInstalled(HpoError):
+    """A package that this needs is not installed."""
+
+    code = "not_installed"
+    status = 501
+
+
 class NotRepeatable(HpoError):
     """The trial cannot be trained again with the same result."""
 

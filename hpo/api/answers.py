@@ -30,6 +30,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
         "Too many requests, or a quota is reached; Retry-After says when to try again.",
     ),
     431: ("headers_too_large", "The head of the request is larger than this server takes."),
+    501: ("not_installed", "The server lacks a package that this needs."),
     503: ("storage_unavailable", "The database is away; Retry-After says when to try again."),
 }
 _ALWAYS = (401, 403, 421, 422, 429, 431, 503)

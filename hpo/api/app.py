@@ -17,7 +17,7 @@ from hpo.api.json import Json
 from hpo.api.measures import Measures, Measuring
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import datasets, events, external, health, keys, login, moving, studies, system
+from hpo.api.routes import datasets, events, external, health, keys, login, models, moving, studies, system
 from hpo.api.site import Site
 from hpo.api.streams import Streams
 from hpo.api.watched import watched
@@ -35,6 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     events.router,
     datasets.router,
+    models.router,
 )
 # Beside /api/v1; the Optuna dashboard last, since it takes whatever else begins with /api.
 OUTSIDE: tuple[APIRouter, ...] = (login.router, health.router, dashboard_router)

@@ -36,16 +36,16 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def raw(request: Request, *media_types: str) -> bytes:
+async def raw(request: Request, *media_types: str, most: int = MAX_BYTES) -> bytes:
     """The body, of one of these types where there is one.
 
-    Raises WrongMediaType, TooLarge as soon as it is longer than a study file.
+    Raises WrongMediaType, TooLarge as soon as it has more than `most` bytes, those of a study file.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
-            raise TooLarge(f"a body here has at most {MAX_BYTES:,} bytes")
+        if len(body) > most:
+            raise TooLarge(f"a body here has at most {most:,} bytes")
     said = media_type_of(request)
     if said not in media_types and (body or said):
         raise WrongMediaType(f"Content-Type must be {' or '.join(media_types)}, got {said or 'nothing'}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hpo.service.exposure import LOOPBACK
+from hpo.service.model_cache import ModelCache
 from hpo.settings import Settings
 from hpo.storage.base import Storage
 
@@ -15,7 +16,7 @@ class Site:
 
     auth: whether an API key is asked for; hosts: what the server may be called, without ports, () is anything
     dashboard: where the Optuna dashboard listens, host:port; None: there is none
-    patience_s: the longest wait for the next piece of a body
+    patience_s: the longest wait for the next piece of a body; models: those that were used lately
     """
 
     settings: Settings
@@ -24,3 +25,4 @@ class Site:
     hosts: tuple[str, ...] = LOOPBACK
     dashboard: str | None = None
     patience_s: float = 30.0
+    models: ModelCache = field(default_factory=ModelCache, repr=False, compare=False)

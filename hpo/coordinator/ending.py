@@ -7,28 +7,14 @@ from hpo.coordinator.drive import PAGE, Drive
 from hpo.coordinator.planner import refits
 from hpo.coordinator.retraining import OnceMore, Solo
 from hpo.dataset import PreparedData
-from hpo.dataset import Task as Kind
 from hpo.errors import NotRepeatable
+from hpo.service.scoring import test_metrics
 from hpo.states import Reason, StudyState, TrialState, why_failed
 from hpo.storage.base import ScoredTest, TrialQuery
 from hpo.study import Study
 from hpo.trial import Trial
 
 SCORE_TASK = -2  # as MODEL_TASK: the id of a task that is no stored cohort
-
-USUAL_METRICS = {
-    Kind.CLASSIFICATION: ("accuracy", "log_loss", "f1"),
-    Kind.REGRESSION: ("rmse", "r2", "mae"),
-}
-
-
-def test_metrics(metric: str, kind: Kind) -> tuple[str, ...]:
-    """What the test score consists of: the objective, then the usual ones of the task.
-
-    >>> test_metrics("log_loss", Kind.CLASSIFICATION)
-    ('log_loss', 'accuracy', 'f1')
-    """
-    return tuple(dict.fromkeys((metric, *USUAL_METRICS[kind])))
 
 
 class Ending:

@@ -35,6 +35,8 @@ def raw_columns(
     wanted: Sequence[InputColumn], rows: Rows, keep_missing: Sequence[str] = ()
 ) -> tuple[dict[str, Column], int]:
     """The columns that a model reads, and how many rows there are. Raises DataError with row and column."""
+    if not rows:
+        raise DataError("there are no rows to predict")
     given = rows if isinstance(rows, Mapping) else _turned(wanted, rows)
     absent = [column.name for column in wanted if column.name not in given]
     if absent:

@@ -72,14 +72,17 @@ class MemoryModels(MemoryBase):
     @alone
     def fulfil_request(self, name: str, model: StoredModel) -> None:
         """Keep a model that somebody asked for."""
-        study = self.find(name).study.id
+        kept = self.find(name)
+        study, now = kept.study.id, datetime.now(UTC)
         self._wanted.pop((study, model.number), None)
-        if self.model(name, model.number) is not None:
+        if kept.model is not None and kept.model.number == model.number:
+            kept.model, kept.model_at = model, now
             return
+        self._asked_for.pop((study, model.number), None)
         mine = [key for key in self._asked_for if key[0] == study]  # the oldest first
         for key in mine[: max(0, len(mine) + 1 - MOST_ASKED)]:
             del self._asked_for[key]
-        self._asked_for[study, model.number] = model, datetime.now(UTC)
+        self._asked_for[study, model.number] = model, now
 
     @alone
     def refuse_request(self, name: str, number: int, detail: str) -> None:

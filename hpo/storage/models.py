@@ -25,12 +25,13 @@ def save(connection: Connection, held: Claim, model: StoredModel) -> None:
 
 
 def keep_asked(connection: Connection, name: str, model: StoredModel) -> int:
-    """Keep a model that somebody asked for, unless it is there; the id of its study. Raises StudyNotFound."""
+    """Keep a model that somebody asked for; the id of its study. Raises StudyNotFound."""
     row = study_rows.find(connection, name, lock=True)
-    if _row(connection, row.study_id, model.number) is None:
-        asked = _numbers(connection, row.study_id, asked=True)
-        _remove(connection, row.study_id, asked[: max(0, len(asked) + 1 - MOST_ASKED)])
-        _insert(connection, row.study_id, model, row.now, asked=True)
+    known = _row(connection, row.study_id, model.number)
+    _remove(connection, row.study_id, [model.number])
+    asked = _numbers(connection, row.study_id, asked=True)
+    _remove(connection, row.study_id, asked[: max(0, len(asked) + 1 - MOST_ASKED)])
+    _insert(connection, row.study_id, model, row.now, asked=known is None or bool(known.asked))
     return int(row.study_id)
 
 

@@ -46,14 +46,19 @@ class ModelsContract:
         ]
         assert {m.saved_at.tzinfo for m in storage.kept_models("wine")} == {UTC}
 
-    def test_the_best_ones_model_is_not_replaced_by_asking_for_it(self, storage: Storage) -> None:
+    def test_the_best_ones_model_stays_the_best_ones_when_somebody_asks_for_it(
+        self, storage: Storage
+    ) -> None:
         claim = finished(storage, [0.5, 0.6])
         storage.save_model(claim, model_of(1))
 
         storage.fulfil_request("wine", model_of(1, b"again"))
+        storage.fulfil_request("wine", model_of(0, b"once"))
+        storage.fulfil_request("wine", model_of(0, b"twice"))
 
-        assert storage.model("wine") == model_of(1)
-        assert [m.asked for m in storage.kept_models("wine")] == [False]
+        assert storage.model("wine") == model_of(1, b"again")
+        assert storage.model("wine", 0) == model_of(0, b"twice")
+        assert [m.asked for m in storage.kept_models("wine")] == [True, False]
 
     def test_of_many_models_that_were_asked_for_the_oldest_goes(self, storage: Storage) -> None:
         claim = finished(storage, [0.5] * (MOST_ASKED + 3))
