@@ -10,6 +10,7 @@ from hpo.cli import session
 from hpo.cli.moving import driver_text
 from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, plural, say, write_record
 from hpo.states import StudyState
+from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.client.base import Backend
@@ -72,6 +73,8 @@ def who_goes_on(backend: Backend, study: str) -> str:
     """Who will train what was added to a study."""
     record = backend.study(study)
     driver = driver_text(record)
+    if record["spec"].get("trainer") == EXTERNAL:
+        return "whoever asks next gets it"
     if driver is not None and backend.progress(study).message is None:
         return f"{driver} goes on with it"
     if record["served"] and record["state"] == StudyState.QUEUED:

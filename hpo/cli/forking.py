@@ -21,6 +21,7 @@ from hpo.cli.output import (
 )
 from hpo.cli.running import say_data
 from hpo.errors import HpoError, SpecError
+from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.service.submit import Draft
@@ -86,6 +87,8 @@ def _tell(new: dict[str, Any], format: Format, *, quiet: bool) -> None:  # noqa:
         return
     sentence = submit.sentence(specfile.from_json(new["spec"]))
     who = "the server runs it" if new["served"] else f"`hpo resume {new['name']}` runs it"
+    if new["spec"].get("trainer") == EXTERNAL:
+        who = "its trials can be asked for"
     say(f"study {new['name']}: {sentence}; {who}", quiet=quiet)
 
 

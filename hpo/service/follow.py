@@ -45,6 +45,8 @@ def progress(storage: Storage, name: str, *, is_alive: IsAlive) -> Progress:
 def _abandoned(storage: Storage, study: Study, is_alive: IsAlive) -> str | None:
     """What to do about a study that nobody runs; None for one that rests, is run, or waits for a coordinator there is."""
     name = study.name
+    if study.external:  # whoever trains comes and goes
+        return None
     if study.state is StudyState.QUEUED and study.served:
         if storage.coordinators():
             return None

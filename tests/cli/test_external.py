@@ -1,0 +1,59 @@
+"""The verbs on studies whose trials are trained elsewhere."""
+
+import json
+
+import pytest
+
+STUDY = """
+name: cache
+trainer: external
+objective: {metric: queries per second, direction: maximize}
+parameters:
+  cache.size: {low: 16, high: 4096, log: true, type: int}
+  index: [hash, tree]
+trials: 24
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "cache.yaml"
+    path.write_text(STUDY)
+    return str(path)
+
+
+def test_validate_completes_the_file_and_says_who_trains(hpo, file):
+    code, out, _ = hpo("validate", file)
+
+    assert code == 0
+    assert "lease: " in out
+    assert "trained by whoever asks for them" in out
+    assert json.loads(hpo("validate", file, "-f", "json")[1])["plan"] is None
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+def test_nothing_here_trains_it(hpo, file, verb):
+    code, _, err = hpo(verb, file)
+
+    assert code == 2
+    assert "over REST" in err
+
+
+def test_a_submitted_study_is_shown_as_one_that_is_trained_elsewhere(hpo, file):
+    assert hpo("submit", file)[0] == 0
+
+    _, out, _ = hpo("show", "cache")
+
+    assert "maximize queries per second" in out
+    assert "elsewhere" in out
+    assert "run by" not in out
+    assert json.loads(hpo("show", "cache", "-f", "json")[1])["data"] == {}
+
+
+def test_it_can_be_forked_paused_resumed_and_added_to(hpo, file):
+    hpo("submit", file)
+
+    assert "can be asked for" in hpo("fork", "cache")[2]
+    assert hpo("pause", "cache")[0] == 0
+    assert "can be asked for again" in hpo("resume", "cache")[2]
+    assert "whoever asks next" in hpo("enqueue", "cache", "index=tree", "cache.size=64")[2]
