@@ -13,7 +13,20 @@ import typer
 
 from hpo import __version__
 from hpo.account import hide_secrets
-from hpo.cli import adding, checking, data, db, exporting, keys, looking, moving, searching, watching, where
+from hpo.cli import (
+    adding,
+    checking,
+    data,
+    db,
+    exporting,
+    keys,
+    looking,
+    modelling,
+    moving,
+    searching,
+    watching,
+    where,
+)
 from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
@@ -53,6 +66,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "retry": adding.retry,
     "fork": fork,
     "export": exporting.export,
+    "model": modelling.model,
+    "predict": modelling.predict,
     "spaces": looking.spaces,
     "doctor": doctor,
 }
@@ -96,6 +111,8 @@ EXAMPLES: dict[str, str] = {
     "retry": "hpo retry digits --trial 7",
     "fork": "hpo fork digits --set trials=512 --set seed=1",
     "export": "hpo export digits -o trials.parquet",
+    "model": "hpo model digits --trial 7 -o digits-7 --onnx",
+    "predict": "hpo predict digits-7 rows.csv -o predictions.csv",
     "spaces": "hpo spaces mlp-default",
     "doctor": "hpo doctor",
     "data": "hpo data show table.csv --target label",

@@ -89,6 +89,22 @@ class Trials(Protocol):
         """Train failed trials once more: those given, or all. Raises IllegalMove."""
 
 
+class Models(Protocol):
+    """The trained models of a study. Every method raises StudyNotFound, TrialNotFound; NotRepeatable for a trial
+    that has no model to come by.
+
+    trial: whose; the best one's unless given
+    """
+
+    def model(self, name: str, *, trial: int | None = None) -> bytes | None:
+        """The model as a zip of its folder. One that was not kept: None while the server trains it once more;
+        without a server raises ModelNotKept."""
+
+    def predict(self, name: str, rows: Sequence[Mapping[str, Any]], *, trial: int | None = None) -> Record:
+        """What the model says of rows, 10,000 at most, cells by the names of columns. Raises ModelNotKept,
+        DataError with row and column, TooLarge."""
+
+
 class Data(Protocol):
     """Data sets and named search spaces."""
 
@@ -133,7 +149,7 @@ class Running(Protocol):
         """End a key by its id. Raises KeyNotFound."""
 
 
-class Backend(Studies, Trials, Data, Running, Protocol):
+class Backend(Studies, Trials, Models, Data, Running, Protocol):
     """Where studies live: `Remote` is a server, `hpo.service.local.Local` the database of this machine.
 
     server: its address, None for the local database

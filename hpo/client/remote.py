@@ -11,6 +11,7 @@ from hpo.asked import Asked
 from hpo.client.asking import Record, study_path
 from hpo.client.following import progress_of
 from hpo.client.remote_data import RemoteData
+from hpo.client.remote_models import RemoteModels
 from hpo.client.remote_running import RemoteRunning
 from hpo.client.remote_trials import RemoteTrials
 from hpo.client.stream import events_of
@@ -21,7 +22,7 @@ from hpo.progress import Event, Progress
 TRIES = 20  # names, while others take the same ones
 
 
-class Remote(RemoteTrials, RemoteData, RemoteRunning):
+class Remote(RemoteTrials, RemoteModels, RemoteData, RemoteRunning):
     """What `hpo.client.base.Backend` says, asked of a server."""
 
     def __init__(self, server: str, *, api_key: str | None = None, insecure: bool = False) -> None:

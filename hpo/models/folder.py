@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -59,7 +59,7 @@ def write_folder(path: Path, files: Mapping[str, bytes], *, replace: bool = Fals
 
     Raises HpoError when something is there already, or it cannot be written.
     """
-    _check_free(path, replace=replace)
+    check_free(path, replace=replace)
     try:
         path.absolute().parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
@@ -79,7 +79,8 @@ def write_folder(path: Path, files: Mapping[str, bytes], *, replace: bool = Fals
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _check_free(path: Path, *, replace: bool) -> None:
+def check_free(path: Path, *, replace: bool) -> None:
+    """Raises HpoError when something else than a model that may be replaced is there already."""
     if not path.exists() and not path.is_symlink():
         return
     if not path.is_dir() or path.is_symlink():
@@ -120,12 +121,19 @@ def load_folder(path: str | Path) -> SavedModel:
             about = _bounded(path / ABOUT, MAX_ABOUT_BYTES)
             weights = _bounded(path / WEIGHTS, MAX_WEIGHTS_BYTES)
         elif path.is_file():
-            about, weights = _of_zip(path)
+            if path.suffix == ".onnx":
+                raise DataError(f"{str(path)!r} is for ONNX Runtime; give the folder that it stands in")
+            about, weights = _of_zip(path, str(path))
         else:
             raise DataError(f"no model is called {str(path)!r}")
     except OSError as error:
         raise DataError(f"the model {str(path)!r} cannot be read: {error.strerror or error}") from None
     return _parsed(about, weights, str(path))
+
+
+def load_zip(data: bytes, where: str = "the model's zip") -> SavedModel:
+    """The model of a zip's bytes. Raises DataError."""
+    return _parsed(*_of_zip(io.BytesIO(data), where), where)
 
 
 def _bounded(path: Path, most: int) -> bytes:
@@ -141,16 +149,12 @@ def _bounded(path: Path, most: int) -> bytes:
     return path.read_bytes()
 
 
-def _of_zip(path: Path) -> tuple[bytes, bytes]:
+def _of_zip(file: Path | IO[bytes], where: str) -> tuple[bytes, bytes]:
     """The two files of a zip; names of folders before them do not matter, nothing is unpacked on disk."""
-    if path.suffix == ".onnx":
-        raise DataError(f"{str(path)!r} is for ONNX Runtime; give the folder that it stands in")
     try:
-        with zipfile.ZipFile(path) as archive:
-            return (
-                _entry(archive, ABOUT, MAX_ABOUT_BYTES, path),
-                _entry(archive, WEIGHTS, MAX_WEIGHTS_BYTES, path),
-            )
+        with zipfile.ZipFile(file) as archive:
+            about = _entry(archive, ABOUT, MAX_ABOUT_BYTES, where)
+            return about, _entry(archive, WEIGHTS, MAX_WEIGHTS_BYTES, where)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -161,19 +165,19 @@ def _of_zip(path: Path) -> tuple[bytes, bytes]:
     ) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{str(path)!r} is neither the folder of a model nor a zip of one") from None
+        raise DataError(f"{where!r} is neither the folder of a model nor a zip of one") from None
 
 
-def _entry(archive: zipfile.ZipFile, name: str, most: int, path: Path) -> bytes:
+def _entry(archive: zipfile.ZipFile, name: str, most: int, where: str) -> bytes:
     found = [info for info in archive.infolist() if info.filename.split("/")[-1] == name]
     if len(found) != 1:
-        raise DataError(f"the zip {str(path)!r} has {len(found) or 'no'} {name}; is it a model's?")
+        raise DataError(f"the zip {where!r} has {len(found) or 'no'} {name}; is it a model's?")
     if found[0].file_size > most or found[0].file_size > 200 * max(found[0].compress_size, 1 << 10):
-        raise DataError(f"{name} in the zip {str(path)!r} is too large for a model")
+        raise DataError(f"{name} in the zip {where!r} is too large for a model")
     with archive.open(found[0]) as file:
         data = file.read(found[0].file_size + 1)
     if len(data) != found[0].file_size:
-        raise DataError(f"{name} in the zip {str(path)!r} is damaged")
+        raise DataError(f"{name} in the zip {where!r} is damaged")
     return data
 
 

@@ -11,6 +11,7 @@ from hpo.errors import HpoError
 from hpo.progress import Progress
 from hpo.service import acting, follow, paging, processes, results
 from hpo.service.local_data import LocalData
+from hpo.service.local_models import LocalModels
 from hpo.service.local_running import LocalRunning
 from hpo.service.local_trials import LocalTrials
 from hpo.settings import Settings
@@ -18,7 +19,7 @@ from hpo.settings import Settings
 Record = dict[str, Any]
 
 
-class Local(LocalTrials, LocalData, LocalRunning):
+class Local(LocalTrials, LocalModels, LocalData, LocalRunning):
     """What `hpo.client.base.Backend` says, on a database that this process opens itself."""
 
     def studies(

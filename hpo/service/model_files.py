@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 
 from hpo.errors import NotInstalled, lookup
 from hpo.models import SavedModel, to_bytes
@@ -29,14 +30,17 @@ class FileKind:
     make: Callable[[SavedModel], bytes]
 
 
+def check_onnx() -> None:
+    """Raises NotInstalled without the package onnx."""
+    if find_spec("onnx") is None:
+        raise NotInstalled("ONNX files need a package; `pip install 'hpo[onnx]'` installs it")
+
+
 def onnx_of(saved: SavedModel) -> bytes:
     """The model as an ONNX file. Raises NotInstalled without the package onnx, DataError."""
-    try:
-        # Named, not imported: most installations never need it.
-        module = import_module("hpo.models.onnx")
-    except ModuleNotFoundError as error:
-        raise NotInstalled("ONNX files need a package; `pip install 'hpo[onnx]'` installs it") from error
-    data: bytes = module.to_onnx(saved)
+    check_onnx()
+    # Named, not imported: most installations never need it.
+    data: bytes = import_module("hpo.models.onnx").to_onnx(saved)
     return data
 
 

@@ -48,7 +48,10 @@ def rows_of_file(saved: SavedModel, path: Path) -> GivenRows:
             raise DataError(f"{str(path)!r} cannot be read: {error.strerror}") from None
         except BadRequest as error:
             raise DataError(f"{path} {error.detail}") from None
-    table, _ = read_source(str(path), {}, Path(), None)
+    try:
+        table, _ = read_source(str(path), {}, Path(), None)
+    except DataError as error:
+        raise DataError(error.detail) from None  # its place is that of a study file
     return rows_of_table(saved, table)
 
 
