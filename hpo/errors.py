@@ -321,7 +321,16 @@ class StudyFailed(HpoError):
     """The study ended without a usable result."""
 
     code = "study_failed"
+    status = 409
     exit_code = 3
+
+
+class SpaceNotFound(HpoError):
+    """No search space has that name; `hpo spaces` lists them."""
+
+    code = "space_not_found"
+    status = 404
+    exit_code = 4
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from types import UnionType
 from typing import Any
 
+from fastapi import Response
 from pydantic import BaseModel
 
 from hpo.api.schemas.base import Sent
@@ -40,7 +42,7 @@ JSON, YAML = "application/json", "application/yaml"
 
 
 def answers(
-    model: type[BaseModel] | None,
+    model: type[BaseModel] | UnionType | None,
     *problems: int,
     status: int = 200,
     about: str = "",
@@ -69,10 +71,11 @@ def answers(
     return found | {"responses": {status: answer, **also}}
 
 
-def files(*media_types: str) -> dict[str, Any]:
-    """The content of an answer that is a file: merge it into `responses[200]`."""
+def files(said: dict[str, Any], *media_types: str) -> dict[str, Any]:
+    """What `answers` says of a route, where the answer is a file of one of these types."""
     binary = {"type": "string", "format": "binary"}
-    return {"content": {media_type: {"schema": binary} for media_type in media_types}}
+    said["responses"][200]["content"] = {media_type: {"schema": binary} for media_type in media_types}
+    return said | {"response_class": Response}
 
 
 def _body(takes: dict[str, Any] | type[Sent]) -> dict[str, Any]:

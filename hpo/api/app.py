@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI
 
 from hpo import __version__
+from hpo.api.compression import Compression
 from hpo.api.dashboard import dashboard_client
 from hpo.api.dashboard import router as dashboard_router
 from hpo.api.envelope import Envelope
@@ -15,9 +16,24 @@ from hpo.api.etags import ETags
 from hpo.api.guard import Guard
 from hpo.api.json import Json
 from hpo.api.measures import Measures, Measuring
+from hpo.api.methods import Methods
 from hpo.api.openapi import document
 from hpo.api.problems import add_problems
-from hpo.api.routes import datasets, events, external, health, keys, login, models, moving, studies, system
+from hpo.api.routes import (
+    datasets,
+    events,
+    external,
+    health,
+    keys,
+    login,
+    models,
+    moving,
+    results,
+    spaces,
+    studies,
+    system,
+    trials,
+)
 from hpo.api.site import Site
 from hpo.api.streams import Streams
 from hpo.api.watched import watched
@@ -31,7 +47,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     system.router,
     studies.router,
     moving.router,
+    trials.router,
+    results.router,
     external.router,
+    spaces.router,
     keys.router,
     events.router,
     datasets.router,
@@ -58,6 +77,7 @@ def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         default_response_class=Json,
+        redirect_slashes=False,
         separate_input_output_schemas=False,  # else what an answer may leave out would be required
         lifespan=lambda app: dashboard_client(app, site),
     )
@@ -70,6 +90,8 @@ def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
     add_problems(app)
     # The last one added is the first to see a request.
     app.add_middleware(ETags)
+    app.add_middleware(Compression)
+    app.add_middleware(Methods, routes=app.routes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Envelope)
     if traces is not None:

@@ -1,4 +1,7 @@
-"""ETags: a hash of what a GET answers; who has it already is told so instead."""
+"""ETags: a hash of what a GET answers; who has it already is told so instead.
+
+They are weak, since the same answer is sent compressed and plain.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def tag_of(body: bytes) -> str:
 
 def versioned(answer: Json, version: str) -> Json:
     """An answer whose ETag also names what may be changed of it, so that If-Match looks at nothing else."""
-    answer.headers["ETag"] = f'"{tag_of(bytes(answer.body))}.{version}"'
+    answer.headers["ETag"] = f'W/"{tag_of(bytes(answer.body))}.{version}"'
     return answer
 
 
@@ -71,7 +74,7 @@ def _is_json(start: Message) -> bool:
 def _answer(scope: Scope, start: Message, body: Message) -> Message:
     """The body as it is to be sent; the start is given its ETag, or becomes a 304."""
     headers = dict(start["headers"])
-    tag = headers.get(b"etag") or f'"{tag_of(body.get("body", b""))}"'.encode()
+    tag = headers.get(b"etag") or f'W/"{tag_of(body.get("body", b""))}"'.encode()
     asked = dict(scope["headers"]).get(b"if-none-match", b"").decode("latin-1")
     own = _TAG.findall(tag.decode("latin-1"))
     if asked.strip() == "*" or set(own) & set(_TAG.findall(asked)):

@@ -22,6 +22,7 @@ from hpo.study import StudySpec
 from hpo.trial import FACTS
 
 BATCH = 10_000  # rows of a row group
+PAGE = 1_000  # rows of a piece of text
 
 COLUMNS = {
     "number": pa.int64(),
@@ -39,41 +40,85 @@ COLUMNS = {
 FACT_COLUMNS = [f"facts.{name}" for name in FACTS]
 
 Records = Iterator[dict[str, Any]]
-Write = Callable[[Records, StudySpec, BinaryIO], None]
+Pieces = Callable[[Records, StudySpec], Iterator[bytes]]
 
 
-def _write_csv(records: Records, spec: StudySpec, out: BinaryIO) -> None:
-    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-    write_csv(_by_column(records, spec), text, schema_of(spec).names)
-    text.detach()
+def _csv(records: Records, spec: StudySpec) -> Iterator[bytes]:
+    names = schema_of(spec).names
+    records, heading = _by_column(records, spec), True
+    while (batch := list(itertools.islice(records, PAGE))) or heading:
+        text = io.StringIO(newline="")
+        write_csv(batch, text, names, heading=heading)
+        yield text.getvalue().encode()
+        heading = False
 
 
-def _write_json(records: Records, spec: StudySpec, out: BinaryIO) -> None:
+def _json(records: Records, _spec: StudySpec) -> Iterator[bytes]:
     mark = "["
-    for record in records:
-        out.write(f"{mark}\n  {json.dumps(record, ensure_ascii=False, allow_nan=False)}".encode())
+    while batch := list(itertools.islice(records, PAGE)):
+        lines = (json.dumps(record, ensure_ascii=False, allow_nan=False) for record in batch)
+        yield (mark + ",".join(f"\n  {line}" for line in lines)).encode()
         mark = ","
-    out.write(b"[]\n" if mark == "[" else b"\n]\n")
+    yield b"[]\n" if mark == "[" else b"\n]\n"
 
 
-def _write_parquet(records: Records, spec: StudySpec, out: BinaryIO) -> None:
-    schema = schema_of(spec)
+def _parquet(records: Records, spec: StudySpec) -> Iterator[bytes]:
+    schema, written = schema_of(spec), io.BytesIO()
     records = _by_column(records, spec)
-    with pq.ParquetWriter(out, schema) as writer:
+    with pq.ParquetWriter(pa.PythonFile(_Tail(written), mode="w"), schema) as writer:
         while batch := list(itertools.islice(records, BATCH)):
             rows = [flat(record) for record in batch]
             columns = [_column(rows, column) for column in schema]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            yield _taken(written)
+    yield _taken(written)
 
 
-WRITERS: dict[str, Write] = {"csv": _write_csv, "json": _write_json, "parquet": _write_parquet}
+class _Tail(io.RawIOBase):
+    """What a writer has written since it was last taken; it believes that it writes one long file."""
+
+    def __init__(self, kept: io.BytesIO) -> None:
+        self._kept, self._n_bytes = kept, 0
+
+    def writable(self) -> bool:
+        """It only writes."""
+        return True
+
+    def tell(self) -> int:
+        """How much was written in all."""
+        return self._n_bytes
+
+    def write(self, data: Any) -> int:
+        """Keep it until it is taken."""
+        n_bytes = self._kept.write(data)
+        self._n_bytes += n_bytes
+        return n_bytes
+
+
+def _taken(written: io.BytesIO) -> bytes:
+    data = written.getvalue()
+    written.seek(0)
+    written.truncate()
+    return data
+
+
+FORMATS: dict[str, Pieces] = {"csv": _csv, "json": _json, "parquet": _parquet}
+
+
+def pieces(storage: Storage, name: str, format: str) -> Iterator[bytes]:  # noqa: A002
+    """All trials of a study as a file, a piece at a time and never more than one in memory.
+
+    Raises StudyNotFound, UnknownName for a format that is none, before the first piece.
+    """
+    write = lookup(FORMATS, format, "format")
+    spec = specfile.from_json(storage.get_study(name).spec)
+    return write(results.exported(storage, name), spec)
 
 
 def export(storage: Storage, name: str, format: str, out: BinaryIO) -> None:  # noqa: A002
     """Write all trials of a study. Raises StudyNotFound, UnknownName for a format that is none."""
-    write = lookup(WRITERS, format, "format")
-    spec = specfile.from_json(storage.get_study(name).spec)
-    write(results.exported(storage, name), spec, out)
+    for piece in pieces(storage, name, format):
+        out.write(piece)
 
 
 def export_to(storage: Storage, name: str, format: str, path: Path) -> None:  # noqa: A002

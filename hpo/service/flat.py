@@ -47,11 +47,16 @@ def csv_cell(value: Any) -> Any:
 
 
 def write_csv(
-    records: Iterable[Mapping[str, Any]], out: TextIO, columns: Sequence[str] | None = None
+    records: Iterable[Mapping[str, Any]],
+    out: TextIO,
+    columns: Sequence[str] | None = None,
+    *,
+    heading: bool = True,
 ) -> None:
-    """Records as CSV with a heading.
+    """Records as CSV.
 
-    columns: the flat names in order; left out, those of all records, which are then held in memory.
+    columns: the flat names in order; left out, those of all records, which are then held in memory
+    heading: whether the first line names the columns
     """
     rows: Iterator[Row] = (flat(record) for record in records)
     if columns is None:
@@ -59,5 +64,6 @@ def write_csv(
         columns = list(dict.fromkeys(itertools.chain.from_iterable(held)))
         rows = iter(held)
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([csv_cell(name) for name in columns])
+    if heading:
+        writer.writerow([csv_cell(name) for name in columns])
     writer.writerows([csv_cell(row.get(name)) for name in columns] for row in rows)

@@ -1,19 +1,29 @@
-"""Lists a page at a time: studies."""
+"""Lists a page at a time: studies, and the trials of one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hpo.errors import SpecError
-from hpo.service import records
+from hpo.errors import SpecError, UnknownName, suggest
+from hpo.service import records, specfile
 from hpo.service.cursors import cursor_of, keys_of
-from hpo.service.results import study_state
-from hpo.storage.base import Storage, StudyQuery
+from hpo.service.results import study_state, trial_state
+from hpo.service.where import check_sort, parse_where
+from hpo.storage.base import After, Storage, StudyQuery, TrialQuery
+from hpo.storage.ordering import PARAM, after_of
 from hpo.study import Study
 
 MAX_PAGE = 1_000
+FIELDS = (
+    "number", "state", "reason", "value", "stderr", "params", "epochs", "best_epoch", "retry_of", "started_at",
+    "finished_at", "values", "feasible", "lineage",
+)  # fmt: skip
 _STUDIES = "studies"
+_KEYS = (type(None), bool, int, float, str)
 
 
 def studies_page(
@@ -41,6 +51,79 @@ def studies_page(
     found = storage.list_studies(query)
     more = cursor_of(_STUDIES, [found[limit - 1].id]) if len(found) > limit else None
     return {"items": [_line(storage, study) for study in found[:limit]], "next_cursor": more}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which trials a page is of, in a user's words.
+
+    states: any of them; where: `name op value and …`; fields: of a trial's record, params.NAME too; () for all
+    """
+
+    states: tuple[str, ...] = ()
+    sort: str = "number"
+    where: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+def trials_page(
+    storage: Storage, name: str, wanted: Wanted, *, limit: int = 100, cursor: str | None = None
+) -> dict[str, Any]:
+    """Trials of a study, each as `hpo trials -f json` shows it: `items`, and `next_cursor` while there are more.
+
+    Raises StudyNotFound, BadRequest for a broken cursor or that of another question, UnknownName, SpecError.
+    """
+    check_limit(limit)
+    study = storage.get_study(name)
+    query = query_of(study, wanted)
+    question = _question(study, wanted)
+    if cursor is not None:
+        key, number = keys_of(cursor, question, [_KEYS, (int,)])
+        query = replace(query, after=After(key=key, number=number))
+    found = storage.trials(name, replace(query, limit=limit + 1))
+    more = None
+    if len(found) > limit:
+        last = after_of(found[limit - 1], query.sort)
+        more = cursor_of(question, [last.key, last.number])
+    select = selector(wanted.fields, study)
+    return {"items": [select(records.trial_record(t)) for t in found[:limit]], "next_cursor": more}
+
+
+def query_of(study: Study, wanted: Wanted) -> TrialQuery:
+    """The words as a question for a storage. Raises UnknownName, SpecError."""
+    space = specfile.from_json(study.spec).parameters
+    return TrialQuery(
+        states=tuple(trial_state(word) for word in wanted.states),
+        sort=check_sort(wanted.sort, space),
+        where=() if wanted.where is None else parse_where(wanted.where, space),
+    )
+
+
+def _question(study: Study, wanted: Wanted) -> str:
+    """Names a question, so that no cursor of one goes with another."""
+    said = [study.id, wanted.sort, sorted(wanted.states), wanted.where]
+    return f"trials-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]}"
+
+
+def selector(fields: Sequence[str], study: Study) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Makes of a trial's record what was asked for. Raises UnknownName for a field that there is not."""
+    if not fields:
+        return lambda record: record
+    searched = specfile.from_json(study.spec).parameters.searched
+    known = [*FIELDS, *(f"{PARAM}{name}" for name in searched)]
+    for field in fields:
+        if field not in known:
+            hint = suggest(field, known) or f"; there are {', '.join(known[:30])}"
+            raise UnknownName(f"a trial has no {field[:80]!r}{hint}", field="fields")
+    params = [field.removeprefix(PARAM) for field in fields if field.startswith(PARAM)]
+
+    def selected(record: dict[str, Any]) -> dict[str, Any]:
+        kept = {field: record[field] for field in fields if field in record}
+        if params and "params" not in fields:
+            kept["params"] = {name: record["params"][name] for name in params if name in record["params"]}
+        return kept
+
+    return selected
 
 
 def check_limit(limit: int) -> None:

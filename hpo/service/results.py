@@ -42,11 +42,19 @@ def best(storage: Storage, name: str, *, top: int = 1) -> list[dict[str, Any]]:
     return found
 
 
+def front(storage: Storage, name: str) -> list[dict[str, Any]]:
+    """The Pareto front, by the first objective; with one objective the trials that share the best value.
+
+    Raises StudyNotFound.
+    """
+    return [_front_record(trial) for trial in storage.pareto(name)]
+
+
 def _front_record(trial: Trial) -> dict[str, Any]:
     """A trial on the Pareto front; values in the order of the study's objectives."""
     return {
         "number": trial.number,
-        "values": records.plain(trial.values),
+        "values": records.plain(trial.values or (trial.value,)),
         "stderr": records.plain(trial.stderr),
         "params": records.plain(trial.params),
     }
@@ -102,10 +110,11 @@ def query_of(*, sort: str, states: Sequence[str], limit: int | None) -> TrialQue
         raise UnknownName(f"must be one of {', '.join(SORTS)}, got {sort!r}", field="sort")
     if limit is not None and not 1 <= limit <= MAX_LIMIT:
         raise SpecError(f"must be between 1 and {MAX_LIMIT}, got {limit}", field="limit")
-    return TrialQuery(states=tuple(_trial_state(word) for word in states), sort=sort, limit=limit)
+    return TrialQuery(states=tuple(trial_state(word) for word in states), sort=sort, limit=limit)
 
 
-def _trial_state(word: str) -> TrialState:
+def trial_state(word: str) -> TrialState:
+    """The state that a word names, in small letters too. Raises UnknownName."""
     names = [state.value for state in TrialState]
     if word.upper() not in names:
         hint = suggest(word.upper(), names) or f"; there are {', '.join(names)}"

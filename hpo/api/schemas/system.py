@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hpo.api.schemas.base import Answer, example
+from typing import Any
+
+from pydantic import Field
+
+from hpo.api.schemas.base import Answer, Page, Time, example
 
 
 class Versions(Answer):
@@ -17,3 +21,52 @@ class Versions(Answer):
     torch: str | None = None
     optuna: str | None = None
     numpy: str | None = None
+
+
+class Slot(Answer):
+    """A share of a device, and what it does."""
+
+    id: int | str
+    device: str
+    memory_bytes: int
+    study: str | None = Field(default=None, description="Whose trials train there; null: it is idle.")
+    lanes: int = 0
+    model_steps_per_s: float | None = None
+
+
+class Coordinator(Answer):
+    """A coordinator that serves, with the slots of its pool."""
+
+    host: str
+    pid: int
+    version: str
+    pool: str
+    started_at: Time | None
+    age_s: float = Field(description="Since it was last seen.")
+    slots: list[Slot]
+
+
+_COORDINATOR: dict[str, Any] = {
+    "host": "box-1",
+    "pid": 4711,
+    "version": "0.5.0",
+    "pool": "local",
+    "started_at": "2026-01-02T03:00:00Z",
+    "age_s": 0.8,
+    "slots": [
+        {
+            "id": 0,
+            "device": "cpu",
+            "memory_bytes": 4_000_000_000,
+            "study": "wine-red",
+            "lanes": 48,
+            "model_steps_per_s": 45210.0,
+        }
+    ],
+}
+
+
+class Workers(Page[Coordinator]):
+    """The coordinators that serve, the oldest first."""
+
+    model_config = example({"items": [_COORDINATOR], "next_cursor": None})

@@ -1,0 +1,82 @@
+"""What came out of a study: its best trials, importances, Pareto front; all trials as a file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from hpo.api.answers import JSON, answers, files
+from hpo.api.deps import StorageOf, Viewer
+from hpo.api.json import Json
+from hpo.api.names import StudyName, Word
+from hpo.api.schemas.trial import Best, BestList, Front, Importances
+from hpo.service import export, importance, paging, results
+from hpo.service.top import top as top_trials
+
+router = APIRouter(tags=["results"])
+
+
+class ExportFormat(StrEnum):
+    """What an export is."""
+
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+MEDIA_TYPES = {
+    ExportFormat.CSV: "text/csv; charset=utf-8",
+    ExportFormat.JSON: JSON,
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
+}
+
+
+@router.get("/studies/{name}/best", **answers(Best | BestList, 404, 409))
+def best_trials(
+    name: StudyName,
+    _: Viewer,
+    storage: StorageOf,
+    top: Annotated[
+        int | None,
+        Query(ge=1, le=paging.MAX_PAGE, description="A list of so many, with what cannot be told apart."),
+    ] = None,
+) -> Json:
+    """The best trial, ties to the lowest number; with `top` a list of the best."""
+    if top is None:
+        return Json(results.best(storage, name)[0])
+    return Json({"items": top_trials(storage, name, top), "next_cursor": None})
+
+
+@router.get("/studies/{name}/importance", **answers(Importances, 404))
+def importances(
+    name: StudyName,
+    _: Viewer,
+    storage: StorageOf,
+    metric: Annotated[
+        Word | None, Query(description="Of several objectives; the first unless given.")
+    ] = None,
+) -> Json:
+    """How much each searched parameter matters, by PED-ANOVA; one that cannot be judged says why."""
+    return Json(importance.importance(storage, name, metric=metric))
+
+
+@router.get("/studies/{name}/pareto", **answers(Front, 404))
+def pareto_front(name: StudyName, _: Viewer, storage: StorageOf) -> Json:
+    """The trials that no other beats in every objective."""
+    return Json({"items": results.front(storage, name), "next_cursor": None})
+
+
+@router.get("/studies/{name}/export", **files(answers(None, 404, about="The file."), *MEDIA_TYPES.values()))
+def export_trials(
+    name: StudyName,
+    _: Viewer,
+    storage: StorageOf,
+    format: Annotated[ExportFormat, Query(description="What the file is.")] = ExportFormat.CSV,  # noqa: A002
+) -> StreamingResponse:
+    """All trials as a file; in CSV, text that a spreadsheet would take for a formula gets an apostrophe."""
+    pieces = export.pieces(storage, name, format.value)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format.value}"'}
+    return StreamingResponse(pieces, media_type=MEDIA_TYPES[format], headers=headers)

@@ -1,0 +1,63 @@
+"""What is the same of every address: HEAD, OPTIONS, methods, compression, strange addresses."""
+
+import pytest
+
+
+def test_head_is_get_without_its_body(server, given):
+    given("wine", values=[0.5])
+    for path in ("/studies", "/studies/wine", "/studies/wine/export", "/studies/nobody", "/version"):
+        get, head = server.client.get(path), server.client.head(path)
+
+        assert (head.status_code, head.content) == (get.status_code, b"")
+        assert head.headers["content-type"] == get.headers["content-type"]
+    assert server.client.head("/version").headers["etag"] == server.client.get("/version").headers["etag"]
+
+
+def test_an_address_says_which_methods_it_takes(server):
+    options = server.client.options("/studies/wine")
+    wrong = server.client.put("/studies/wine", json={})
+
+    assert (options.status_code, options.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PATCH")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, options.headers["allow"])
+    assert wrong.json()["code"] == "method_not_allowed"
+
+
+def test_long_answers_are_compressed_for_who_takes_it_and_files_that_are_packed_are_not(server, given):
+    given("wine", values=[0.5] * 40, trials=40)
+
+    plain = server.client.get("/studies/wine/trials", headers={"Accept-Encoding": "identity"})
+    packed = server.client.get("/studies/wine/trials", headers={"Accept-Encoding": "gzip"})
+    parquet = server.client.get("/studies/wine/export?format=parquet", headers={"Accept-Encoding": "gzip"})
+
+    assert (packed.headers["content-encoding"], packed.json()) == ("gzip", plain.json())
+    assert int(packed.headers["content-length"]) < len(plain.content) / 3
+    assert packed.headers["etag"] == plain.headers["etag"]
+    assert "content-encoding" not in plain.headers
+    assert "content-encoding" not in parquet.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studies/",
+        "/studies/wine/",
+        "/studies/wine/trials/",
+        "//studies",
+        "/studies/wine/trials/0:explode",
+        "/%00",
+    ],
+)
+def test_an_address_that_is_none_is_not_found(server, given, path):
+    given("wine", values=[0.5])
+
+    answer = server.client.get(path)
+
+    assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_very_long_address_is_an_answer_and_no_crash(server):
+    answer = server.client.get("/studies", params={"owner": "a" * 60_000})
+
+    assert answer.status_code in (400, 414, 422, 431)
+    assert server.client.get("/studies").status_code == 200
