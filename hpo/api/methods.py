@@ -28,20 +28,21 @@ class Methods:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowed = self._allowed(scope["path"])
-        if not allowed:  # the router says what there is to say
+        taken, method = self._taken(scope["path"]), scope["method"]
+        if not taken or method in taken:  # the router says what there is to say
             await self._app(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await send(_start(204, [(b"allow", ", ".join(allowed).encode())]))
+            return
+        allowed = ", ".join(sorted(taken | {"OPTIONS"} | ({"HEAD"} if "GET" in taken else set())))
+        if method == "OPTIONS":
+            await send(_start(204, [(b"allow", allowed.encode())]))
             await send({"type": "http.response.body", "body": b""})
-        elif scope["method"] not in allowed:
-            said = f"this address takes {', '.join(allowed)}"
-            refusal = problem(405, "method_not_allowed", said, headers={"Allow": ", ".join(allowed)})
-            await refusal(scope, receive, send)
-        elif scope["method"] == "HEAD":
+        elif method == "HEAD" and "GET" in taken:
             await self._head(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            refusal = problem(
+                405, "method_not_allowed", f"this address takes {allowed}", headers={"Allow": allowed}
+            )
+            await refusal(scope, receive, send)
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The head of what a GET would answer, however long its body."""
@@ -67,18 +68,15 @@ class Methods:
             if group.split(_Enough)[1] is not None:
                 raise
 
-    def _allowed(self, path: str) -> list[str]:
-        """The methods that an address takes, in order; none where there is no such address."""
+    def _taken(self, path: str) -> set[str]:
+        """The methods that routes of an address take; none where there is no such address."""
         if self._known is None:
             self._known = [
                 (compile_path(route.path)[0], frozenset(route.methods or ()))
                 for route in iter_route_contexts(self._routes)
                 if route.path is not None
             ]
-        found = {method for pattern, methods in self._known if pattern.match(path) for method in methods}
-        if not found:
-            return []
-        return sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set()))
+        return {method for pattern, methods in self._known if pattern.match(path) for method in methods}
 
 
 def _start(status: int, headers: list[tuple[bytes, bytes]]) -> Message:
