@@ -6,7 +6,6 @@ from http import HTTPStatus
 from types import UnionType
 from typing import Any
 
-from fastapi import Response
 from pydantic import BaseModel
 
 from hpo.api.schemas.base import Sent
@@ -71,11 +70,10 @@ def answers(
     return found | {"responses": {status: answer, **also}}
 
 
-def files(said: dict[str, Any], *media_types: str) -> dict[str, Any]:
-    """What `answers` says of a route, where the answer is a file of one of these types."""
+def files(*media_types: str) -> dict[str, Any]:
+    """The content of an answer that is a file: merge it into `responses[200]`."""
     binary = {"type": "string", "format": "binary"}
-    said["responses"][200]["content"] = {media_type: {"schema": binary} for media_type in media_types}
-    return said | {"response_class": Response}
+    return {"content": {media_type: {"schema": binary} for media_type in media_types}}
 
 
 def _body(takes: dict[str, Any] | type[Sent]) -> dict[str, Any]:

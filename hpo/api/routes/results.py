@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from hpo.api.answers import JSON, answers, files
@@ -69,7 +69,11 @@ def pareto_front(name: StudyName, _: Viewer, storage: StorageOf) -> Json:
     return Json({"items": results.front(storage, name), "next_cursor": None})
 
 
-@router.get("/studies/{name}/export", **files(answers(None, 404, about="The file."), *MEDIA_TYPES.values()))
+_FILE = answers(None, 404, about="The file.")
+_FILE["responses"][200] |= files(*MEDIA_TYPES.values())
+
+
+@router.get("/studies/{name}/export", response_class=Response, **_FILE)
 def export_trials(
     name: StudyName,
     _: Viewer,
