@@ -9,7 +9,7 @@ from typing import Any
 from hpo.service import kept_models
 from hpo.service.model_files import zipped
 from hpo.service.opened import Opened
-from hpo.service.predicting import MOST_ROWS, predictions
+from hpo.service.predicting import most_rows, predictions
 from hpo.service.rows import rows_of_json
 
 Record = dict[str, Any]
@@ -26,4 +26,4 @@ class LocalModels(Opened):
         """What a trial's model says of rows."""
         saved = kept_models.load(self.storage, name, trial)
         text = json.dumps(list(rows)).encode()
-        return predictions(saved, rows_of_json(saved, text, most=MOST_ROWS))
+        return predictions(saved, rows_of_json(saved, text, most=most_rows(saved)))

@@ -37,17 +37,25 @@ def predictions(saved: SavedModel, rows: GivenRows) -> dict[str, Any]:
         "target": saved.target,
         "n_rows": rows.n,
         "classes": classes,
-        "predictions": found.labels.tolist()
-        if classes is None
-        else [classes[label] for label in found.labels],
-        "probabilities": None if found.probabilities is None else found.probabilities.tolist(),
-        "scores": scores,
-        "network_scores": None if scores is None else network_scores(saved, rows),
+        "predictions": _listed(found.labels) if classes is None else [classes[n] for n in found.labels],
+        "probabilities": None if found.probabilities is None else _listed(found.probabilities),
+        "scores": records.plain(scores),
+        "network_scores": None if scores is None else records.plain(network_scores(saved, rows)),
         "ignored": list(rows.ignored[:MOST_IGNORED]),
         "notes": list(rows.notes),
     }
-    plain: dict[str, Any] = records.plain(record)
-    return plain
+    return record
+
+
+def most_rows(saved: SavedModel) -> int:
+    """How many rows one request may have predicted: with very many classes fewer than else."""
+    return min(MOST_ROWS, MOST_CELLS // max(1, saved.model.n_classes))
+
+
+def _listed(array: NDArray[Any]) -> Any:
+    """The numbers of an array in JSON types; what is not finite is null."""
+    found = array.tolist()
+    return found if np.isfinite(array).all() else records.plain(found)
 
 
 def scored(saved: SavedModel, rows: GivenRows, found: Prediction) -> dict[str, float] | None:

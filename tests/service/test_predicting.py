@@ -1,5 +1,6 @@
 """Predictions are those of training's own evaluation; what is wrong with rows is said with its place."""
 
+import copy
 import json
 import random
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hpo.coordinator.loop import Coordinator, Job, Options
 from hpo.data.prepare import prepare
 from hpo.errors import BadRequest, DataError, ModelNotKept, NotRepeatable, TooLarge
 from hpo.service import kept_models
-from hpo.service.predicting import predictions
+from hpo.service.predicting import most_rows, predictions
 from hpo.service.rows import rows_of_csv, rows_of_file, rows_of_json
 from hpo.space import Choice
 from hpo.storage.open import open_storage
@@ -243,3 +244,11 @@ def test_only_trials_with_a_result_have_a_model(pool, tmp_path):
     assert kept_models.load(storage, "small", best).about["test"] is not None
     assert kept_models.about(study, storage.get_trial("small", other))["test"] is None
     assert Path(tmp_path / "data.csv").exists()
+
+
+@pytest.mark.parametrize(("n_classes", "most"), [(0, 10_000), (3, 10_000), (1_000, 2_000)])
+def test_of_very_many_classes_fewer_rows_are_predicted_at_a_time(saved, n_classes, most):
+    known = copy.copy(saved.model)
+    object.__setattr__(known, "n_classes", n_classes)  # without the weights for so many
+
+    assert most_rows(replace(saved, model=known)) == most

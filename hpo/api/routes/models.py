@@ -14,7 +14,7 @@ from hpo.api.names import StudyName
 from hpo.api.schemas.model import ModelAwaited, Predicted
 from hpo.service import kept_models
 from hpo.service.model_files import KINDS, model_file
-from hpo.service.predicting import MOST_ROWS, predictions
+from hpo.service.predicting import MOST_ROWS, most_rows, predictions
 from hpo.service.rows import rows_of_csv, rows_of_json
 from hpo.study import MAX_TRIALS
 
@@ -112,4 +112,4 @@ def predict_rows(
     too.
     """
     saved = site.models.model(storage, name, trial)
-    return Json(predictions(saved, rows.read(saved, rows.content, most=MOST_ROWS)))
+    return Json(predictions(saved, rows.read(saved, rows.content, most=most_rows(saved))))
