@@ -73,6 +73,19 @@ def name_of(host: str) -> str:
     return host.partition(":")[0]
 
 
+def is_address(name: str) -> bool:
+    """Whether a host is an IP address rather than a name.
+
+    >>> is_address("10.0.0.5"), is_address("[::1]"), is_address("10.0.0.5.evil.example")
+    (True, True, False)
+    """
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def is_own_origin(origin: str, host: str) -> bool:
     """Whether a page of that origin is the server's own. Schemes are left out: a proxy may end TLS.
 

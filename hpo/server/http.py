@@ -7,6 +7,8 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from hpo.server.protocol import Protocol
+
 DRAIN_S = 5  # for requests that are being answered
 
 
@@ -14,7 +16,7 @@ def http_config(app: FastAPI, *, backlog: int = 2048) -> uvicorn.Config:
     """How uvicorn serves an application."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         lifespan="on",
         log_config=None,
         access_log=False,

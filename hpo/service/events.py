@@ -100,8 +100,7 @@ def look(storage: Storage, name: str, before: Look | None = None) -> Look:
     place = done if before is None else before.place
     trials: list[Trial] = []
     while place < done and len(trials) < MAX_NEW:
-        # Some may have finished since the study was read: they are the next look's.
-        page = [trial for trial in read(storage, name, place) if (trial.place or 0) <= done]
+        page = read(storage, name, place)
         if not page:
             break
         trials += page

@@ -108,10 +108,10 @@ class AccountsContract:
     def test_a_session_ends_with_its_time_its_key_or_its_keys_time(self, storage: Storage) -> None:
         for word, lifetime in (("one", 60.0), ("two", 60.0), ("three", GONE)):
             storage.add_key(new_key(word, lifetime_s=lifetime))
-        storage.open_session("key_one", digest_of("over"), GONE)
         storage.open_session("key_two", digest_of("revoked"), 60.0)
         storage.open_session("key_three", digest_of("expired"), 60.0)
         storage.open_session("key_one", digest_of("alive"), 60.0)
+        storage.open_session("key_one", digest_of("over"), GONE)
 
         storage.revoke_key("key_two")
 

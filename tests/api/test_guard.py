@@ -61,6 +61,21 @@ def test_a_name_of_this_machine_is_its_own(server, host):
     assert server.client.get("/version", headers={"Host": host}).status_code == 200
 
 
+def test_a_server_with_keys_and_names_is_called_by_those_or_by_its_address(keyed_site):
+    with serving(keyed_site(hosts=("hpo.lan",))) as url:
+        hosts = (
+            "hpo.lan:8000",
+            "10.0.0.5:8000",
+            "[fe80::1]",
+            "evil.example",
+            "10.0.0.5.evil.example",
+            "localhost",
+        )
+        statuses = [httpx.post(f"{url}/logout", headers={"Host": host}).status_code for host in hosts]
+
+    assert statuses == [204, 204, 204, 421, 421, 421]
+
+
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "null", "http://localhost", "https://127.0.0.1", "file://", "x"]
 )

@@ -6,6 +6,8 @@ import httpx
 import pytest
 
 from hpo.account import Role
+from hpo.service import keys
+from hpo.testing.serving import serving
 
 VERSION = "/api/v1/version"
 
@@ -40,9 +42,6 @@ def test_the_cookie_is_out_of_reach_and_is_not_the_key(keyed):
 
 
 def test_the_cookie_is_for_https_alone_when_it_came_that_way(keyed_site):
-    from hpo.service import keys
-    from hpo.testing.serving import serving
-
     site = keyed_site(trusted_proxies=("127.0.0.1",))
     secret = keys.create(site.storage, keys.KeyOrder(owner="ada"))["secret"]
     with serving(site) as url:
@@ -50,6 +49,15 @@ def test_the_cookie_is_for_https_alone_when_it_came_that_way(keyed_site):
         answer = httpx.post(f"{url}/login", json={"key": secret}, headers=headers)
 
     assert morsel(answer)["secure"] is True
+
+
+def test_a_client_that_only_says_it_came_by_https_changes_nothing(keyed, keyed_site):
+    def is_secure(url):
+        body, headers = {"key": keyed.secrets["viewer"]}, {"X-Forwarded-Proto": "https"}
+        return bool(morsel(httpx.post(f"{url}/login", json=body, headers=headers))["secure"])
+
+    with serving(keyed_site(trusted_proxies=("203.0.113.0/24",))) as elsewhere:
+        assert (is_secure(keyed.url), is_secure(elsewhere)) == (False, False)
 
 
 def test_a_form_signs_in_and_goes_on_to_the_pages(keyed):
