@@ -17,6 +17,8 @@ from hpo.progress import Progress
 
 Show = Callable[[Progress], object]
 
+MODEL_LOOK_S = 1.0  # between two questions whether a model has been trained
+
 
 class StudyHandle:
     """A study by its name; whatever is asked of it is asked anew. Every method raises StudyNotFound once it is gone."""
@@ -89,6 +91,23 @@ class StudyHandle:
         _write(self._backend.export(self.name, ending), file)
 
     # Following
+
+    def save_model(self, path: str | Path, *, trial: int | None = None) -> None:
+        """Write the best trial's model, or another's, as a zip that `hpo.models.load_folder` reads.
+
+        Waits while a server trains one that was not kept once more. Raises ModelNotKept where there is no server,
+        NotRepeatable.
+        """
+        while (data := self._backend.model(self.name, trial=trial)) is None:
+            time.sleep(MODEL_LOOK_S)
+        _write(iter([data]), Path(path))
+
+    def predict(self, rows: Sequence[Mapping[str, Any]], *, trial: int | None = None) -> Record:
+        """What the best trial's model, or another that was kept, says of rows, cells by the names of columns.
+
+        Raises ModelNotKept, DataError with row and column.
+        """
+        return self._backend.predict(self.name, rows, trial=trial)
 
     def wait(self, timeout: float | None = None, *, progress: bool | Show = True) -> StudyHandle:
         """Wait until nothing more will happen by itself: COMPLETED, FAILED, CANCELLED or PAUSED; the handle.

@@ -5,10 +5,11 @@ from contextlib import closing
 import pytest
 
 from hpo.api.site import Site
+from hpo.client.handle import StudyHandle
 from hpo.client.remote import Remote
 from hpo.data.prepare import prepare
 from hpo.errors import DataError, ModelNotKept, NotRepeatable, StudyNotFound, TooLarge, TrialNotFound
-from hpo.models import to_bytes
+from hpo.models import load_folder, to_bytes
 from hpo.models.folder import load_zip
 from hpo.service.local import Local
 from hpo.settings import read_settings
@@ -75,3 +76,12 @@ def test_what_was_not_kept_is_asked_of_a_server_and_trained_here_without_one(bac
             backend.model("wine", trial=0)
     else:
         assert backend.model("wine", trial=0) is None
+
+
+def test_a_study_in_a_notebook_predicts_and_saves_its_model(backend, saved, tmp_path):
+    study = StudyHandle(backend, "wine")
+
+    study.save_model(tmp_path / "wine.zip")
+
+    assert load_folder(tmp_path / "wine.zip").predict(ROWS) == saved.predict(ROWS)
+    assert study.predict(ROWS)["predictions"] == saved.predict(ROWS)

@@ -132,6 +132,34 @@ def test_words_for_missing_cells_and_kept_ones_are_looked_up_as_in_files(made):
     assert "NA" in saved.columns[-2].levels + saved.columns[-1].levels
 
 
+def test_categories_beyond_the_hundredth_and_unseen_ones_are_the_others(made):
+    n = 700
+    columns = {"c": [f"k{i % 130}" for i in range(n)], "d": [i % 9 for i in range(n)]}
+    saved, _ = made(
+        columns={**columns, "code": [i % 2 for i in range(n)], "y": ["u", "v", "w", "v", "v"] * 140}
+    )
+    [entry] = [e for e in saved.model.preprocessing[0]["categories"] if e["name"] == "c"]
+    rare = next(f"k{i}" for i in range(130) if f"k{i}" not in entry["levels"])
+    rows = [{"c": cell, "d": 3, "code": 1} for cell in (entry["levels"][0], entry["levels"][-1], rare, "new")]
+
+    assert (len(entry["levels"]), entry["other"]) == (100, True)
+    assert_agrees(saved, rows)
+    p = saved.probabilities(rows)
+    np.testing.assert_array_equal(p[2], p[3])
+    assert abs(p[2] - p[0]).max() > 1e-3
+
+
+def test_decimal_numbers_that_many_rows_share_have_the_rank_they_had_in_training(made):
+    n = 300
+    columns = {"d": [(i % 4) / 10 for i in range(n)], "e": [i / 7 for i in range(n)]}
+    saved, _ = made(
+        scaling="quantile", columns={**columns, "code": [i % 2 for i in range(n)], "y": ["u", "v", "w"] * 100}
+    )
+
+    # 0.1 is no float32: on its way in it becomes another number than the one that training knew.
+    assert_agrees(saved, [{"d": cell, "e": 3.0, "code": 1} for cell in (0.0, 0.1, 0.2, 0.3, 0.15, -1.0, 7.0)])
+
+
 def test_columns_with_names_that_the_graph_needs_are_renamed_and_listed(made):
     names = ("prediction", "probabilities", "images", "hpo.constant0", "column_images", "ok")
     random = np.random.default_rng(1)

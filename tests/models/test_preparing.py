@@ -37,6 +37,25 @@ def test_inputs_are_those_of_training(made, scaling, tmp_path):
     assert data.info.n_folds == 2
 
 
+def test_many_categories_are_prepared_as_in_training(made, tmp_path):
+    n = 700
+    columns = {
+        "c": [f"k{i % 130}" for i in range(n)],
+        "code": [i % 5 for i in range(n)],
+        "y": ["u", "v"] * 350,
+    }
+    saved, _ = made(columns=columns)
+    new = {"c": ["k1", "k129", "never", ""], "code": [1, 2, 9, ""]}
+    (tmp_path / "new.csv").write_text(csv_of(new))
+    read, _ = read_source("new.csv", {}, tmp_path, None)
+    record = saved.model.preprocessing[0]
+
+    found = prepared(record, *raw_columns(saved.columns, new))
+
+    np.testing.assert_array_equal(found, apply(record, read_features(record, read)))
+    assert found[2].sum() == 1  # in the column of the others
+
+
 def test_columns_of_any_order_and_more_of_them_give_the_same(made):
     saved, _ = made()
     rows = [{"a": 1.5, "b, big": 2.0, "day": "03.05.2024", "kind": "k1", "code": 2}] * 2
