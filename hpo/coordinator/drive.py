@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hpo.cohort import (
     Cohort,
@@ -18,6 +19,7 @@ from hpo.cohort import (
     Report,
     ScoreDone,
 )
+from hpo.coordinator.amending import Amended, retries_of
 from hpo.coordinator.archive import Archive
 from hpo.coordinator.brackets import Referee
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
@@ -34,6 +36,7 @@ from hpo.coordinator.recovery import what_is_left
 from hpo.coordinator.results import Results
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.window import next_window
+from hpo.coordinator.wishes import Wishes
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
@@ -45,7 +48,7 @@ from hpo.samplers.registry import make_sampler
 from hpo.service.stopping import Stopping
 from hpo.service.warm_trials import warm_trials
 from hpo.settings import EXACT
-from hpo.states import StudyState, TrialState, Wanted
+from hpo.states import StudyState, TrialState
 from hpo.storage.base import Claim, Storage, TrialQuery
 from hpo.study import Study, StudySpec
 from hpo.trial import Trial
@@ -53,21 +56,12 @@ from hpo.workers.base import WorkerPool
 
 log = logging.getLogger(__name__)
 
-DEFAULT_RETRIES = 2
 PAGE = 1000
-
-
-class Asked(Exception):
-    """Somebody wants the study paused or cancelled."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        super().__init__(wanted)
-        self.wanted = wanted
 
 
 @dataclass(kw_only=True)
 class Drive:
-    """A claimed study on a pool. `begin`, then `train`; any call may raise Asked, LeaseLost, PoolError."""
+    """A claimed study on a pool. `begin`, then `train`; any call may raise Asked, Leaving, LeaseLost, PoolError."""
 
     storage: Storage
     pool: WorkerPool
@@ -78,8 +72,9 @@ class Drive:
     max_lanes: int | None
     poll_s: float
     renew_s: float
-    asked: Callable[[], Wanted]
+    wishes: Wishes
     watch: Callable[[Progress], None]
+    notice: Callable[[Study], None]
     keys: set[str]
     ready: deque[Work] = field(default_factory=deque)
     flights: dict[int, Flight] = field(default_factory=dict)
@@ -96,7 +91,8 @@ class Drive:
         model = self.write(lambda: self.storage.model(name))
         self.state, self.reason = study.state, study.reason
         self.rules = Stopping(self.spec, study, clock=self.clock)
-        self.retries = DEFAULT_RETRIES if self.spec.limits.retries is None else self.spec.limits.retries
+        self.retries = retries_of(self.spec.limits)
+        self.amended = Amended(study, every_s=self.renew_s, heard=self.notice)
         self.tally = Tally(study, best[0] if best else None, self.watch)
         self.resolver = Resolver(self.spec, self.data.info)
         self.feasibility = feasibility_of(self.spec, self.data.info)
@@ -237,7 +233,7 @@ class Drive:
                 continue
             for report in self.pool.poll(self.poll_s):
                 self.take(report)
-            if not self.asked():
+            if not self.wishes.any:
                 self._dispatch()  # free slots first: a worker must not wait for the database
             self.write_results()
             self.show()
@@ -245,14 +241,12 @@ class Drive:
     def heed(self) -> None:
         """Renew the lease, obey what is wanted and the study's rules of ending.
 
-        Raises Asked to pause or cancel, StudyFailed for too many failures.
+        Raises Asked to pause, cancel or leave, StudyFailed for too many failures.
         """
-        wanted = self.write.renew_if_due(self.renew_s)
-        wanted = self.asked() or wanted
-        if wanted is Wanted.CANCEL or (wanted is Wanted.PAUSE and not self.stopping):
-            raise Asked(wanted)
-        if wanted is Wanted.STOP and not self.stopping:
+        stored = self.write.renew_if_due(self.renew_s, self._live)
+        if self.wishes.heed(stored, stopping=self.stopping):
             stop(self)
+        self.amended.look(self)
         if not self.trained:
             obey_rules(self)
 
@@ -363,7 +357,7 @@ class Drive:
         self.ready.clear()
         self.cancel_flights()
         while self.flights and time.monotonic() < deadline:
-            self.write.renew_if_due(self.renew_s)
+            self.write.renew_if_due(self.renew_s, self._live)
             for report in self.pool.poll(self.poll_s):
                 flight = self._flight_of(report)
                 if isinstance(report, CohortFailed) and flight is not None:
@@ -376,6 +370,14 @@ class Drive:
         for flight in self.flights.values():
             self.results.finish(flight, done=False)
             flight.written()
+
+    def _live(self) -> dict[str, Any]:
+        slots = self.pool.slots()
+        busy = {slot.task for slot in slots if slot.task is not None}
+        lanes = sum(len(flight.living) for id_, flight in self.flights.items() if id_ in busy)
+        return self.tally.live(
+            n_slots=len(slots), n_busy=len(busy), n_lanes=lanes * self.planner.lanes_per_trial
+        )
 
     def show(self, message: str | None = None) -> None:
         """Show the progress, not too often."""

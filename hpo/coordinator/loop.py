@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hpo.coordinator.drive import Asked, Drive
+from hpo.coordinator.drive import Drive
 from hpo.coordinator.ending import Ending
+from hpo.coordinator.wishes import Asked, Leaving, Wishes
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable, StudyFailed
@@ -41,6 +42,7 @@ class Options:
     max_lanes: the widest cohort (None: what pays); patience_s: how long a locked database is tried again
     poll_s: the longest wait for workers; renew_s: how often the lease is renewed and the wish read
     clock: what limits.wall_time is measured by
+    serving: what is interrupted is left to the next coordinator, not PAUSED until somebody resumes it
     """
 
     max_lanes: int | None = None
@@ -48,51 +50,69 @@ class Options:
     poll_s: float = 0.2
     renew_s: float = 0.7
     clock: Callable[[], float] = time.monotonic
+    serving: bool = False
 
 
-def _unwatched(progress: Progress) -> None:
+def _ignore(_: object) -> None:
     """Nobody looks."""
 
 
 class Coordinator:
-    """Drives studies, one at a time, on a pool that its owner starts and closes."""
+    """Drives studies, one at a time, on a pool that its owner starts and closes.
+
+    notice: told of the running study every so often, as it stands in the storage
+    driver: who this is; called for each run
+    """
 
     def __init__(
         self,
         storage: Storage,
         pool: WorkerPool,
         *,
-        watch: Callable[[Progress], None] = _unwatched,
+        watch: Callable[[Progress], None] = _ignore,
+        notice: Callable[[Study], None] = _ignore,
+        driver: Callable[[], Driver] = this_process,
         options: Options | None = None,
     ) -> None:
         self._storage = storage
         self._pool = pool
-        self._watch = watch
+        self._watch, self._notice, self._driver = watch, notice, driver
         self._options = options or Options()
-        self._asked = Wanted.NOTHING
+        self._wishes = Wishes()
         self._keys: set[str] = set()  # of data that the pool has
 
     def ask(self, wanted: Wanted) -> None:
         """Pause, stop or cancel the running study soon; may be called from a signal handler."""
-        self._asked = wanted
+        self._wishes.asked = wanted
+
+    def leave(self) -> None:
+        """Hand back what runs, and the study to the next coordinator, soon; for good."""
+        self._wishes.leaving = True
 
     def run(self, job: Job, *, dead: Driver | None = None) -> Study:
-        """Claim a study, drive it until it is COMPLETED, PAUSED, CANCELLED or FAILED, and return it.
+        """Claim a study, drive it until it is COMPLETED, PAUSED, CANCELLED, FAILED or left, and return it.
 
         dead: a driver that is known to have died, whose lease need not run out first. Raises
         StudyNotFound, StudyOwned, IllegalMove; LeaseLost when another coordinator took over; PoolError
         and StorageUnavailable, after which the study can be resumed.
         """
-        self._asked = Wanted.NOTHING
-        claim = self._storage.claim_study(job.name, this_process(), dead=dead)
+        self._wishes.asked = Wanted.NOTHING
+        claim = self._storage.claim_study(job.name, self._driver(), dead=dead)
         drive: Drive | None = None
         try:
-            write = Writer(self._storage, claim, patience_s=self._options.patience_s)
+            write = Writer(
+                self._storage,
+                claim,
+                patience_s=self._options.patience_s,
+                hurried=lambda: self._wishes.leaving,
+            )
             drive = self._drive(job, claim, write)
             drive.train()
             study = Ending(drive, job.data).conclude()
         except Asked as asked:
             return self._hand_back(claim, drive, asked.wanted)
+        except Leaving:
+            return self._hand_back(claim, drive, None)
         except LeaseLost:
             raise
         except PoolError as error:
@@ -103,8 +123,9 @@ class Coordinator:
             raise
         except StudyFailed as error:
             return self._fail(claim, drive, error)
-        except HpoError as error:
-            self._let_go(claim, error)
+        except Exception as error:
+            if isinstance(error, HpoError) or self._options.serving:
+                self._let_go(claim, error)
             raise
         finally:
             self._cancel(drive)
@@ -122,8 +143,9 @@ class Coordinator:
             poll_s=self._options.poll_s,
             renew_s=self._options.renew_s,
             clock=self._options.clock,
-            asked=lambda: self._asked,
+            wishes=self._wishes,
             watch=self._watch,
+            notice=self._notice,
             keys=self._keys,
         )
         drive.begin()
@@ -131,7 +153,7 @@ class Coordinator:
 
     def _came_late(self, drive: Drive, study: Study) -> bool:
         """Whether a setting was enqueued while the study was already ending; then it waits for a driver again."""
-        if drive.stopping or self._asked is not Wanted.NOTHING:
+        if drive.stopping or self._wishes.any:
             return False
         try:
             if not drive.proposals.is_new(self._storage.queue(study.name)):
@@ -152,21 +174,34 @@ class Coordinator:
             drive.show_end(study)
         return study
 
-    def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted) -> Study:
-        """Pause or cancel: call the workers back, keep what they have finished, leave the study."""
+    def _hand_back(self, claim: Claim, drive: Drive | None, wanted: Wanted | None) -> Study:
+        """Pause, cancel, or leave it to another coordinator: call the workers back, keep what they have finished, leave the study."""
         if drive is not None:
             with contextlib.suppress(PoolError):  # a pool that dies now has called everybody back
                 drive.call_back(time.monotonic() + HAND_BACK_S)
-        state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
-        study = self._storage.release(claim, state)
+        if wanted is None:
+            study = self._storage.hand_over(claim)
+        else:
+            state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
+            study = self._storage.release(claim, state)
         if drive is not None:
             drive.show_end(study)
         return study
 
-    def _let_go(self, claim: Claim, error: HpoError) -> None:
-        """Leave the study PAUSED, if that can still be written, so that anyone may resume it."""
+    def _let_go(self, claim: Claim, error: Exception) -> None:
+        """Leave the study, if that can still be written, so that others may go on with it.
+
+        On a server that is the next coordinator, unless the study file itself is what it failed by.
+        """
+        passing = not isinstance(error, HpoError) or isinstance(error, PoolError | StorageUnavailable)
+        detail = error.detail if isinstance(error, HpoError) else None
         with contextlib.suppress(HpoError):  # the first error is the one to tell
-            self._storage.release(claim, StudyState.PAUSED, reason=error.detail)
+            if not self._options.serving:
+                self._storage.release(claim, StudyState.PAUSED, reason=detail)
+            elif passing:
+                self._storage.hand_over(claim)
+            else:
+                self._storage.release(claim, StudyState.FAILED, reason=detail)
 
     def _cancel(self, drive: Drive | None) -> None:
         """End what workers still do, for whatever reason the run ended."""

@@ -137,7 +137,7 @@ class Planner:
         self.machine = machine
         self._max_lanes = max_lanes
         self.population = size_of(spec)  # trials that must train as one cohort
-        self._parallel = spec.limits.parallel
+        self.parallel = spec.limits.parallel
         self.lanes_per_trial = lanes_per_trial(spec)
         self.saturation = Saturation(gpu=machine.gpu)
 
@@ -148,14 +148,14 @@ class Planner:
         else:
             pay = trials_that_pay(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
             most = min(pay, self._not_refused(shared))
-        if self._parallel is not None:  # shared out, so that all slots have something to do
-            most = min(most, self._parallel // self.machine.n_slots)
+        if self.parallel is not None:  # shared out, so that all slots have something to do
+            most = min(most, self.parallel // self.machine.n_slots)
         return max(1, most)
 
     def trials_of_bracket(self, shared: SharedSettings) -> int:
         """The largest bracket that makes one cohort: more than pay at first, since few of it are left soon."""
         pay = self.trials_per_cohort(shared)
-        if self._max_lanes or self._parallel is not None:
+        if self._max_lanes or self.parallel is not None:
             return pay
         fit = trials_that_fit(shared, self._info, self.machine, lanes_per_trial=self.lanes_per_trial)
         return max(1, min(fit, WIDER * pay, self._not_refused(shared)))

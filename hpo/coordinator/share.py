@@ -32,6 +32,7 @@ class Share:
         self.masks: dict[int, tuple[bool, ...]] = {}  # for those that wait
         self.heard = threading.Condition(pool.lock)
         self._reports: deque[Report] = deque()
+        self._promised = 0  # that room() said it would take
 
     def start(self) -> None:
         """The pool has been started."""
@@ -58,16 +59,19 @@ class Share:
         self._pool.call(lambda: self._pool.drop_data(self, key))
 
     def room(self) -> int:
-        """How many tasks it would take now: for each free slot, and one that waits. Raises PoolError."""
+        """How many tasks it would take now: for each free slot, and some that wait. Raises PoolError."""
         with self._pool.lock:
             self._check()
-            return max(self._pool.n_free(), 0 if self.waiting else 1)
+            self._promised = max(0, self._pool.n_free(), self._pool.depth(self) - len(self.waiting))
+            return self._promised
 
     def submit(self, task: Task) -> None:
         """Give a task to a free slot, or have it wait for its turn. Raises PoolError when there is no room."""
         with self._pool.lock:
-            if not self.room():
-                raise PoolError("no slot is free, and a task waits already; wait for a report first")
+            # What was said holds: others may have been quicker since, and then it waits.
+            if not self._promised and not self.room():
+                raise PoolError("no slot is free, and enough tasks wait already; wait for a report first")
+            self._promised -= 1
             self.waiting.append(task)
             self._pool.wake()
 

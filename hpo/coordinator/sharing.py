@@ -1,12 +1,13 @@
 """One pool for many studies: a thread owns it, and each study has a share, itself a WorkerPool.
 
-A share takes one task more than there are free slots: it waits here for its turn, so that a slot that becomes free
-has its next cohort at once, and a study that is slow, or waits for its database, never keeps one idle.
+A share takes more tasks than there are free slots: they wait here for their turn, so that slots that become free
+have their next cohorts at once, and a study that is slow, or waits for its database, never keeps one idle.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -69,6 +70,7 @@ class SharedPool:
         self._data: dict[str, set[int]] = {}  # key -> shares that need it
         self._rows: dict[str, int] = {}  # to train on, of the data of a key
         self._lags, self._looked = Lags(), clock()
+        self._entitled = Entitled(owners={}, studies={})
         self._closing = False
         self._thread = threading.Thread(target=self._own, name="pool", daemon=True)
 
@@ -106,6 +108,12 @@ class SharedPool:
         """Slots for which there is no task, not even one that waits; called with the lock, as all of these."""
         waiting = sum(len(share.waiting) for share in self._shares.values())
         return len(self.slots) - len(self.tasks) - waiting
+
+    def depth(self, share: Share) -> int:
+        """How many tasks of a share may wait: as many as slots may become free for it at once."""
+        if len(self._shares) == 1:
+            return 1
+        return max(1, math.ceil(self._entitled.studies.get(share.key, 1.0)))
 
     def wake(self) -> None:
         """There is something to do for the owner of the pool."""
@@ -231,10 +239,7 @@ class SharedPool:
         """Give free slots to whoever is entitled to them."""
         room = self._pool.room()
         with self.lock:
-            now = self._clock()
-            passed, self._looked = now - self._looked, now
-            standings, entitled = self._standings()
-            self._lags.accrue(standings, entitled, passed)
+            self._let_pass()
         while room:
             with self.lock:
                 key = choose(*self._standings(), self._lags)
@@ -251,6 +256,13 @@ class SharedPool:
             room -= 1
         with self.lock:
             self.slots = self._pool.slots()
+
+    def _let_pass(self) -> None:
+        """Count the time since the last call to those who hold slots now; call it before that changes."""
+        now = self._clock()
+        passed, self._looked = now - self._looked, now
+        standings, self._entitled = self._standings()
+        self._lags.accrue(standings, self._entitled, passed)
 
     def _begun(self, share: Share, own: Task) -> _Task:
         now = self._clock()
@@ -280,6 +292,8 @@ class SharedPool:
         """Hand each report to the share whose task it is about, under the id that this gave."""
         ended = False
         with self.lock:
+            if any(isinstance(report, LastReport) for report in reports):
+                self._let_pass()
             for report in reports:
                 id_ = report.id if isinstance(report, ScoreDone) else report.cohort
                 task = self.tasks.get(id_)

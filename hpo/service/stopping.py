@@ -39,17 +39,22 @@ class Stopping:
     """Watches a study for what ends it early. study: as it was when this coordinator took it."""
 
     def __init__(self, spec: StudySpec, study: Study, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._spec, self._direction = spec, study.direction
+        self._direction = study.direction
         self._since = study.since
         self._clock = clock
-        wall_time = spec.limits.wall_time
-        left = None if wall_time is None else seconds_of(wall_time) - study.seconds
-        self._deadline = None if left is None else clock() + left
+        self.amend(spec, study)
         self._failures: Counter[str] = Counter()
         self._held: dict[int, float | None] = {}  # values of finished trials beyond the prefix
         self._prefix = 0
         self._best: tuple[float, int] | None = None  # of the prefix
         self._fulfilled: Verdict | None = None
+
+    def amend(self, spec: StudySpec, study: Study) -> None:
+        """The limits of the study file are others now. study: as it is now"""
+        self._spec = spec
+        wall_time = spec.limits.wall_time
+        left = None if wall_time is None else seconds_of(wall_time) - study.seconds
+        self._deadline = None if left is None else self._clock() + left
 
     def finished(self, trials: Iterable[Trial | TrialResult]) -> None:
         """Trials that have ended, in any order, each once."""

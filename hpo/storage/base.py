@@ -215,6 +215,10 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
         READY). test: kept with it; `scored` counts how often. Raises LeaseLost, IllegalMove."""
 
+    def hand_over(self, claim: Claim) -> Study:
+        """End driving, so that another driver may go on at once: RUNNING to QUEUED, by way of PAUSED; STOPPING
+        stays, with its reason and its cohorts. A wish stays for the next. Raises LeaseLost."""
+
     def move_claimed(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
     ) -> Study:

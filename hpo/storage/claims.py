@@ -78,6 +78,19 @@ def release(connection: Connection, held: Claim, state: StudyState, reason: str 
     return study_rows.reread(connection, held.study)
 
 
+def hand_over(connection: Connection, held: Claim) -> Study:
+    """Leave a study to another driver. Raises LeaseLost."""
+    row = fence(connection, held)
+    if row.state == StudyState.STOPPING:  # only its running cohorts are trained, so they stay RUNNING
+        columns = driver_columns(None, None)
+        spent = {"seconds": seconds_spent(row), "running_since": None, "live": None}
+        study_rows.change(connection, held.study, **spent, **columns)
+    else:
+        study_rows.leave(connection, row, StudyState.QUEUED, None)
+        study_rows.change(connection, held.study, wanted=row.wanted)
+    return study_rows.reread(connection, held.study)
+
+
 def set_notes(connection: Connection, held: Claim, notes: Mapping[str, Any]) -> None:
     """Keep what the sampler decided. Raises LeaseLost."""
     fence(connection, held)

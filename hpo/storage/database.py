@@ -147,6 +147,11 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
                 models.save_test(connection, claim, test)
             return claims.release(connection, claim, state, reason)
 
+    def hand_over(self, claim: Claim) -> Study:
+        """Leave a driven study to another driver."""
+        with self._db.write() as connection:
+            return claims.hand_over(connection, claim)
+
     def move_claimed(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
     ) -> Study:

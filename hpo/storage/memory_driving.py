@@ -76,6 +76,19 @@ class MemoryDriving(MemoryBase):
         return kept.now()
 
     @alone
+    def hand_over(self, claim: Claim) -> Study:
+        """Leave a driven study to another driver."""
+        kept = self.fence(claim)
+        wanted, stopping = kept.study.wanted, kept.study.state is StudyState.STOPPING
+        if stopping:  # only its running cohorts are trained, so they stay RUNNING
+            kept.study = replace(kept.study, seconds=kept.now().seconds, driver=None, live={})
+            kept.lease_until = kept.running_since = None
+        else:
+            kept.leave(StudyState.QUEUED, None)
+            kept.study = replace(kept.study, wanted=wanted)
+        return kept.now()
+
+    @alone
     def move_claimed(
         self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
     ) -> Study:

@@ -154,6 +154,31 @@ class StudiesContract:
         assert storage.release(claim, StudyState.PAUSED).wanted is Wanted.NOTHING
         assert storage.want("wine", Wanted.STOP).wanted is Wanted.NOTHING  # nobody to heed it
 
+    def test_a_study_that_is_handed_over_is_queued_with_its_work_and_its_wish(self, storage: Storage) -> None:
+        claim, cohort = begun(storage)
+        storage.want("wine", Wanted.CANCEL)
+
+        left = storage.hand_over(claim)
+        taken = storage.claim_study("wine", driver("second"))
+
+        assert (left.state, left.driver, left.wanted) == (StudyState.QUEUED, None, Wanted.CANCEL)
+        assert storage.renew(taken) is Wanted.CANCEL
+        assert [c.state for c in storage.open_cohorts("wine")] == [CohortState.READY]
+        assert storage.start_cohort(taken, cohort.id).attempt == 2
+        with pytest.raises(LeaseLost):
+            storage.hand_over(claim)
+
+    def test_a_study_that_is_handed_over_while_it_stops_has_still_to_end(self, storage: Storage) -> None:
+        claim, _ = begun(storage)
+        storage.move_claimed(claim, StudyState.STOPPING, reason="enough", counted=2)
+
+        left = storage.hand_over(claim)
+        storage.claim_study("wine", driver("second"))
+
+        assert (left.state, left.driver, left.reason) == (StudyState.STOPPING, None, "enough")
+        assert storage.get_study("wine").counted == 2
+        assert [c.state for c in storage.open_cohorts("wine")] == [CohortState.RUNNING]
+
     def test_a_removed_study_leaves_nothing_and_its_name_is_free(self, storage: Storage) -> None:
         storage.create_study(new_study("other"))
         claim = finished(storage, [0.5, 0.7])

@@ -22,7 +22,7 @@ WITHOUT = {
     "storage": ("torch", "ray", "fastapi", "pydantic", "plotly", "sklearn", "pandas"),
     "data": ("torch", "ray", "optuna", "fastapi", "pydantic", "sqlalchemy", "plotly"),
     "service": ("torch", "ray", "fastapi", "typer"),
-    "coordinator": ("torch", "ray", "fastapi", "pydantic"),
+    "coordinator": ("torch", "ray", "fastapi"),
     "api": ("torch", "ray"),
     "client": ("torch", "optuna", "ray", "fastapi", "sqlalchemy"),
 }

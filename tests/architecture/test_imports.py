@@ -37,7 +37,19 @@ MAY_IMPORT = {
     "client": {"service"},
     # the processes of a server: below the command line, above all that they run
     "server": {"api", "coordinator", "service", "storage", "workers"},
-    "testing": {"fused", "samplers", "pruners", "storage", "workers", "models", "data", "api", "server"},
+    "testing": {
+        "fused",
+        "samplers",
+        "pruners",
+        "storage",
+        "workers",
+        "models",
+        "data",
+        "api",
+        "server",
+        "service",
+        "coordinator",
+    },
 }
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 ONLY_MODULE = {

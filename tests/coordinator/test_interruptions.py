@@ -237,8 +237,10 @@ def test_the_best_trials_model_is_trained_again_when_there_is_none_or_another_on
         def __init__(self):
             self.saved = False
 
-        def model(self, name):
-            return world.storage.model(name) if self.saved else other
+        def model(self, name, number=None):
+            if self.saved:
+                return world.storage.model(name, number)
+            return other if other is not None and number in (None, other.number) else None
 
         def save_model(self, claim, model):
             self.saved = True
