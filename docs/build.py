@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpo.api import rest_page
 from hpo.service import vocabulary_page
 
-PAGES = {"reference/hyperparameters.md": vocabulary_page.page}
+PAGES = {"reference/hyperparameters.md": vocabulary_page.page, "reference/rest.md": rest_page.page}
 
 
 def main() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from hpo.api.schemas.problem import Problem
 
@@ -32,6 +33,10 @@ def _made(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     schemas["Problem"] = Problem.model_json_schema()
     found["paths"] = _hoisted(found["paths"], schemas)
+    examples = dict(_examples(BaseModel))
+    for schema in _schemas(found):
+        if schema.get("title") in examples:
+            schema["example"] = examples[schema["title"]]
     found["components"]["schemas"] = dict(sorted(schemas.items()))
     return found
 
@@ -48,3 +53,24 @@ def _hoisted(node: Any, schemas: dict[str, Any]) -> Any:
     if isinstance(moved.get("$ref"), str):
         moved["$ref"] = moved["$ref"].replace("#/$defs/", _REFS)
     return moved
+
+
+def _examples(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """The examples of our models as they were written: FastAPI takes what is null out of them."""
+    for kind in model.__subclasses__():
+        more = kind.model_config.get("json_schema_extra")
+        if kind.__module__.startswith("hpo.") and isinstance(more, dict) and "example" in more:
+            yield kind.__name__, more["example"]
+        yield from _examples(kind)
+
+
+def _schemas(node: Any) -> Iterator[dict[str, Any]]:
+    """Every schema of a document that has an example."""
+    if isinstance(node, list):
+        for entry in node:
+            yield from _schemas(entry)
+    if isinstance(node, dict):
+        if "example" in node and "title" in node:
+            yield node
+        for entry in node.values():
+            yield from _schemas(entry)

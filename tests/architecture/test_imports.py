@@ -73,7 +73,7 @@ HOMES = {
     "sklearn": {"data"},
     "scipy": {"samplers"},
     "pyarrow": {"data", "service/export.py"},
-    "pydantic": {"service/specfile.py", "api/schemas", "api/answers.py", "api/bodies.py", "api/names.py"},
+    "pydantic": {"service/specfile.py", "api/schemas", "api/answers.py", "api/bodies.py", "api/names.py", "api/openapi.py"},
     "ruamel": {"service/plain_text.py"},
     "fastapi": {"api", "server/http.py"},
     "starlette": {"api"},

@@ -34,7 +34,7 @@ _ANSWERS["responses"][204] = {
 }
 
 
-@router.get("/studies/{name}/events", **_ANSWERS)
+@router.get("/studies/{name}/events", response_class=Response, **_ANSWERS)
 async def follow_study(
     request: Request,
     name: StudyName,

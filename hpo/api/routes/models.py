@@ -58,12 +58,12 @@ def _model_answers() -> dict[str, Any]:
     told = answers(None, 404, 409, 501, about="The model.")
     awaited = answers(ModelAwaited, status=202, about="It was not kept; its trial is trained once more.")
     later = {"Retry-After": {"description": "Seconds.", "schema": {"type": "string"}}}
-    told["responses"][200] |= files(*{kind.media_type for kind in KINDS.values()})
+    told["responses"][200] |= files(*dict.fromkeys(kind.media_type for kind in KINDS.values()))
     told["responses"][202] = awaited["responses"][202] | {"headers": later}
     return told
 
 
-@router.get("/studies/{name}/model", **_model_answers())
+@router.get("/studies/{name}/model", response_class=Response, **_model_answers())
 def download_model(
     name: StudyName,
     account: Viewer,

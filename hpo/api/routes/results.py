@@ -71,6 +71,7 @@ def pareto_front(name: StudyName, _: Viewer, storage: StorageOf) -> Json:
 
 _FILE = answers(None, 404, about="The file.")
 _FILE["responses"][200] |= files(*MEDIA_TYPES.values())
+_FILE["responses"][200]["content"][JSON]["schema"] = {"type": "array", "items": {"type": "object"}}
 
 
 @router.get("/studies/{name}/export", response_class=Response, **_FILE)

@@ -36,3 +36,10 @@ class Page(Answer, Generic[T]):
 def example(of: dict[str, Any]) -> ConfigDict:
     """The config of an answer with an example, as a class gives it to `model_config`."""
     return ConfigDict(extra="forbid", json_schema_extra={"example": of})
+
+
+def sent_like(of: dict[str, Any]) -> ConfigDict:
+    """The same of a body."""
+    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    config["json_schema_extra"] = {"example": of}
+    return config

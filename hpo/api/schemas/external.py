@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from hpo.api.schemas.base import Answer, Sent, Time, example
+from hpo.api.schemas.base import Answer, Sent, Time, example, sent_like
 from hpo.states import StudyState
 
 Scalar = bool | int | float | str | None
 _CLIENT = "Who asks: the same at each call, another for each of several that train side by side."
 
 
-def _sent(of: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        frozen=True,
-        json_schema_extra={"example": of},
-    )
-
-
 class Ask(Sent):
     """Who wants trials, and how many."""
 
-    model_config = _sent({"client_id": "node7-gpu0", "count": 1})
+    model_config = sent_like({"client_id": "node7-gpu0", "count": 1})
 
     client_id: str = Field(description=_CLIENT, min_length=1, max_length=255)
     count: int = Field(default=1, ge=1, le=1_000)
@@ -35,7 +25,7 @@ class Ask(Sent):
 class Report(Sent):
     """A trial's value after an epoch."""
 
-    model_config = _sent({"epoch": 3, "value": 0.91, "client_id": "node7-gpu0"})
+    model_config = sent_like({"epoch": 3, "value": 0.91, "client_id": "node7-gpu0"})
 
     epoch: int = Field(description="Counts from 1.", ge=1)
     value: float = Field(
@@ -49,7 +39,7 @@ class Report(Sent):
 class Heartbeat(Sent):
     """A sign of life."""
 
-    model_config = _sent({"client_id": "node7-gpu0"})
+    model_config = sent_like({"client_id": "node7-gpu0"})
 
     client_id: str | None = Field(
         default=None, description="Given: 409 when another client has the trial now."
@@ -59,7 +49,7 @@ class Heartbeat(Sent):
 class Tell(Sent):
     """How a trial ended."""
 
-    model_config = _sent({"state": "COMPLETE", "value": 0.93})
+    model_config = sent_like({"state": "COMPLETE", "value": 0.93})
 
     state: Literal["COMPLETE", "PRUNED", "FAIL"] = "COMPLETE"
     value: float | None = Field(default=None, description="Left out: the best that was reported.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hpo.account import Role
-from hpo.api.schemas.base import Answer, Page, Sent, Time, example
+from hpo.api.schemas.base import Answer, Page, Sent, Time, example, sent_like
 
 _KEY: dict[str, Any] = {
     "id": "key_1f2e3d4c5b6a",
@@ -63,6 +63,8 @@ class KeyPage(Page[Key]):
 
 class KeyOrder(Sent):
     """A key to make."""
+
+    model_config = sent_like({"owner": "ada", "role": "submitter", "expires": "30d"})
 
     owner: str = Field(description="Whose it is to be.", examples=["ada"])
     role: str = Field(default=Role.SUBMITTER.value, examples=[role.value for role in Role])

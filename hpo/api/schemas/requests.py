@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from hpo.api.schemas.base import Sent
+from hpo.api.schemas.base import Sent, sent_like
 
 MAX_SETTINGS = 1_000
 
 Scalar = bool | int | float | str | None
 
 
-def _sent(example: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        frozen=True,
-        json_schema_extra={"example": example},
-    )
-
-
 class Changes(Sent):
     """What may change while a study lives. Of labels and limits only the keys given; null takes one away."""
 
-    model_config = _sent({"trials": 512, "limits": {"parallel": 64}, "labels": {"course": "cs231n"}})
+    model_config = sent_like({"trials": 512, "limits": {"parallel": 64}, "labels": {"course": "cs231n"}})
 
     trials: int | None = Field(default=None, description="The new total, not below the present one.")
     priority: int | None = None
@@ -37,7 +27,7 @@ class Changes(Sent):
 class Resume(Sent):
     """How a study is to go on."""
 
-    model_config = _sent({"trials": 512})
+    model_config = sent_like({"trials": 512})
 
     trials: int | None = Field(default=None, description="A larger total.")
 
@@ -45,7 +35,7 @@ class Resume(Sent):
 class ForkOf(Sent):
     """What is to be different in the new study."""
 
-    model_config = _sent({"name": "wine-red-wide", "set": {"trials": 64, "parameters.hidden_units": 128}})
+    model_config = sent_like({"name": "wine-red-wide", "set": {"trials": 64, "parameters.hidden_units": 128}})
 
     name: str | None = Field(default=None, description="Left out: the old one's with the next counter.")
     set: dict[str, Any] = Field(default={}, description="Keys of a study file, with dots.")
@@ -58,7 +48,7 @@ class ForkOf(Sent):
 class Settings(Sent):
     """Settings to try before what the sampler proposes next; what is left out of one is drawn."""
 
-    model_config = _sent({"settings": [{"learning_rate": 0.001, "optimizer": "adam"}]})
+    model_config = sent_like({"settings": [{"learning_rate": 0.001, "optimizer": "adam"}]})
 
     settings: list[dict[str, Scalar]] = Field(min_length=1, max_length=MAX_SETTINGS)
 
@@ -66,6 +56,6 @@ class Settings(Sent):
 class Retry(Sent):
     """Which failed trials to train once more; none: all that failed by error, lost or out_of_memory."""
 
-    model_config = _sent({"numbers": [3, 17]})
+    model_config = sent_like({"numbers": [3, 17]})
 
     numbers: list[int] = Field(default=[], max_length=MAX_SETTINGS)

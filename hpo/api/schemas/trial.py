@@ -25,6 +25,20 @@ _TRIAL: dict[str, Any] = {
     "started_at": "2026-01-02T03:04:06Z",
     "finished_at": "2026-01-02T03:04:09.250000Z",
 }
+_BEST: dict[str, Any] = {
+    "study": "wine-red",
+    "number": 97,
+    "value": 0.734,
+    "stderr": None,
+    "metric": "accuracy",
+    "params": {"learning_rate": 0.0031, "optimizer": "adam"},
+    "fixed": {"hidden_layers": 2},
+    "test": {"accuracy": 0.719, "scored": 1},
+    "n_trials": 256,
+    "states": {"COMPLETE": 248, "FAIL": 8},
+    "seconds": 83.1,
+    "tied_with_best": True,
+}
 _ENQUEUED = {"study": "wine-red", "state": "QUEUED", "n_trials": 257, "retry_of": []}
 
 
@@ -155,26 +169,13 @@ class Best(Answer):
         default=None, description="Whether chance explains the difference to the best; null: nobody knows."
     )
 
-    model_config = example(
-        {
-            "study": "wine-red",
-            "number": 97,
-            "value": 0.734,
-            "stderr": None,
-            "metric": "accuracy",
-            "params": {"learning_rate": 0.0031, "optimizer": "adam"},
-            "fixed": {"hidden_layers": 2},
-            "test": {"accuracy": 0.719, "scored": 1},
-            "n_trials": 256,
-            "states": {"COMPLETE": 248, "FAIL": 8},
-            "seconds": 83.1,
-            "tied_with_best": True,
-        }
-    )
+    model_config = example(_BEST)
 
 
 class BestList(Page[Best]):
     """The best trials, the best first."""
+
+    model_config = example({"items": [_BEST], "next_cursor": None})
 
 
 class Front(Page[FrontTrial]):
