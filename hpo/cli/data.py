@@ -33,9 +33,10 @@ def add(
     """Keep a file in the database; `source: ds_…` then names it."""
     with session.backend() as backend:
         record = backend.upload(file, name=name)
+        verb = "run" if backend.server is None else "submit"
     write_record(record, format, record["id"])
     if format is Format.TABLE:
-        say(f"{record['name']} is kept; `hpo run --data {record['id']}` searches on it", quiet=quiet)
+        say(f"{record['name']} is kept; `hpo {verb} --data {record['id']}` searches on it", quiet=quiet)
 
 
 def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002
@@ -53,7 +54,8 @@ def show(
     quiet: QuietOption = False,
 ) -> None:
     """What hpo makes of a data set: columns, task, split."""
-    with session.backend() as backend:
+    # A file of this machine is looked at here: a server reads none, and it need not travel for that.
+    with session.backend(here=Path(source).is_file()) as backend:
         record = backend.dataset(source, target=target)
     write_record(record, format, _data_text(record))
 

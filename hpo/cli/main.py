@@ -94,7 +94,7 @@ FAMILIES: dict[str, tuple[typer.Typer, dict[str, Callable[..., Any]]]] = {
 # One line that works as it stands, for the help of each verb.
 EXAMPLES: dict[str, str] = {
     "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
-    "submit": "hpo submit study.yaml --watch --server http://localhost:8477",
+    "submit": "hpo submit study.yaml --watch --server http://localhost:8000",
     "validate": "hpo validate study.yaml",
     "check": "hpo check --data digits --set parameters.optimizer=sgd",
     "ls": "hpo ls --state running",

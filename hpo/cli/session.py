@@ -35,9 +35,13 @@ def make_home(found: Settings) -> None:
 
 
 @contextmanager
-def backend() -> Iterator[Backend]:
-    """Where studies live, for the length of a verb: the server of the settings, else their database."""
-    with closing(_backend(settings())) as found:
+def backend(*, here: bool = False) -> Iterator[Backend]:
+    """Where studies live, for the length of a verb: the server of the settings, else their database.
+
+    here: the database, whatever server is set
+    """
+    asked = settings()
+    with closing(_backend(replace(asked, server=None) if here else asked)) as found:
         yield found
 
 

@@ -10,14 +10,14 @@ from hpo.errors import SpecError
 FIELD = "HPO_SERVER"
 KEY_FIELD = "HPO_API_KEY"
 PREFIX = "/api/v1"
-EXAMPLE = "http://localhost:8477"
+EXAMPLE = "http://localhost:8000"
 
 
 def address_of(text: str) -> str:
     """A server's address without the slash at its end or the API's prefix. Raises SpecError.
 
-    >>> address_of("http://localhost:8477/"), address_of("https://hpo.example.org/api/v1")
-    ('http://localhost:8477', 'https://hpo.example.org')
+    >>> address_of("http://localhost:8000/"), address_of("https://hpo.example.org/api/v1")
+    ('http://localhost:8000', 'https://hpo.example.org')
     """
     try:
         parts = urlsplit(text.strip())
@@ -37,7 +37,7 @@ def address_of(text: str) -> str:
 def is_loopback(address: str) -> bool:
     """Whether an address is this machine's own, which nobody else can listen to.
 
-    >>> is_loopback("http://127.0.0.1:8477"), is_loopback("http://[::1]"), is_loopback("http://10.0.0.7")
+    >>> is_loopback("http://127.0.0.1:8000"), is_loopback("http://[::1]"), is_loopback("http://10.0.0.7")
     (True, True, False)
     """
     host = urlsplit(address).hostname or ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpo.asked import Asked
-from hpo.progress import Progress
+from hpo.progress import Event, Progress
 
 # What a service function answers, in JSON types: the same with and without a server, and what `-f json` prints.
 Record = dict[str, Any]
@@ -55,6 +55,9 @@ class Studies(Protocol):
     def progress(self, name: str) -> Progress:
         """How far a study is; its message says so when nobody runs one that should run."""
 
+    def events(self, name: str, *, after: str | None = None) -> Iterator[Event]:
+        """What happens to a study behind the event of an id (`now`: from now on; None: all), until it is final."""
+
 
 class Trials(Protocol):
     """The trials of a study. Every method raises StudyNotFound, one that takes a number TrialNotFound."""
@@ -73,11 +76,20 @@ class Trials(Protocol):
     def trial(self, name: str, number: int) -> Record:
         """All there is to say of one trial."""
 
+    def curve(self, name: str, number: int, *, points: int = 200) -> Record:
+        """What a trial's epochs came to."""
+
     def best(self, name: str) -> Record:
         """The best trial. Raises StudyFailed when the study ended without one, TrialNotFound when there is none yet."""
 
     def top(self, name: str, n: int) -> list[Record]:
         """The n best trials, each with `tied_with_best`. Raises as `best` does."""
+
+    def importance(self, name: str) -> Record:
+        """How much each parameter matters."""
+
+    def pareto(self, name: str) -> list[Record]:
+        """The trials that no other beats in every objective."""
 
     def export(self, name: str, format: str) -> Iterator[bytes]:  # noqa: A002
         """All trials as a file: csv, json or parquet. Raises UnknownName for another format."""
@@ -103,6 +115,22 @@ class Models(Protocol):
     def predict(self, name: str, rows: Sequence[Mapping[str, Any]], *, trial: int | None = None) -> Record:
         """What the model says of rows, 10,000 at most, cells by the names of columns. Raises ModelNotKept,
         DataError with row and column, TooLarge."""
+
+
+class External(Protocol):
+    """Trials that another program trains (`trainer: external`). Every method raises StudyNotFound, IllegalMove."""
+
+    def ask(self, name: str, *, client_id: str, count: int = 1) -> Record:
+        """`trials` to train, those this client has already first; or why there are none now, and when to come again."""
+
+    def report(self, name: str, number: int, *, epoch: int, value: float, client_id: str) -> Record:
+        """Say what an epoch came to; `prune`: whether to end the trial. Raises TrialNotFound, LeaseLost."""
+
+    def heartbeat(self, name: str, number: int, *, client_id: str) -> Record:
+        """Keep a trial for another lease. Raises TrialNotFound, LeaseLost."""
+
+    def tell(self, name: str, number: int, outcome: Mapping[str, Any]) -> Record:
+        """Say how a trial ended: state, value or values, reason, epochs; the trial. Raises TrialNotFound."""
 
 
 class Data(Protocol):
@@ -149,7 +177,7 @@ class Running(Protocol):
         """End a key by its id. Raises KeyNotFound."""
 
 
-class Backend(Studies, Trials, Models, Data, Running, Protocol):
+class Backend(Studies, Trials, External, Models, Data, Running, Protocol):
     """Where studies live: `Remote` is a server, `hpo.service.local.Local` the database of this machine.
 
     server: its address, None for the local database

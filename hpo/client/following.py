@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.client.base import Backend, Record
 from hpo.errors import StudyOwned
-from hpo.progress import Progress
+from hpo.progress import Event, Progress
 from hpo.states import StudyState, TrialState
 
 # States in which nothing more will happen by itself.
@@ -20,11 +20,30 @@ GRACE_LOOKS = 10  # a study that nobody runs may be about to be claimed
 Wait = Callable[[float], object]
 
 
-def followed(backend: Backend, name: str, *, wait: Wait = time.sleep) -> Iterator[Progress]:
-    """How far a study is, again and again until it rests; wait: lets so many seconds pass.
+def followed(
+    backend: Backend, name: str, *, events: bool = True, wait: Wait = time.sleep
+) -> Iterator[Progress]:
+    """How far a study is, again and again until it rests.
 
+    events: of a server are waited for; else it is asked twice a second. wait: lets so many seconds pass
     Raises StudyNotFound, and StudyOwned with what to do when nobody runs it and nobody comes to.
     """
+    if backend.server is None or not events:
+        yield from _polled(backend, name, wait)
+        return
+    record = backend.study(name)
+    yield progress_of(record)
+    if StudyState(record["state"]) in RESTING:
+        return
+    for event in backend.events(name, after="now"):
+        record = updated(record, event)
+        if StudyState(record["state"]) in RESTING:
+            break
+        yield progress_of(record)
+    yield backend.progress(name)
+
+
+def _polled(backend: Backend, name: str, wait: Wait) -> Iterator[Progress]:
     looks = 0
     while True:
         progress = backend.progress(name)
@@ -35,6 +54,27 @@ def followed(backend: Backend, name: str, *, wait: Wait = time.sleep) -> Iterato
         if looks >= GRACE_LOOKS and backend.server is None:
             raise StudyOwned(progress.message)
         wait(LOOK_S)
+
+
+def updated(record: Record, event: Event) -> Record:
+    """A study's record after an event.
+
+    >>> best = {"number": 3, "value": 0.9}
+    >>> data = {"n_trials": 8, "counts": {"COMPLETE": 4}, "best": best, "trials_per_s": 2.0}
+    >>> after = updated({"name": "a", "value": None}, Event(id="4", kind="progress", data=data))
+    >>> after["value"], after["best_number"], after["states"]
+    (0.9, 3, {'COMPLETE': 4})
+    """
+    if event.kind == "study":
+        return record | dict(event.data)
+    if event.kind != "progress":
+        return record
+    data = event.data
+    best = data["best"] or {}
+    found = {"value": best.get("value"), "best_number": best.get("number"), "values": best.get("values")}
+    speeds = {speed: data.get(speed) for speed in ("trials_per_s", "model_steps_per_s", "seconds_left")}
+    live = {**(record.get("live") or {}), **speeds}
+    return record | found | {"n_trials": data["n_trials"], "states": data["counts"], "live": live}
 
 
 def progress_of(record: Record) -> Progress:
@@ -79,5 +119,10 @@ def _message(record: Record) -> str | None:
     if state is StudyState.QUEUED and record.get("served") is False:
         return f"nobody runs study {name!r}; `hpo resume {name}` has the server run it"
     if state in (StudyState.RUNNING, StudyState.STOPPING) and (record.get("lease_left_s") or 0.0) < 0.0:
-        return f"whoever ran study {name!r} has not been heard of; the server's coordinator takes it up again"
+        who = (
+            "the server's coordinator takes it up again"
+            if record["served"]
+            else f"`hpo resume {name}` goes on"
+        )
+        return f"whoever ran study {name!r} has not been heard of; {who}"
     return None

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from hpo.client.base import Backend, Record
 from hpo.client.following import followed
 from hpo.errors import HpoError
-from hpo.progress import Progress
+from hpo.progress import Event, Progress
 
 Show = Callable[[Progress], object]
 
@@ -84,6 +84,18 @@ class StudyHandle:
         """All there is to say of one trial. Raises TrialNotFound."""
         return self._backend.trial(self.name, number)
 
+    def curve(self, number: int, *, points: int = 200) -> Record:
+        """What a trial's epochs came to, in at most so many points. Raises TrialNotFound."""
+        return self._backend.curve(self.name, number, points=points)
+
+    def importance(self) -> Record:
+        """How much each searched parameter matters."""
+        return self._backend.importance(self.name)
+
+    def pareto(self) -> list[Record]:
+        """The trials that no other beats in every objective."""
+        return self._backend.pareto(self.name)
+
     def export(self, path: str | Path, format: str | None = None) -> None:  # noqa: A002
         """Write all trials to a file: csv, json or parquet, else as its name ends."""
         file = Path(path)
@@ -118,13 +130,22 @@ class StudyHandle:
         ends_at = None if timeout is None else time.monotonic() + timeout
         show, line = _shown(progress)
         try:
-            for moment in followed(self._backend, self.name):
+            for moment in followed(self._backend, self.name, events=timeout is None):
                 show(moment)
                 if ends_at is not None and time.monotonic() >= ends_at:
                     raise TimeoutError(f"study {self.name!r} is still {moment.state} after {timeout:g} s")
         finally:
             line.end()
         return self
+
+    def events(self, *, after: str | None = None) -> Iterator[Event]:
+        """What happens to the study until it is final.
+
+        after: the id of an event, `now`, or None for every trial from the first. kind is trial (data: items, the
+        trials that finished), progress (counts, best, speeds) or study (its state). A connection that breaks is
+        made again where it broke.
+        """
+        return self._backend.events(self.name, after=after)
 
     # Moving
 
@@ -172,6 +193,45 @@ class StudyHandle:
     def remove(self) -> None:
         """Remove the study with its trials, for good. Raises StudyOwned while somebody runs it."""
         self._backend.remove(self.name)
+
+    # Trials that this program trains itself (`trainer: external`)
+
+    def ask(self, count: int = 1) -> Record:
+        """`trials` to train, each with number, params and lease_s, those this handle has already first.
+
+        None now: `reason` says why, `retry_after_s` when to ask again; `over`: the study has ended.
+        Raises IllegalMove for a study that hpo trains itself.
+        """
+        return self._backend.ask(self.name, client_id=self._client_id, count=count)
+
+    def report(self, number: int, *, epoch: int, value: float) -> bool:
+        """Say what an epoch came to; True: the pruner wants the trial to end, tell it PRUNED."""
+        found = self._backend.report(self.name, number, epoch=epoch, value=value, client_id=self._client_id)
+        return bool(found["prune"])
+
+    def heartbeat(self, number: int) -> Record:
+        """Keep a trial for another lease while an epoch takes long."""
+        return self._backend.heartbeat(self.name, number, client_id=self._client_id)
+
+    def tell(
+        self,
+        number: int,
+        value: float | Sequence[float] | None = None,
+        *,
+        state: str = "COMPLETE",
+        reason: str | None = None,
+        epochs: int | None = None,
+    ) -> Record:
+        """Say how a trial ended, COMPLETE, PRUNED or FAIL; the trial.
+
+        value: one for each of several objectives; left out, the best that was reported
+        reason: why it failed: error, out_of_memory, diverged or infeasible
+        """
+        key = "value" if value is None or isinstance(value, int | float) else "values"
+        given = value if key == "value" else list(value)  # type: ignore[arg-type]
+        told = {key: given, "state": state, "reason": reason, "epochs": epochs}
+        outcome = {name: word for name, word in told.items() if word is not None}
+        return self._backend.tell(self.name, number, outcome)
 
 
 def _write(chunks: Iterator[bytes], path: Path) -> None:

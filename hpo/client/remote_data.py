@@ -1,4 +1,4 @@
-"""Data sets, search spaces and models of a server, for `Remote`."""
+"""Data sets and search spaces of a server, for `Remote`."""
 
 from __future__ import annotations
 
@@ -27,15 +27,19 @@ class RemoteData(Asking):
 
     def kept_dataset(self, key: str) -> Record:
         """An uploaded data set by id or name."""
-        for record in self.datasets():
-            if key in (record["id"], record["name"]):
-                if record["kind"] == "stored":
-                    return record
-                raise DatasetNotFound(f"{key} is built in: it comes with hpo and cannot be removed")
-        raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
+        known = self.datasets()
+        found = [one for one in known if one["id"] == key] or [one for one in known if one["name"] == key]
+        if not found:
+            raise DatasetNotFound(f"no data set is called {key!r}; `hpo data ls` shows what there is")
+        newest = max(found, key=lambda one: one.get("added_at") or "")
+        if newest["kind"] != "stored":
+            raise DatasetNotFound(f"{key} is built in: it comes with hpo and cannot be removed")
+        return newest
 
     def upload(self, path: Path, *, name: str | None = None) -> Record:
-        """Keep a file's bytes, sent in chunks; a file that the server has already is not sent again."""
+        """Keep a file's bytes, sent in chunks."""
+        if not path.is_file():
+            raise DataError(f"no file is called {str(path)!r}")
         call = Call(
             method="POST",
             path="datasets",

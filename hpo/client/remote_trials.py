@@ -53,6 +53,28 @@ class RemoteTrials(Asking):
         """All trials as a file."""
         return self._file(study_path(name, "export"), format=format)
 
+    def ask(self, name: str, *, client_id: str, count: int = 1) -> Record:
+        """Trials to train elsewhere, or why there are none now."""
+        body = {"client_id": client_id, "count": count}
+        answer = self._post(study_path(name, "trials", verb="ask"), body, repeatable=True)
+        return self._record(answer, "trials", "over", "retry_after_s")
+
+    def report(self, name: str, number: int, *, epoch: int, value: float, client_id: str) -> Record:
+        """Say what an epoch came to."""
+        body = {"epoch": epoch, "value": value, "client_id": client_id}
+        path = study_path(name, "trials", str(number), verb="report")
+        return self._record(self._post(path, body, repeatable=True), "prune")
+
+    def heartbeat(self, name: str, number: int, *, client_id: str) -> Record:
+        """Keep a trial for another lease."""
+        path = study_path(name, "trials", str(number), verb="heartbeat")
+        return self._record(self._post(path, {"client_id": client_id}, repeatable=True))
+
+    def tell(self, name: str, number: int, outcome: Mapping[str, Any]) -> Record:
+        """Say what a trial came to."""
+        path = study_path(name, "trials", str(number), verb="tell")
+        return self._record(self._post(path, outcome, repeatable=True))
+
     def enqueue(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Record:
         """Have settings tried first."""
         return self._record(

@@ -10,10 +10,10 @@ import httpx
 from hpo.client.transport import ATTEMPTS, Call, Transport
 from hpo.errors import ServerError
 from hpo.progress import Event
-from hpo.states import FINAL, StudyState
+from hpo.states import FINAL
 
 SILENCE_S = 45.0  # servers say something more often, if only that they are there
-_RESTING = (*FINAL, StudyState.PAUSED)
+NOW = "now"
 
 
 def events_of(transport: Transport, path: str, *, after: str | None = None) -> Iterator[Event]:
@@ -24,10 +24,11 @@ def events_of(transport: Transport, path: str, *, after: str | None = None) -> I
     """
     last, fruitless = after, 0
     while True:
-        headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": last})
-        call = Call(method="GET", path=path, headers=headers)
+        call = _call(path, last)
         try:
             with transport.stream(call, answer_s=SILENCE_S) as answer:
+                if answer.status_code == httpx.codes.NO_CONTENT:
+                    return
                 for event in parsed(answer.iter_lines()):
                     last, fruitless = event.id or last, 0
                     yield event
@@ -44,9 +45,17 @@ def events_of(transport: Transport, path: str, *, after: str | None = None) -> I
         transport.pause(fruitless)
 
 
+def _call(path: str, last: str | None) -> Call:
+    """The request for what comes behind an event; `now`: from now on."""
+    headers = {"Accept": "text/event-stream"}
+    if last is None or last == NOW:
+        return Call(method="GET", path=path, headers=headers, params={"after": last})
+    return Call(method="GET", path=path, headers=headers | {"Last-Event-ID": last})
+
+
 def is_last(event: Event) -> bool:
-    """Whether nothing more will happen to the study by itself."""
-    return event.kind == "study" and event.data.get("state") in _RESTING
+    """Whether nothing more will happen to the study: a server then ends the stream."""
+    return event.kind == "study" and event.data.get("state") in FINAL
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Event]:

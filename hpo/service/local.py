@@ -8,8 +8,8 @@ from typing import Any
 from hpo.account import ANYBODY
 from hpo.asked import Asked
 from hpo.errors import HpoError
-from hpo.progress import Progress
-from hpo.service import acting, follow, paging, processes, results
+from hpo.progress import Event, Progress
+from hpo.service import acting, follow, local_events, paging, processes, results
 from hpo.service.local_data import LocalData
 from hpo.service.local_models import LocalModels
 from hpo.service.local_running import LocalRunning
@@ -26,22 +26,14 @@ class Local(LocalTrials, LocalModels, LocalData, LocalRunning):
         self, *, state: str | None = None, labels: Mapping[str, str] | None = None, limit: int | None = None
     ) -> Iterator[Record]:
         """The studies, the newest first, one line each."""
-        cursor = None
-        left = limit
-        while left is None or left > 0:
-            size = paging.MAX_PAGE if left is None else min(left, paging.MAX_PAGE)
-            page = paging.studies_page(
-                self.storage,
-                states=[] if state is None else [state],
-                labels=[f"{name}={value}" for name, value in (labels or {}).items()],
-                limit=size,
-                cursor=cursor,
-            )
-            yield from page["items"]
-            cursor = page["next_cursor"]
-            if cursor is None:
-                return
-            left = None if left is None else left - size
+        states = [] if state is None else [state]
+        marks = [f"{label}={value}" for label, value in (labels or {}).items()]
+        return paging.all_items(
+            lambda size, cursor: paging.studies_page(
+                self.storage, states=states, labels=marks, limit=size, cursor=cursor
+            ),
+            limit,
+        )
 
     def study(self, name: str) -> Record:
         """All there is to say of a study."""
@@ -93,6 +85,10 @@ class Local(LocalTrials, LocalModels, LocalData, LocalRunning):
     def progress(self, name: str) -> Progress:
         """How far a study is."""
         return follow.progress(self.storage, name, is_alive=processes.is_alive)
+
+    def events(self, name: str, *, after: str | None = None) -> Iterator[Event]:
+        """What happens to a study."""
+        return local_events.follow(self.storage, name, after=after)
 
 
 def local_of(settings: Settings) -> Local:

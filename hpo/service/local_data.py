@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hpo.service import space_files
+from hpo.service import spaces
 from hpo.service.opened import Opened
 
 Record = dict[str, Any]
@@ -46,9 +46,8 @@ class LocalData(Opened):
 
     def spaces(self) -> list[Record]:
         """The named search spaces."""
-        return [{"name": name, "about": space_files.read(name)[0]} for name in space_files.names()]
+        return spaces.listed()
 
     def space(self, name: str) -> Record:
-        """One of them with its text."""
-        text = space_files.text(name)
-        return {"name": name, "about": space_files.read(name)[0], "text": text}
+        """One of them with its parameters and its text."""
+        return spaces.shown(name)

@@ -12,6 +12,7 @@ from typing import Any
 from hpo.account import ANYBODY
 from hpo.asked import Asked
 from hpo.data.registry import BUILT_IN
+from hpo.errors import DataError
 from hpo.service import datasets, forking, specfile, submission, submit, workers
 from hpo.service.datasets import OpenStorage
 from hpo.service.submission import UPLOADED
@@ -42,7 +43,16 @@ def _with_data(storage: Storage, spec: StudySpec, folder: Path) -> StudySpec:
     path = _file(spec, folder)
     if path is None or spec.data is None:
         return spec
-    return replace(spec, data=replace(spec.data, source=datasets.add(storage, path)["id"]))
+    if path.is_dir():
+        raise DataError(
+            f"{spec.data.source!r} is a folder, and a database keeps files: make one .npz of it",
+            field="data.source",
+        )
+    try:
+        kept = datasets.add(storage, path)
+    except DataError as error:
+        raise DataError(error.detail, field="data.source") from None
+    return replace(spec, data=replace(spec.data, source=kept["id"]))
 
 
 def validate(opened: OpenStorage, asked: Asked) -> dict[str, Any]:

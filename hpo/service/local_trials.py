@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hpo.service import enqueueing, processes, results
+from hpo.account import ANYBODY
+from hpo.service import enqueueing, paging, processes, results
 from hpo.service.opened import Opened
-
-CHUNK = 1 << 20
+from hpo.service.paging import Wanted
 
 Record = dict[str, Any]
 
@@ -27,11 +26,21 @@ class LocalTrials(Opened):
         limit: int | None = None,
     ) -> Iterator[Record]:
         """Trials, read page by page."""
-        return results.trials(self.storage, name, sort=sort, states=states, limit=limit)
+        wanted = Wanted(states=tuple(states), sort=sort, where=where)
+        return paging.all_items(
+            lambda size, cursor: paging.trials_page(self.storage, name, wanted, limit=size, cursor=cursor),
+            limit,
+        )
 
     def trial(self, name: str, number: int) -> Record:
         """All there is to say of one trial."""
         return results.trial(self.storage, name, number)
+
+    def curve(self, name: str, number: int, *, points: int = 200) -> Record:
+        """What a trial's epochs came to."""
+        from hpo.service import curves
+
+        return curves.curve(self.storage, name, number, points=points)
 
     def best(self, name: str) -> Record:
         """The best trial."""
@@ -43,15 +52,47 @@ class LocalTrials(Opened):
 
         return top.top(self.storage, name, n)
 
+    def importance(self, name: str) -> Record:
+        """How much each parameter matters."""
+        from hpo.service import importance
+
+        return importance.importance(self.storage, name)
+
+    def pareto(self, name: str) -> list[Record]:
+        """The trials that no other beats in every objective."""
+        return results.front(self.storage, name)
+
+    def ask(self, name: str, *, client_id: str, count: int = 1) -> Record:
+        """Trials to train elsewhere, or why there are none now."""
+        from hpo.service import external
+
+        return external.ask(self.storage, ANYBODY, name, client=client_id, count=count)
+
+    def report(self, name: str, number: int, *, epoch: int, value: float, client_id: str) -> Record:
+        """Say what an epoch came to."""
+        from hpo.service import external
+
+        return external.report(
+            self.storage, ANYBODY, name, number, epoch=epoch, value=value, client=client_id
+        )
+
+    def heartbeat(self, name: str, number: int, *, client_id: str) -> Record:
+        """Keep a trial for another lease."""
+        from hpo.service import external
+
+        return external.heartbeat(self.storage, ANYBODY, name, number, client=client_id)
+
+    def tell(self, name: str, number: int, outcome: Mapping[str, Any]) -> Record:
+        """Say what a trial came to."""
+        from hpo.service import external
+
+        return external.tell(self.storage, ANYBODY, name, number, external.Outcome(**outcome))
+
     def export(self, name: str, format: str) -> Iterator[bytes]:  # noqa: A002
         """All trials as a file."""
         from hpo.service import export
 
-        with tempfile.TemporaryFile() as file:
-            export.export(self.storage, name, format, file)
-            file.seek(0)
-            while chunk := file.read(CHUNK):
-                yield chunk
+        return export.pieces(self.storage, name, format)
 
     def enqueue(self, name: str, settings: Sequence[Mapping[str, Any]]) -> Record:
         """Have settings tried first."""

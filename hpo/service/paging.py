@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,6 +124,21 @@ def selector(fields: Sequence[str], study: Study) -> Callable[[dict[str, Any]], 
         return kept
 
     return selected
+
+
+def all_items(
+    page: Callable[[int, str | None], dict[str, Any]], limit: int | None
+) -> Iterator[dict[str, Any]]:
+    """All items of a list, or the first ones, a page at a time. page: gives one of a size, behind a cursor."""
+    left, cursor = limit, None
+    while left is None or left > 0:
+        size = MAX_PAGE if left is None else min(left, MAX_PAGE)
+        found = page(size, cursor)
+        yield from found["items"]
+        cursor = found["next_cursor"]
+        if cursor is None:
+            return
+        left = None if left is None else left - size
 
 
 def check_limit(limit: int) -> None:

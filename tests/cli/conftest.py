@@ -4,14 +4,17 @@ from contextlib import closing
 
 import pytest
 
+from hpo.api.site import Site
 from hpo.cli.main import main
 from hpo.cohort import CohortPlan
 from hpo.service import specfile
 from hpo.service.processes import this_process
+from hpo.settings import read_settings
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import ScoredTest
 from hpo.storage.open import open_storage
 from hpo.study import Direction, NewStudy
+from hpo.testing.serving import serving
 from hpo.trial import TrialPlan, TrialResult
 
 FILE = "{name: NAME, data: digits, parameters: {learning_rate: {low: 1e-4, high: 0.1, log: true}}, trials: 4}"
@@ -25,6 +28,20 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return home
+
+
+@pytest.fixture
+def place(request, home, monkeypatch):
+    """Where verbs work: `here`, on the local database, or on a `server` over it; for `indirect` parameters."""
+    if request.param == "here":
+        yield request.param
+        return
+    home.mkdir()
+    url = f"sqlite:///{home / 'hpo.db'}"
+    settings = read_settings({"HPO_HOME": str(home), "HPO_STORAGE": url})
+    with closing(open_storage(url)) as storage, serving(Site(settings=settings, storage=storage)) as address:
+        monkeypatch.setenv("HPO_SERVER", address)
+        yield request.param
 
 
 @pytest.fixture

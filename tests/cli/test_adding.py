@@ -10,14 +10,24 @@ from hpo.service.processes import this_process
 from hpo.states import StudyState
 from hpo.trial import TrialPlan
 
+# On the local database, and on a server over it.
+pytestmark = [
+    pytest.mark.usefixtures("place"),
+    pytest.mark.parametrize("place", ["here", "server"], indirect=True),
+]
 
-def test_a_setting_is_enqueued_and_the_next_step_said(hpo, study, database):
+
+def test_a_setting_is_enqueued_and_the_next_step_said(hpo, study, database, place):
     study()
 
     code, out, err = hpo("enqueue", "digits", "learning_rate=1e-3")
 
     assert (code, out) == (0, "")
-    assert "1 setting enqueued in study digits; its total is 5 trials now; `hpo resume digits` goes on" in err
+    who = {
+        "here": "`hpo resume digits` goes on",
+        "server": "the server goes on with it, `hpo watch digits` follows",
+    }
+    assert f"1 setting enqueued in study digits; its total is 5 trials now; {who[place]}" in err
     with database() as storage:
         assert [entry.params for entry in storage.queue("digits")] == [{"learning_rate": 1e-3}]
         assert storage.get_study("digits").state is StudyState.QUEUED

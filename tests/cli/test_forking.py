@@ -2,18 +2,26 @@
 
 import json
 
+import pytest
+
 from hpo.service import specfile
 from hpo.states import StudyState
 
+# On the local database, and on a server over it.
+pytestmark = [
+    pytest.mark.usefixtures("place"),
+    pytest.mark.parametrize("place", ["here", "server"], indirect=True),
+]
 
-def test_a_fork_waits_to_be_run(hpo, study, database):
+
+def test_a_fork_waits_to_be_run(hpo, study, database, place):
     study(state=StudyState.CANCELLED)
 
     code, out, err = hpo("fork", "digits", "--set", "trials=7")
 
     assert (code, out) == (0, "")
     assert "study digits-2: 7 random trials" in err
-    assert "`hpo resume digits-2` runs it" in err
+    assert {"here": "`hpo resume digits-2` runs it", "server": "the server runs it"}[place] in err
     with database() as storage:
         assert storage.get_study("digits-2").state is StudyState.QUEUED
 

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import os
-import socket
-from dataclasses import replace
 
 import pytest
 
@@ -13,8 +11,14 @@ from hpo.service import specfile
 from hpo.service.processes import this_process
 from hpo.states import StudyState, Wanted
 
+# On the local database, and on a server over it.
+pytestmark = [
+    pytest.mark.usefixtures("place"),
+    pytest.mark.parametrize("place", ["here", "server"], indirect=True),
+]
 
-def test_best_answers_value_setting_and_test_score(hpo, study):
+
+def test_best_answers_value_setting_and_test_score(hpo, study, place):
     study(test=(1, {"accuracy": 0.8}))
 
     code, out, _ = hpo("best", "digits")
@@ -24,7 +28,8 @@ def test_best_answers_value_setting_and_test_score(hpo, study):
     assert "learning_rate  0.01" in out
     assert "on test rows: accuracy 0.8" in out
     assert "hpo trials digits --sort -value" in out
-    assert "optuna-dashboard sqlite:///" in out
+    assert ("optuna-dashboard sqlite:///" in out) is (place == "here")
+    assert out.endswith("/dashboard\n") is (place == "server")
 
 
 def test_best_is_quiet_about_the_next_commands_when_asked(hpo, study):
@@ -115,12 +120,6 @@ def test_pause_answers_programs_with_the_study_and_its_driver(hpo, study):
     assert answer["driver"]["pid"] == os.getpid()
 
 
-def test_show_says_that_the_process_of_a_running_study_has_died(hpo, study):
-    study(state=StudyState.RUNNING, driver=replace(this_process(), born=1.0))
-
-    assert "has died; `hpo resume digits` goes on" in hpo("show", "digits")[1]
-
-
 def test_an_export_is_what_the_end_of_its_name_says(hpo, study, tmp_path):
     study()
 
@@ -164,31 +163,12 @@ def test_an_illegal_move_is_exit_1_and_says_what_is_legal(hpo, study):
     assert "CANCELLED for good" in err
 
 
-def test_resume_of_a_study_that_lives_elsewhere_names_the_process(hpo, study):
-    study(state=StudyState.RUNNING)
-
-    code, _, err = hpo("resume", "digits")
-
-    assert code == 1
-    assert f"process {os.getpid()} on {socket.gethostname()}" in err
-
-
 def test_watch_ends_with_the_study(hpo, study):
     study()
     study("failed", values=[None], state=StudyState.FAILED)
 
     assert hpo("watch", "digits")[:2] == (0, "study digits is COMPLETED: 3 of 4 trials\n")
     assert hpo("watch", "failed")[0] == 3
-
-
-def test_watch_of_a_study_whose_process_died_does_not_wait_for_ever(hpo, study, monkeypatch):
-    monkeypatch.setattr("hpo.client.following.LOOK_S", 0.0)
-    study(state=StudyState.RUNNING, driver=replace(this_process(), born=1.0))
-
-    code, _, err = hpo("watch", "digits")
-
-    assert code == 1
-    assert "hpo resume digits" in err
 
 
 def test_rm_asks_and_no_is_no(hpo, study, database, monkeypatch):
@@ -231,26 +211,6 @@ def test_export_writes_a_file_or_standard_output(hpo, study, tmp_path):
     assert not (tmp_path / "-").exists()
 
 
-def test_validate_prints_a_study_file_that_parses_to_the_same_and_makes_no_database(hpo, home):
-    code, out, _ = hpo("validate", "--data", "iris", "--trials", "7", "--set", "parameters.dropout=0.25")
-
-    spec = specfile.parse(out.split("# would run")[0])
-    assert code == 0
-    assert (spec.trials, spec.data.source, spec.parameters.fixed["dropout"]) == (7, "iris", 0.25)
-    assert "trials   7" in out.split("# would run")[1]
-    assert not home.exists()
-
-
-def test_validate_answers_programs_with_spec_and_plan(hpo):
-    _, out, _ = hpo("validate", "--data", "iris", "--trials", "7", "--workers", "3", "-f", "json")
-
-    answer = json.loads(out)
-    assert answer["valid"] is True
-    assert answer["spec"]["trials"] == 7
-    assert (answer["plan"]["n_trials"], answer["plan"]["workers"]) == (7, 3)
-    assert answer["plan"]["seconds"] > 0
-
-
 def test_validate_says_what_a_study_says_in_vain(hpo):
     wanted = ("validate", "--data", "iris", "--set", "parameters.step_epochs=3")
     sentence = (
@@ -279,21 +239,6 @@ def test_a_data_set_is_added_listed_shown_and_removed(hpo, csv_file):
     assert json.loads(hpo("data", "show", key, "--target", "y", "-f", "json")[1])["classes"] == ["no", "yes"]
     assert hpo("data", "rm", key, "--yes")[0] == 0
     assert key not in hpo("data", "ls")[1]
-
-
-def test_doctor_is_well_here_and_names_a_bad_database(hpo, monkeypatch):
-    code, out, _ = hpo("doctor")
-
-    assert code == 0, out
-    assert {line.split()[0] for line in out.splitlines()} == {"ok"}
-
-    monkeypatch.setenv("HPO_STORAGE", "mysql://nowhere")
-    code, out, _ = hpo("doctor", "-f", "json")
-    [database] = [check for check in json.loads(out) if check["name"] == "database"]
-
-    assert code == 1
-    assert database["ok"] is False
-    assert "sqlite:///" in database["found"]
 
 
 @pytest.fixture

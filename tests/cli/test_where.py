@@ -42,7 +42,7 @@ def test_an_address_that_is_none_is_a_usage_error(hpo):
     code, out, err = hpo("ls", "--server", "localhost")
 
     assert (code, out) == (2, "")
-    assert "must be an address such as http://localhost:8477" in err
+    assert "must be an address such as http://localhost:8000" in err
 
 
 def test_a_key_does_not_travel_in_clear(hpo, monkeypatch):

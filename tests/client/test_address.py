@@ -9,7 +9,7 @@ from hpo.errors import SpecError
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("localhost:8477", "must be an address such as"),
+        ("localhost:8000", "must be an address such as"),
         ("ftp://somewhere", "must be an address such as"),
         ("http://", "must be an address such as"),
         ("http://somewhere:99999", "is no address"),
@@ -33,7 +33,7 @@ def test_a_key_travels_where_nobody_can_read_it(address):
 
 
 @pytest.mark.parametrize(
-    "address", ["http://10.0.0.7:8477", "http://hpo.example.org", "http://localhost.example"]
+    "address", ["http://10.0.0.7:8000", "http://hpo.example.org", "http://localhost.example"]
 )
 def test_a_key_does_not_travel_in_clear_unless_that_is_allowed(address):
     with pytest.raises(SpecError, match="plain http") as caught:

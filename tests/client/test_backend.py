@@ -1,18 +1,13 @@
-"""The client's interface: a server and the local database answer every question alike."""
+"""Studies: a server and the local database answer every question alike."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from hpo.api.site import Site
 from hpo.asked import Asked
-from hpo.client.base import Backend
 from hpo.client.following import followed
-from hpo.client.remote import Remote
 from hpo.client.study_files import asked_of
-from hpo.cohort import CohortPlan
 from hpo.errors import (
     HpoError,
     IllegalMove,
@@ -23,15 +18,8 @@ from hpo.errors import (
     StudyOwned,
     UnknownName,
 )
-from hpo.service.local import Local
 from hpo.service.processes import this_process
-from hpo.settings import read_settings
-from hpo.states import StudyState, TrialState
-from hpo.storage.base import Storage
-from hpo.storage.open import open_storage
-from hpo.testing.serving import serving
-from hpo.testing.studies import SPACE, plans
-from hpo.trial import TrialResult
+from hpo.states import StudyState
 
 FILE = {
     "data": {"source": "iris"},
@@ -43,54 +31,6 @@ FILE = {
         "optimizer": ["sgd", "adam"],
     },
 }
-
-
-@dataclass(frozen=True)
-class House:
-    """Where studies live: how a client asks about them, and the database behind that."""
-
-    backend: Backend
-    storage: Storage
-
-    def submit(self, name="wine", **keys):
-        return self.backend.submit(Asked(tree=FILE | {"name": name} | keys, folder=Path.cwd()))
-
-    def trained(self, name="wine", *, values=(0.5, 0.9, None), state=StudyState.COMPLETED, **keys):
-        """A study whose first trials have these values (None: FAIL, lost), in a state, or RUNNING by this process."""
-        self.submit(name, **keys)
-        claim = self.storage.claim_study(name, this_process())
-        n = len(values)
-        [cohort] = self.storage.plan_trials(claim, SPACE, plans(0, n), [CohortPlan(numbers=tuple(range(n)))])
-        cohort = self.storage.start_cohort(claim, cohort.id)
-        results = [
-            TrialResult(number=i, state=TrialState.FAIL, reason="lost")
-            if value is None
-            else TrialResult(number=i, state=TrialState.COMPLETE, value=value, epochs=5, best_epoch=3)
-            for i, value in enumerate(values)
-        ]
-        self.storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
-        if state is not StudyState.RUNNING:
-            self.storage.release(claim, state)
-
-
-@pytest.fixture(params=["local", "server", pytest.param("server on postgres", marks=pytest.mark.postgres)])
-def house(request, tmp_path):
-    """The local database, or a server over each of the two databases."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    if "postgres" in request.param:
-        url = request.getfixturevalue("postgres")
-    storage = open_storage(url)
-    if request.param == "local":
-        backend = Local(url)
-        yield House(backend, storage)
-    else:
-        settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
-        with serving(Site(settings=settings, storage=storage)) as address:
-            backend = Remote(address)
-            yield House(backend, storage)
-            backend.close()
-    backend.close()
-    storage.close()
 
 
 # Studies
@@ -255,9 +195,12 @@ def test_a_removed_study_is_gone(house):
     "name", ["nobody", "a/b", "../version", "a?b", "größe", "", "x" * 65, "a:pause", "a b", "."]
 )
 def test_a_study_that_is_not_there_is_not_found_whatever_it_is_called(house, name):
-    for ask in (house.backend.study, house.backend.remove, house.backend.progress):
+    for ask in (house.backend.study, house.backend.best, house.backend.remove, house.backend.progress):
         with pytest.raises(StudyNotFound):
             ask(name)
+    for ask in (house.backend.trials, lambda name: house.backend.export(name, "csv")):
+        with pytest.raises(StudyNotFound):
+            list(ask(name))
 
 
 # Following
@@ -273,15 +216,34 @@ def test_progress_is_what_the_live_view_shows(house):
     assert progress.message is None
 
 
-def test_a_study_is_followed_until_it_rests(house):
+@pytest.mark.parametrize("events", [True, False])
+def test_a_study_is_followed_until_it_rests(house, monkeypatch, events):
+    monkeypatch.setattr("hpo.client.following.LOOK_S", 0.01)
     house.submit()
-    waits = []
+    moments = followed(house.backend, "wine", events=events)
 
-    def wait(seconds):
-        waits.append(seconds)
-        house.backend.act("wine", "pause")
+    first = next(moments)
+    house.backend.act("wine", "pause")
+    *_, last = moments
 
-    states = [progress.state for progress in followed(house.backend, "wine", wait=wait)]
+    assert (first.state, last.state) == (StudyState.QUEUED, StudyState.PAUSED)
 
-    assert states == [StudyState.QUEUED, StudyState.PAUSED]
-    assert len(waits) == 1
+
+def test_events_tell_every_trial_and_end_with_the_study(house):
+    house.trained()
+
+    found = list(house.backend.events("wine"))
+    behind = list(house.backend.events("wine", after=found[-1].id))
+
+    told = [trial["number"] for event in found if event.kind == "trial" for trial in event.data["items"]]
+    assert told == [0, 1, 2]
+    assert found[-1].kind == "study"
+    assert found[-1].data["state"] == "COMPLETED"
+    assert [event.data["counts"] for event in found if event.kind == "progress"] == [
+        {"COMPLETE": 2, "FAIL": 1}
+    ]
+    assert behind == []
+    with pytest.raises(StudyNotFound):
+        list(house.backend.events("nobody"))
+    with pytest.raises(HpoError, match="must be the id of an event"):
+        list(house.backend.events("wine", after="yesterday"))
