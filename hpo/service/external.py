@@ -53,7 +53,7 @@ def ask(storage: Storage, account: Account, name: str, *, client: str, count: in
     check_client(client)
     if not 1 <= count <= MAX_COUNT:
         raise SpecError(f"must be between 1 and {MAX_COUNT:,}, got {count}", field="count")
-    proposer = _proposer(storage, account, name)
+    proposer, _ = _proposer(storage, account, name)
     with proposer.lock:
         for _ in range(ENOUGH):
             look = _obeyed(storage, proposer, name, client, count)
@@ -147,13 +147,12 @@ def report(
     Raises StudyNotFound, TrialNotFound, NotAllowed, SpecError, IllegalMove, LeaseLost.
     """
     check_client(client)
-    proposer = _proposer(storage, account, name)
+    proposer, study = _proposer(storage, account, name)
     most = proposer.terms.epochs or MAX_EPOCHS
     if not 1 <= epoch <= most:
         raise SpecError(f"epochs count from 1 to {most:,} here, got {epoch}", field="epoch")
     if not math.isfinite(value):
         raise SpecError("must be a finite number", field="value")
-    study = storage.get_study(name)
     if len(study.objectives) > 1:
         raise IllegalMove(
             f"study {name!r} has {len(study.objectives)} objectives, and reports have one value; "
@@ -169,8 +168,8 @@ def heartbeat(
 ) -> dict[str, Any]:
     """Keep a trial for another lease. Raises StudyNotFound, TrialNotFound, NotAllowed, IllegalMove, LeaseLost."""
     check_client(client)
-    proposer = _proposer(storage, account, name)
-    _obey(storage, proposer, storage.get_study(name))
+    proposer, study = _proposer(storage, account, name)
+    _obey(storage, proposer, study)
     study = storage.renew_lease(name, number, client, proposer.terms)
     return {"number": number, "state": study.state.value, "lease_s": proposer.terms.lease_s}
 
@@ -180,16 +179,15 @@ def tell(storage: Storage, account: Account, name: str, number: int, outcome: Ou
 
     Raises StudyNotFound, TrialNotFound, NotAllowed, SpecError, IllegalMove for a trial that has ended otherwise.
     """
-    proposer = _proposer(storage, account, name)
-    told = _told(storage, proposer, name, number, outcome)
+    proposer, study = _proposer(storage, account, name)
+    told = _told(storage, proposer, study, number, outcome)
     trial = storage.tell_trial(name, number, told, proposer.terms)
     _obey(storage, proposer, storage.get_study(name))
     return records.trial_record(trial)
 
 
-def _told(storage: Storage, proposer: Proposer, name: str, number: int, outcome: Outcome) -> Told:
+def _told(storage: Storage, proposer: Proposer, study: Study, number: int, outcome: Outcome) -> Told:
     """What is told, checked. Raises SpecError with its place."""
-    study = storage.get_study(name)
     n_values = len(study.objectives) or 1
     if outcome.state not in (state.value for state in ENDS):
         words = ", ".join(state.value for state in ENDS)
@@ -203,7 +201,7 @@ def _told(storage: Storage, proposer: Proposer, name: str, number: int, outcome:
     if outcome.epochs is not None and not 0 <= outcome.epochs <= MAX_EPOCHS:
         raise SpecError(f"must be between 0 and {MAX_EPOCHS:,}, got {outcome.epochs}", field="epochs")
     if state is TrialState.COMPLETE and not values:
-        trial = storage.get_trial(name, number)
+        trial = storage.get_trial(study.name, number)
         if n_values > 1 or (not trial.state.finished and not trial.epochs):
             raise SpecError(
                 "is needed: a COMPLETE trial has a value, and this one has reported none",
@@ -255,18 +253,17 @@ def sweep(storage: Storage) -> None:
         try:
             study = storage.get_study(name)
             proposer = proposer_of(storage, study)
-            with proposer.lock:
-                proposer.refresh(study)
-                _obey(storage, proposer, study)
-                if storage.look(name, "", 0).lapsed:
-                    _obey(storage, proposer, storage.drop_lapsed(name, proposer.terms))
+            proposer.refresh(study)
+            _obey(storage, proposer, study)
+            if storage.look(name, "", 0).lapsed:
+                _obey(storage, proposer, storage.drop_lapsed(name, proposer.terms))
         except (StudyNotFound, IllegalMove) as error:  # somebody else was quicker
             log.info("study %s is left as it is: %s", name, error.detail)
 
 
 def _obey(storage: Storage, proposer: Proposer, study: Study) -> bool:
     """End the study early where a rule of its file says so; whether that changed anything."""
-    if study.state not in (StudyState.RUNNING, StudyState.STOPPING):
+    if not proposer.has_rules or study.state not in (StudyState.RUNNING, StudyState.STOPPING):
         return False
     with proposer.lock:
         try:
@@ -287,8 +284,8 @@ def _obey(storage: Storage, proposer: Proposer, study: Study) -> bool:
         return True
 
 
-def _proposer(storage: Storage, account: Account, name: str) -> Proposer:
-    """What is known of a study that the account may train for. Raises StudyNotFound, NotAllowed, IllegalMove."""
+def _proposer(storage: Storage, account: Account, name: str) -> tuple[Proposer, Study]:
+    """What is known of a study that the account may train for, and the study as it is. Raises StudyNotFound, NotAllowed, IllegalMove."""
     study = storage.get_study(name)
     check_may_change(account, study)
     if not study.external:
@@ -296,9 +293,8 @@ def _proposer(storage: Storage, account: Account, name: str) -> Proposer:
             f"hpo trains the trials of study {name!r} itself; its file would have to say trainer: external"
         )
     proposer = proposer_of(storage, study)
-    with proposer.lock:
-        proposer.refresh(study)
-    return proposer
+    proposer.refresh(study)
+    return proposer, study
 
 
 def check_client(client: str | None) -> None:

@@ -61,7 +61,7 @@ def terms_of(spec: StudySpec, study: Study) -> Terms:
 
 
 class Proposer:
-    """One study. Whoever uses it holds `lock`: what it knows must not change meanwhile."""
+    """One study. Whoever asks for plans or a verdict holds `lock`: what it knows must not change meanwhile."""
 
     def __init__(self, storage: Storage, study: Study) -> None:
         self.lock = threading.RLock()
@@ -81,13 +81,15 @@ class Proposer:
 
     def refresh(self, study: Study) -> None:
         """Read the study file again where it has changed: limits may, the search may not."""
-        if study.spec == self._tree:
+        if study.spec == self._tree:  # without the lock: who reports need not wait for plans to be worked out
             return
-        self._tree = study.spec
-        self.spec = specfile.from_json(study.spec)
-        self.space = stored_space(self.spec)
-        self.terms = terms_of(self.spec, study)
-        self._rules: _Rules | None = None
+        with self.lock:
+            self.spec = specfile.from_json(study.spec)
+            self.space = stored_space(self.spec)
+            self.terms = terms_of(self.spec, study)
+            self.has_rules = _has_rules(self.spec)
+            self._rules: _Rules | None = None
+            self._tree = study.spec
 
     def plans(self, look: Look, n: int) -> Plans:
         """Plans for the next n numbers, the queue before the sampler; fewer when there are no more, or when
@@ -151,7 +153,7 @@ class Proposer:
 
     def verdict(self, study: Study) -> Verdict | None:
         """Whether the rules of its file end the study now. Raises StudyFailed for too many failures."""
-        if not _has_rules(self.spec):
+        if not self.has_rules:
             return None
         if self._rules is None or self._rules.since != study.since:
             self._rules = _Rules(self._storage, study, self.spec)

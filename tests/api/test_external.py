@@ -140,6 +140,17 @@ def test_two_hundred_that_ask_at_the_same_moment_get_two_hundred_numbers(study):
     assert sorted(found) == list(range(200))
 
 
+def test_two_programs_with_one_id_train_the_same_trial_and_the_first_to_tell_counts(study):
+    cache = study()
+
+    assert [cache.numbers("same"), cache.numbers("same")] == [[0], [0]]
+    cache.tell(0, value=1.0)
+
+    cache.tell(0, value=1.0)
+    assert cache.tell(0, 409, value=2.0)["code"] == "illegal_move"
+    assert cache.numbers("same") == [1]
+
+
 def test_a_pruner_ends_what_falls_behind(study):
     cache = study(epochs=9, pruner={"name": "halving", "min_epochs": 1, "factor": 3})
     pruned = []
@@ -259,6 +270,7 @@ GARBAGE = [
     ("/trials/0:report", {"epoch": 1, "value": "high"}, 422, "value"),
     ("/trials/0:report", {"epoch": True, "value": 1.0}, 422, "epoch"),
     ("/trials/0:report", {"epoch": 1}, 422, "value"),
+    ("/trials/0:report", {"epoch": 1, "value": True}, 422, "value"),
     ("/trials/9:report", {"epoch": 1, "value": 1.0}, 404, None),
     ("/trials/9:heartbeat", {}, 404, None),
     ("/trials/0:heartbeat", {"client_id": "another"}, 409, None),

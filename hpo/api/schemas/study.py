@@ -68,6 +68,10 @@ class DriverName(Answer):
     pid: int
 
 
+class NoData(Answer):
+    """Of a study that is trained elsewhere, by programs that bring the data."""
+
+
 class StudyRecord(StudySummary):
     """All there is to say of a study."""
 
@@ -86,7 +90,7 @@ class StudyRecord(StudySummary):
     lease_left_s: float | None = Field(description="Of the driver; negative: it has run out.")
     started_at: Time | None
     folder: str = Field(description="Where a relative path of its file begins; empty on a server.")
-    data: DatasetInfo
+    data: DatasetInfo | NoData
     spec: dict[str, Any] = Field(description="The completed study file.")
     versions: dict[str, str]
     n_enqueued: int = Field(description="Settings that wait for a number.")
