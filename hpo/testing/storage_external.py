@@ -118,6 +118,14 @@ class HandingOutContract:
         look = storage.look("wine", "two", 5)
         assert (look.pending, look.lapsed) == (3, 0)
 
+    def test_a_client_gets_its_own_trials_before_those_that_others_lost(self, storage: Storage) -> None:
+        outside(storage)
+        ask(storage, "one", 1)
+        ask(storage, "two", 1)
+        storage.renew_lease("wine", 0, "one", LAPSING)
+
+        assert numbers(ask(storage, "two", 1).trials) == [1]
+
     def test_a_trial_lost_too_often_ends(self, storage: Storage) -> None:
         outside(storage)
         once = replace(LAPSING, retries=1)

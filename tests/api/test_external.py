@@ -72,8 +72,9 @@ def test_a_client_that_asks_trains_and_tells_ends_the_study(study, server):
     assert handed["reason"] == "study 'cache' is COMPLETED"
 
 
-def test_optuna_reads_the_study_with_params_values_and_steps(study, server):
-    cache = study(trials=2)
+@pytest.mark.parametrize("most", [{}, {"epochs": 59}], ids=["no end of epochs", "59 epochs"])
+def test_optuna_reads_the_study_with_params_values_and_steps(study, server, most):
+    cache = study(trials=2, **most)
     for number in cache.numbers(count=2):
         for epoch in range(1, 60):
             cache.post(f"/trials/{number}:report", {"epoch": epoch, "value": epoch / 10})
