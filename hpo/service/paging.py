@@ -13,6 +13,7 @@ from hpo.service import records, specfile
 from hpo.service.cursors import cursor_of, keys_of
 from hpo.service.results import study_state, trial_state
 from hpo.service.where import check_sort, parse_where
+from hpo.states import TrialState
 from hpo.storage.base import After, Storage, StudyQuery, TrialQuery
 from hpo.storage.ordering import PARAM, after_of
 from hpo.study import Study
@@ -148,7 +149,7 @@ def check_limit(limit: int) -> None:
 
 
 def _line(storage: Storage, study: Study) -> dict[str, Any]:
-    best = storage.best_trials(study.name, 1)
+    best = storage.best_trials(study.name, 1) if study.counts.get(TrialState.COMPLETE) else []
     return records.study_summary(study, best=best[0] if best else None)
 
 

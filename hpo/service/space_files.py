@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,13 @@ def text(name: str) -> str:
 
 def read(name: str) -> tuple[str, dict[str, Any]]:
     """Description and parameters, as plain JSON types. Raises UnknownName, SpecError for a broken file."""
-    tree = read_plain(text(name))
+    description, parameters = _read(name, text(name))
+    return description, copy.deepcopy(parameters)
+
+
+@functools.lru_cache(maxsize=64)  # to read one takes longer than all else that submitting a study does
+def _read(name: str, said: str) -> tuple[str, dict[str, Any]]:
+    tree = read_plain(said)
     if not isinstance(tree, dict) or set(tree) - set(_KEYS) or not isinstance(tree.get("parameters"), dict):
         raise SpecError(f"the search space {name!r} must hold a description and parameters, nothing else")
     return str(tree.get("description", "")).strip(), tree["parameters"]

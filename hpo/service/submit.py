@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -256,10 +258,13 @@ def sentence(spec: StudySpec) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that a result depends on, without importing what they are of."""
+    return dict(_versions())
+
+
+@functools.cache  # they are read from files, and stay while a process lives
+def _versions() -> tuple[tuple[str, str], ...]:
     found = {"hpo": __version__, "python": python_version()}
     for package in ("torch", "optuna", "numpy"):
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return tuple(found.items())
