@@ -9,8 +9,19 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from hpo.api.callers import COOKIE
 from hpo.api.schemas.problem import Problem
 
+# How a client shows who it is; docs/explain/accounts.md.
+_SHOWN = {
+    "key": {"type": "http", "scheme": "bearer", "description": "The secret of an API key, `hpo_…`."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "What POST /login gives pages.",
+    },
+}
 _REFS = "#/components/schemas/"
 _NOT_OURS = ("HTTPValidationError", "ValidationError")  # FastAPI's own shape of errors, which nothing answers
 
@@ -37,6 +48,8 @@ def _made(app: FastAPI) -> dict[str, Any]:
     for schema in _schemas(found):
         if schema.get("title") in examples:
             schema["example"] = examples[schema["title"]]
+    found["components"]["securitySchemes"] = _SHOWN
+    found["security"] = [{name: []} for name in _SHOWN] + [{}]  # an open server asks for nothing
     found["components"]["schemas"] = dict(sorted(schemas.items()))
     return found
 

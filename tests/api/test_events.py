@@ -88,6 +88,15 @@ def test_nothing_on_the_way_holds_the_stream_back(server):
     assert "content-length" not in headers
 
 
+def test_the_head_of_a_stream_is_no_stream(server):
+    server.storage.create_study(new_study())
+
+    answer = server.client.head("/studies/wine/events")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 def test_a_stream_that_breaks_resumes_without_loss_or_repetition(server):
     claim, cohort = begun(server.storage, 30)
     seen, last = [], None

@@ -121,6 +121,21 @@ def test_an_expired_key_is_no_key(keyed):
     assert states["key_old"] == "expired"
 
 
+def test_while_the_database_is_away_nobody_new_is_let_in_or_turned_away(keyed, database_url, tmp_path):
+    if not database_url.startswith("sqlite"):
+        pytest.skip("a server of PostgreSQL is not taken away from other tests")
+    assert keyed.ask("GET", VERSION, "viewer").status_code == 200
+    (tmp_path / "hpo.db").rename(tmp_path / "elsewhere.db")
+
+    known, unknown = keyed.ask("GET", VERSION, "viewer"), keyed.ask("GET", VERSION, "admin")
+    (tmp_path / "elsewhere.db").rename(tmp_path / "hpo.db")
+
+    assert known.status_code in (200, 503)  # it is remembered for two seconds
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "storage_unavailable")
+    assert unknown.headers["retry-after"]
+    assert keyed.ask("GET", VERSION, "admin").status_code == 200
+
+
 def test_two_processes_see_a_revocation_within_seconds(keyed, keyed_site, waited):
     with serving(keyed_site()) as other:
         headers = {"Authorization": f"Bearer {keyed.secrets['viewer']}"}

@@ -96,3 +96,10 @@ def test_whatever_is_sent_to_has_a_body_or_needs_none(document):
 
 def test_no_answer_is_a_shape_of_the_frameworks_own(document):
     assert "HTTPValidationError" not in str(document)
+
+
+def test_the_ways_to_show_a_key_are_said_and_that_an_open_server_needs_none(document):
+    schemes = document["components"]["securitySchemes"]
+
+    assert (schemes["key"]["scheme"], schemes["session"]["name"]) == ("bearer", "hpo_session")
+    assert document["security"] == [{"key": []}, {"session": []}, {}]
