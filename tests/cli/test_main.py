@@ -148,7 +148,7 @@ def test_a_quick_verb_imports_nothing_heavy(study, home):
     study()
     code = (
         "import sys; from hpo.cli.main import main; code = main(['ls']);"
-        "print(code, sorted({'torch', 'ray', 'pandas', 'sklearn', 'optuna', 'alembic', 'rich'} & set(sys.modules)))"
+        "print(code, sorted({'torch', 'ray', 'pandas', 'sklearn', 'optuna', 'alembic', 'rich', 'httpx', 'fastapi', 'uvicorn'} & set(sys.modules)))"
     )
 
     done = subprocess.run(

@@ -1,10 +1,17 @@
-"""The verb submit, without a server: the study and its data wait in the database for a coordinator."""
+"""The verb submit: without a server the study and its data wait in the database, with one they are trained there."""
 
 import json
+from contextlib import closing
 
 import pytest
 
+from hpo.api.site import Site
+from hpo.settings import read_settings
 from hpo.states import StudyState
+from hpo.storage.open import open_storage
+from hpo.testing.coordinating import serving_coordinator
+from hpo.testing.serving import serving
+from hpo.testing.simulated_pool import SimulatedPool
 
 
 @pytest.fixture
@@ -54,3 +61,24 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_stored(hpo, study_file):
     assert "trials: must be >= 1, got 0" in hpo("submit", str(study_file), "--trials", "0")[2]
     assert "nowhere.csv" in hpo("submit", "--data", "nowhere.csv")[2]
     assert json.loads(hpo("ls", "-f", "json")[1]) == []
+
+
+def test_a_server_trains_what_is_submitted_and_watched(hpo, study_file, tmp_path):
+    url = f"sqlite:///{tmp_path / 'server.db'}"
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+    with (
+        closing(open_storage(url)) as storage,
+        serving(Site(settings=settings, storage=storage)) as address,
+        serving_coordinator(storage, SimulatedPool(n_slots=2)),
+    ):
+        code, out, err = hpo("submit", str(study_file), "--watch", "--server", address)
+        again = hpo("submit", str(study_file), "--watch", "--server", address, "-f", "json")
+        kept = storage.list_datasets()
+
+    assert code == 0, err
+    assert "60 rows, 2 features, 2 classes" in err
+    assert "red: 3/3 trials" in err
+    assert out.startswith("best accuracy of red on validation rows: ")
+    assert out.endswith(f"{address}/dashboard\n")
+    assert (again[0], json.loads(again[1])["study"]) == (0, "red-2")
+    assert [data.name for data in kept] == ["small.csv"]

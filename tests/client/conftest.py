@@ -144,3 +144,9 @@ def house(request, tmp_path):
             backend.close()
     backend.close()
     storage.close()
+
+
+@pytest.fixture
+def house_file():
+    """A study to submit."""
+    return Asked(tree=FILE, folder=Path.cwd())
