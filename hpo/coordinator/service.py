@@ -21,6 +21,7 @@ from hpo.coordinator.jobs import Load, load_job
 from hpo.coordinator.loop import Options
 from hpo.coordinator.sharing import SharedPool
 from hpo.errors import HpoError, PoolError, StorageUnavailable, StudyNotFound
+from hpo.service import external
 from hpo.service.processes import is_alive, this_process
 from hpo.states import StudyState
 from hpo.storage.base import LEASE_S, CoordinatorBeat, Storage, StudyQuery
@@ -46,6 +47,7 @@ class ServiceOptions:
 
     most_studies: driven at a time, each with its data in memory; most_models: trained again at a time
     look_s: how often it looks for work; beat_s: how often it says what it does; quotas_s: how long quotas hold
+    sweep_s: how often it looks after trials that are trained elsewhere
     driving: for each study; load: gives the job of one
     """
 
@@ -54,6 +56,7 @@ class ServiceOptions:
     look_s: float = 0.4
     beat_s: float = 1.0
     quotas_s: float = 5.0
+    sweep_s: float = 3.0
     driving: Options = field(default_factory=lambda: Options(patience_s=math.inf, serving=True))
     load: Load = load_job
 
@@ -86,7 +89,8 @@ class Service:
         self._threads: dict[Key, Thread] = {}
         self._crashes: Counter[Key] = Counter()
         self._not_before: dict[Key, float] = {}
-        self._beaten = self._read_quotas = -math.inf
+        self._beaten = self._read_quotas = self._swept = -math.inf
+        self._sweeper: threading.Thread | None = None
         self._trusting = -math.inf  # from when on a lease that has run out means a dead driver
 
     def run(self, stop: threading.Event) -> None:
@@ -110,6 +114,7 @@ class Service:
             self._beat()
             self._take_studies()
             self._take_models()
+            self._sweep()
         except StorageUnavailable as error:
             # Nobody could renew his lease either: give the living the time to do so.
             self._trusting = time.monotonic() + LEASE_S
@@ -201,6 +206,18 @@ class Service:
         self._threads[key] = Thread(MakeModel(self._storage, share, request, study, load=self._options.load))
         return True
 
+    # Trials that are trained elsewhere
+
+    def _sweep(self) -> None:
+        """Look after them in a thread of its own: samplers may take their time."""
+        now = time.monotonic()
+        busy = self._sweeper is not None and self._sweeper.is_alive()
+        if busy or now - self._swept < self._options.sweep_s:
+            return
+        self._swept = now
+        self._sweeper = threading.Thread(target=_sweep, args=(self._storage,), name="sweep", daemon=True)
+        self._sweeper.start()
+
     # What others see
 
     def _beat(self) -> None:
@@ -239,3 +256,12 @@ class Service:
             self._storage.forget_coordinator(self._me.token)
         except HpoError as error:
             log.warning("%s", error.detail)
+
+
+def _sweep(storage: Storage) -> None:
+    try:
+        external.sweep(storage)
+    except StorageUnavailable as error:
+        log.warning("trials that are trained elsewhere: %s", error.detail)
+    except Exception:  # the studies that are trained here must go on
+        log.exception("looking after trials that are trained elsewhere failed")

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import create_engine, inspect, text
@@ -22,20 +23,52 @@ def postgres_server() -> Iterator[str | None]:
     """The URL of a database that tests may empty: HPO_TEST_POSTGRES, or on a server that lives as long as this;
     None on a machine without the binaries."""
     given = os.environ.get("HPO_TEST_POSTGRES")
-    initdb, pg_ctl = shutil.which("initdb"), shutil.which("pg_ctl")
-    if given or initdb is None or pg_ctl is None:
+    if given or not has_postgres():
         yield given
         return
+    with own_server() as server:
+        yield server.url
+
+
+def has_postgres() -> bool:
+    """Whether this machine has the server's binaries."""
+    return shutil.which("initdb") is not None and shutil.which("pg_ctl") is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnServer:
+    """A server that a test may stop and start as it likes."""
+
+    url: str
+    folder: Path
+    port: int
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        parent = self.folder.parent
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {parent} -c fsync=off"
+        _as_server("pg_ctl", "-D", str(self.folder), "-w", "-l", f"{parent}/log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a crash would."""
+        _as_server("pg_ctl", "-D", str(self.folder), "-m", "immediate", "-w", "stop")
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """A running server with an empty database; stopped at the end, unless the test has done so."""
     with tempfile.TemporaryDirectory() as parent:
         folder, port = Path(parent) / "data", _free_port()
         os.chmod(parent, 0o777)  # the server's own user makes its folder in it
-        _as_server(initdb, "-D", str(folder), "-U", "hpo", "--auth=trust", "-E", "UTF8", "--no-sync")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -k {parent} -c fsync=off"
-        _as_server(pg_ctl, "-D", str(folder), "-w", "-l", f"{parent}/log", "-o", options, "start")
+        _as_server("initdb", "-D", str(folder), "-U", "hpo", "--auth=trust", "-E", "UTF8", "--no-sync")
+        url = f"postgresql+psycopg://hpo@127.0.0.1:{port}/postgres"
+        server = OwnServer(url=url, folder=folder, port=port)
+        server.start()
         try:
-            yield f"postgresql+psycopg://hpo@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _as_server(pg_ctl, "-D", str(folder), "-m", "immediate", "stop")
+            if (folder / "postmaster.pid").exists():
+                server.stop()
 
 
 def _free_port() -> int:
