@@ -76,6 +76,9 @@ and changes no result. A range of `hidden_units` is cheap all the same: trials o
 share a cohort.
 
 Formulas and defaults of optimizers are those of torch.optim, of initializers those of Keras.
+
+With `trainer: external` parameters have any names and only whoever trains knows what they mean; a range under a name
+of this page is of its kind all the same ([Train elsewhere](../howto/external-trainer.md)).
 """
 
 
