@@ -8,7 +8,7 @@ from typing import Any
 from hpo.dataset import Task
 from hpo.model import BATCH_NORM_EPSILON
 from hpo.models.model import Model
-from hpo.models.preparing import DATE, InputColumn
+from hpo.models.preparing import CATEGORY, DATE, InputColumn
 from hpo.models.saved import SavedModel
 
 SHOWN = 8  # columns of the example row
@@ -125,7 +125,11 @@ def _columns(columns: tuple[InputColumn, ...]) -> list[str]:
 def _kind(column: InputColumn) -> str:
     if column.kind == DATE:
         return "date, as days since 1970-01-01"
-    return column.kind
+    if column.kind != CATEGORY:
+        return column.kind
+    shown = ", ".join(f"`{_plain(level)}`" for level in column.levels[:SHOWN])
+    more = f" and {len(column.levels) - SHOWN} more" if len(column.levels) > SHOWN else ""
+    return f"category, as text: {shown}{more}"
 
 
 def _plain(name: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from hpo.account import Account, Role
 from hpo.data.registry import BUILT_IN
 from hpo.dataset import Preparation
-from hpo.errors import DataError, IllegalMove, ModelNotKept, NotAllowed, NotRepeatable
+from hpo.errors import DataError, IllegalMove, ModelNotKept, NotAllowed, NotRepeatable, TooManyRequests
 from hpo.models import SavedModel, from_bytes, to_bytes
 from hpo.service import records
 from hpo.states import TrialState
 from hpo.storage.base import Storage
-from hpo.storage.base_models import KeptModel, ModelRequest, StoredModel
+from hpo.storage.base_models import MOST_ASKED, KeptModel, ModelRequest, StoredModel
 from hpo.study import Study
 from hpo.trial import Trial
 
@@ -134,7 +134,7 @@ def model_or_request(
 def ask(storage: Storage, account: Account, study: Study, trial: Trial) -> dict[str, Any]:
     """Have a server's coordinator train a trial once more for its model; how far that is.
 
-    Raises NotAllowed, NotRepeatable when it cannot be, or was tried in vain a moment ago.
+    Raises NotAllowed, NotRepeatable when it cannot be, or was tried in vain a moment ago, TooManyRequests.
     """
     request = storage.model_request(study.name, trial.number)
     if request is not None and request.failed and request.age_s < TRIED_AGAIN_S:
@@ -146,6 +146,7 @@ def ask(storage: Storage, account: Account, study: Study, trial: Trial) -> dict[
                 f"{Role.SUBMITTER}, this key has {account.role}"
             )
         check_reachable(study)
+        _check_room(storage, study)
         request = storage.request_model(study.name, trial.number)
     return _waiting(storage, request)
 
@@ -157,6 +158,15 @@ def check_reachable(study: Study) -> None:
         raise NotRepeatable(
             f"the data of study {study.name!r} is a file of the machine that it ran on; "
             f"`hpo model {study.name}` there trains the trial again"
+        )
+
+
+def _check_room(storage: Storage, study: Study) -> None:
+    """Raises TooManyRequests while as many models of the study are wanted as are kept: the first would be gone."""
+    if sum(request.study == study.name for request in storage.model_requests()) >= MOST_ASKED:
+        raise TooManyRequests(
+            f"{MOST_ASKED} trials of study {study.name!r} wait for being trained again already; try later",
+            retry_after_s=RETRY_AFTER_S,
         )
 
 

@@ -13,7 +13,7 @@ from hpo.data.prepare import prepare
 from hpo.models import load_folder, to_bytes
 from hpo.states import StudyState
 from hpo.storage.base import ScoredTest
-from hpo.storage.base_models import StoredModel
+from hpo.storage.base_models import MOST_ASKED, StoredModel
 from hpo.study import DataSpec, SplitSpec
 from hpo.testing.studies import finished
 from tests.models.conftest import csv_of, model_of, table
@@ -102,6 +102,19 @@ def test_a_model_that_could_not_be_trained_again_is_a_409_with_the_reason(server
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_repeatable")
     assert answer.json()["detail"] == "trial 0 of study 'wine' came out otherwise"
+
+
+def test_no_more_models_are_asked_for_than_are_kept(server):
+    finished(server.storage, [0.5] * (MOST_ASKED + 2), data={"source": "iris"})
+
+    statuses = [
+        server.client.get(f"/studies/wine/model?trial={n}").status_code for n in range(MOST_ASKED + 2)
+    ]
+    refused = server.client.get(f"/studies/wine/model?trial={MOST_ASKED}")
+
+    assert statuses == [202] * MOST_ASKED + [429] * 2
+    assert (refused.json()["code"], refused.headers["retry-after"]) == ("too_many_requests", "2")
+    assert server.client.get("/studies/wine/model?trial=3").status_code == 202  # it waits already
 
 
 def test_test_scores_of_other_trials_are_in_no_model(server, study, saved, tmp_path):

@@ -114,6 +114,15 @@ def test_the_program_of_the_readme_predicts_without_hpo(made, tmp_path, how):
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_the_readme_says_what_the_columns_are(folder):
+    text = (folder[1] / "README.md").read_text()
+
+    assert "- `a`: number\n" in text
+    assert "- `day`: date, as days since 1970-01-01\n" in text
+    assert "- `code`: category, as text: `0`, `1`, `2`, `3`\n" in text
+    assert "the prediction is the mean of 2 such networks" in text
+
+
 def test_the_folder_is_loaded_with_numpy_and_safetensors_alone(folder):
     _, path = folder
     program = (
