@@ -286,6 +286,23 @@ def test_new_rows_without_a_column_or_with_text_for_numbers_are_refused(bench, l
             read_features(record, table)
 
 
+def test_dates_of_new_rows_are_read_as_training_wrote_them(bench, lines):
+    days = [f"{i % 28 + 1:02}/{i % 12 + 1:02}/2020" for i in range(60)]  # the day first: some are above 12
+    prepared = bench.csv(lines(day=days, y=[i % 2 for i in range(60)]))
+    record = json.loads(json.dumps(prepared.scaled["none"].preprocessing[0]))
+
+    table, _ = read_source(
+        bench.write('day\n03/04/2020\n2020-04-03\n""\n', "new.csv"), {}, bench.folder, None
+    )
+    x = apply(record, read_features(record, table))
+
+    assert x[:2, 0].tolist() == [18355.0, 18355.0]  # the third of April
+    with pytest.raises(DataError, match="column 'day' wants a date, but row 1 says '04/13/2020'"):
+        read_features(
+            record, read_source(bench.write("day\n04/13/2020\n", "us.csv"), {}, bench.folder, None)[0]
+        )
+
+
 def test_new_rows_may_be_one_row_with_everything_missing(bench, lines):
     content = lines(a=range(40), b=["u", "v"] * 20, y=[i % 2 for i in range(40)])
     prepared = bench.csv(content)
