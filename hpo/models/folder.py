@@ -85,6 +85,8 @@ def check_free(path: Path, *, replace: bool) -> None:
         return
     if not path.is_dir() or path.is_symlink():
         raise HpoError(f"{str(path)!r} is there already and is no folder; choose another name")
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise HpoError(f"{str(path)!r} is the folder that you are in; name a new one")
     names = {entry.name for entry in path.iterdir()}
     if not names:
         return
@@ -100,14 +102,16 @@ def _move(part: Path, path: Path) -> None:
         part.rename(path)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.absolute().parent))
-    path.rename(old / path.name)
+    kept = old / path.name
     try:
+        path.rename(kept)
         part.rename(path)
     except OSError:
-        (old / path.name).rename(path)
+        if kept.exists():
+            kept.rename(path)
+        old.rmdir()
         raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load_folder(path: str | Path) -> SavedModel:

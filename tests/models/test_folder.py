@@ -160,6 +160,28 @@ def test_what_is_there_is_not_overwritten_unless_it_is_a_model_and_may_be(folder
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data.csv", "model"]
 
 
+@pytest.mark.parametrize("where", [".", "..", "../here", "../../"])
+def test_the_folder_that_one_is_in_is_not_replaced(made, tmp_path, monkeypatch, where):
+    saved, _ = made()
+    (tmp_path / "in" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "in" / "here")
+
+    with pytest.raises(HpoError, match="is the folder that you are in"):
+        write_folder(Path(where), folder_files(saved), replace=True)
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data.csv", "in"]
+    assert [entry.name for entry in (tmp_path / "in").iterdir()] == ["here"]
+
+
+def test_an_empty_folder_that_is_there_is_filled(made, tmp_path):
+    saved, _ = made()
+    (tmp_path / "model").mkdir()
+
+    write_folder(tmp_path / "model", folder_files(saved))
+
+    assert load_folder(tmp_path / "model").predict(ROWS) == saved.predict(ROWS)
+
+
 def test_nothing_is_left_of_a_folder_that_cannot_be_written(made, tmp_path, monkeypatch):
     saved, _ = made()
     files = folder_files(saved) | {"no/such/folder": b""}
