@@ -115,6 +115,51 @@ def test_another_result_than_the_stored_one_is_refused_and_nothing_is_kept(pool)
         retrain(storage, pool, other, 3)
 
 
+@pytest.mark.parametrize(("device", "precision", "off"), [("cuda:0", "exact", 5e-4), ("cpu", "fast", 5e-4)])
+def test_where_bits_are_not_promised_the_value_may_be_a_little_off(pool, device, precision, off):
+    storage, job = finished(pool, PLAIN)
+
+    def trained(slot_device, study_precision, shift):
+        changed = Changed(storage, 3, shift, study_precision)
+        return retrain(changed, Renamed(pool, slot_device), job, 3)
+
+    assert trained(device, precision, off).number == 3
+    with pytest.raises(NotRepeatable, match="came out as"):
+        trained(device, precision, 5e-3)
+    with pytest.raises(NotRepeatable, match="came out as"):
+        trained("cpu", "exact", 1e-12)
+
+
+class Changed:
+    """A storage in which one trial has another value, and its study was trained in some precision."""
+
+    def __init__(self, storage, number, shift, precision):
+        self._storage, self._number, self._shift, self._precision = storage, number, shift, precision
+
+    def __getattr__(self, name):
+        return getattr(self._storage, name)
+
+    def get_study(self, name):
+        return replace(self._storage.get_study(name), versions={"precision": self._precision})
+
+    def get_trial(self, name, number):
+        trial = self._storage.get_trial(name, number)
+        return replace(trial, value=trial.value * (1 + self._shift))
+
+
+class Renamed:
+    """A pool whose slots say that they are of another device."""
+
+    def __init__(self, pool, device):
+        self._pool, self._device = pool, device
+
+    def __getattr__(self, name):
+        return getattr(self._pool, name)
+
+    def slots(self):
+        return [replace(slot, device=self._device) for slot in self._pool.slots()]
+
+
 def test_other_data_are_refused_before_anything_is_trained(pool):
     storage, job = finished(pool, PLAIN)
     info = replace(job.data.info, sha256="f" * 64)
