@@ -7,9 +7,9 @@ from contextlib import closing
 
 import httpx
 import pytest
-from hpo.coordinator.service import serve
 
 from hpo.api.site import Site
+from hpo.coordinator.service import serve
 from hpo.models.folder import load_zip
 from hpo.settings import read_settings
 from hpo.storage.open import open_storage
