@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,7 +42,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id, began = _request_id(scope), time.perf_counter()
         # Not taken back: the server gives each request a context of its own.
         REQUEST_ID.set(request_id)
         begun = False
@@ -50,6 +51,8 @@ class Envelope:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
+                took_ms = (time.perf_counter() - began) * 1000
+                log.debug("%s %s: %d, %.1f ms", scope["method"], _address(scope), message["status"], took_ms)
                 message["headers"] = _with_ours(message.get("headers", ()), scope["path"], request_id)
             await send(message)
 
@@ -57,12 +60,19 @@ class Envelope:
             await self._app(scope, receive, sealed)
         except Exception as error:
             # Nobody outside learns more than that it happened.
-            log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+            log.error("%s %s failed", scope["method"], _address(scope), exc_info=error)
             if begun:
                 raise  # the server cuts the connection: half an answer must not look whole
             await problem(500, "internal", "the server itself failed; its log has the details")(
                 scope, receive, sealed
             )
+
+
+def _address(scope: Scope) -> str:
+    """What was asked for, without line breaks that would begin a log line of their own."""
+    path = scope["path"].encode("unicode_escape").decode("ascii")
+    query = str(scope["query_string"], "latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _request_id(scope: Scope) -> str:

@@ -61,6 +61,13 @@ def test_no_secret_is_logged_answered_or_dumped(keyed, database_url, log):
     said = "".join(answer.text + str(answer.headers) for answer in answers)
     logged = log()
     assert "hpo_keys" in dump
-    assert "hpo_…:revoke" in logged.replace("%3A", ":")
+    assert "POST /api/v1/keys/hpo_…:revoke: 400" in logged
+    assert "GET /api/v1/version?key=hpo_…: 401" in logged
     for place in (dump, said, logged):
         assert [secret for secret in secrets if secret[4:30] in place] == []
+
+
+def test_a_line_break_in_an_address_begins_no_log_line(keyed, log):
+    keyed.ask("GET", "/api/v1/a%0AERROR%20hpo:%20all%20is%20lost%0D")
+
+    assert "GET /api/v1/a\\\\nERROR hpo: all is lost\\\\r: 401" in log()
