@@ -267,6 +267,7 @@ class Study:
     served: a server's coordinator is to run it
     live: what its driver last said of its speed, empty when nobody drives it: trials_per_s, model_steps_per_s,
     seconds_left, n_slots, n_busy, n_lanes
+    n_queued: settings that wait for a number
     """
 
     id: int
@@ -298,6 +299,7 @@ class Study:
     since: int = 0
     served: bool = False
     live: Mapping[str, Any] = field(default_factory=dict)
+    n_queued: int = 0
 
     @property
     def external(self) -> bool:

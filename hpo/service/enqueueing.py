@@ -52,7 +52,7 @@ def enqueue(
     served: whether a server's coordinator is to go on with it, where nobody drives it; None: as it was
     Raises StudyNotFound, SpecError, UnknownName, IllegalMove when the study is CANCELLED or stopping.
     """
-    space = specfile.from_json(storage.get_study(name).spec).parameters
+    space = specfile.parameters_of(storage.get_study(name).spec)
     several = len(settings) > 1
     checked = tuple(
         setting_of(space, setting, place=f"settings[{place}]." if several else "")

@@ -27,7 +27,7 @@ def importance(storage: Storage, name: str, *, metric: str | None = None) -> dic
         for trial in pages(storage, name, complete)
         if trial.feasible and (value := trial.values[place] if trial.values else trial.value) is not None
     ]
-    space = specfile.from_json(study.spec).parameters
+    space = specfile.parameters_of(study.spec)
     distributions = {one: p.distribution_json() for one, p in space.searched.items()}
     minimize = direction is Direction.MINIMIZE
     found = importances(seen, distributions, minimize=minimize)

@@ -11,9 +11,8 @@ from typing import Any
 from hpo.errors import SpecError, UnknownName, suggest
 from hpo.service import records, specfile
 from hpo.service.cursors import cursor_of, keys_of
-from hpo.service.results import study_state, trial_state
+from hpo.service.results import lines_of, study_state, trial_state
 from hpo.service.where import check_sort, parse_where
-from hpo.states import TrialState
 from hpo.storage.base import After, Storage, StudyQuery, TrialQuery
 from hpo.storage.ordering import PARAM, after_of
 from hpo.study import Study
@@ -51,7 +50,7 @@ def studies_page(
     )
     found = storage.list_studies(query)
     more = cursor_of(_STUDIES, [found[limit - 1].id]) if len(found) > limit else None
-    return {"items": [_line(storage, study) for study in found[:limit]], "next_cursor": more}
+    return {"items": lines_of(storage, found[:limit]), "next_cursor": more}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +80,7 @@ def trials_page(
     if cursor is not None:
         key, number = keys_of(cursor, question, [_KEYS, (int,)])
         query = replace(query, after=After(key=key, number=number))
-    found = storage.trials(name, replace(query, limit=limit + 1))
+    found = storage.trials(name, replace(query, limit=limit + 1, facts=False))
     more = None
     if len(found) > limit:
         last = after_of(found[limit - 1], query.sort)
@@ -92,7 +91,7 @@ def trials_page(
 
 def query_of(study: Study, wanted: Wanted) -> TrialQuery:
     """The words as a question for a storage. Raises UnknownName, SpecError."""
-    space = specfile.from_json(study.spec).parameters
+    space = specfile.parameters_of(study.spec)
     return TrialQuery(
         states=tuple(trial_state(word) for word in wanted.states),
         sort=check_sort(wanted.sort, space),
@@ -110,7 +109,7 @@ def selector(fields: Sequence[str], study: Study) -> Callable[[dict[str, Any]], 
     """Makes of a trial's record what was asked for. Raises UnknownName for a field that there is not."""
     if not fields:
         return lambda record: record
-    searched = specfile.from_json(study.spec).parameters.searched
+    searched = specfile.parameters_of(study.spec).searched
     known = [*FIELDS, *(f"{PARAM}{name}" for name in searched)]
     for field in fields:
         if field not in known:
@@ -146,11 +145,6 @@ def check_limit(limit: int) -> None:
     """Raises SpecError unless a page may be that long."""
     if not 1 <= limit <= MAX_PAGE:
         raise SpecError(f"must be between 1 and {MAX_PAGE:,}, got {limit}", field="limit")
-
-
-def _line(storage: Storage, study: Study) -> dict[str, Any]:
-    best = storage.best_trials(study.name, 1) if study.counts.get(TrialState.COMPLETE) else []
-    return records.study_summary(study, best=best[0] if best else None)
 
 
 def _label(word: str) -> tuple[str, str]:

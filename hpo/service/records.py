@@ -13,6 +13,8 @@ from hpo.dataset import DatasetInfo
 from hpo.study import Study
 from hpo.trial import Trial
 
+_PLAIN = frozenset({type(None), bool, int, str})
+
 
 def plain(value: Any) -> Any:
     """A value as JSON types.
@@ -20,6 +22,11 @@ def plain(value: Any) -> Any:
     >>> plain({"a": (1, float("nan")), "b": datetime(2026, 1, 2, 3, 4, 5)})
     {'a': [1, None], 'b': '2026-01-02T03:04:05Z'}
     """
+    kind = type(value)
+    if kind in _PLAIN:  # most values by far, and asking for abstract classes takes a microsecond each
+        return value
+    if kind is dict:
+        return {str(plain(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
@@ -39,8 +46,9 @@ def time_text(moment: datetime) -> str:
     >>> time_text(datetime(2026, 1, 2, 3, 4, 5, 600000))
     '2026-01-02T03:04:05.600000Z'
     """
-    utc = moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
-    return f"{utc.isoformat()}Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return f"{moment.isoformat()[:-6]}Z"  # without +00:00
 
 
 def trial_record(trial: Trial) -> dict[str, Any]:
@@ -51,7 +59,7 @@ def trial_record(trial: Trial) -> dict[str, Any]:
         "reason": trial.reason,
         "value": plain(trial.value),
         "stderr": plain(trial.stderr),
-        "params": plain(trial.params),
+        "params": dict(trial.params),
         "epochs": trial.epochs,
         "best_epoch": trial.best_epoch,
         "retry_of": trial.retry_of,
@@ -63,6 +71,8 @@ def trial_record(trial: Trial) -> dict[str, Any]:
 
 def _rare(trial: Trial) -> dict[str, Any]:
     """Values of several objectives, a broken constraint, a lineage: each where there is one."""
+    if trial.feasible and not trial.values and not trial.lineage:
+        return {}
     rare = {
         "values": plain(trial.values),
         "feasible": None if trial.feasible else False,

@@ -35,7 +35,7 @@ def best(storage: Storage, name: str, *, top: int = 1) -> list[dict[str, Any]]:
     front = storage.pareto(name) if study.objectives else storage.best_trials(name, top)
     if not front:
         raise _no_value(study)
-    space = specfile.from_json(study.spec).parameters
+    space = specfile.parameters_of(study.spec)
     found = [_best_record(study, trial, space) for trial in front[:top]]
     if study.objectives and top == 1:
         found[0]["front"] = [_front_record(trial) for trial in front]
@@ -161,11 +161,11 @@ def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
 def show(storage: Storage, name: str) -> dict[str, Any]:
     """All there is to say of a study. Raises StudyNotFound."""
     study = storage.get_study(name)
-    found = storage.pareto(name) if study.objectives else storage.best_trials(name, 1)
+    found = storage.pareto(name) if study.objectives else [*storage.leaders([name]).values()]
     rare: dict[str, Any] = {"on_front": len(found)} if study.objectives else {}
     if study.spec.get("pruner", {}).get("name") == POPULATION:
         rare["n_inherited"] = sum(bool(t.lineage) for t in pages(storage, name, TrialQuery()))
-    rare["n_enqueued"] = len(storage.queue(name))
+    rare["n_enqueued"] = study.n_queued
     return records.study_record(study, best=found[0] if found else None) | rare
 
 
@@ -173,7 +173,7 @@ def trial(storage: Storage, name: str, number: int) -> dict[str, Any]:
     """All there is to say of one trial. Raises StudyNotFound, TrialNotFound."""
     study = storage.get_study(name)
     found = storage.get_trial(name, number)
-    fixed = fixed_of(specfile.from_json(study.spec).parameters, found.params)
+    fixed = fixed_of(specfile.parameters_of(study.spec), found.params)
     about = {"study": study.name, "metric": study.metric, **records.objectives_record(study, found)}
     more = {"fixed": records.plain(fixed), "repeat": commands(study, found)}
     return about | records.exported_record(found) | more
@@ -184,11 +184,13 @@ def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> l
     if limit < 1:
         raise SpecError(f"must be >= 1, got {limit}", field="limit")
     query = StudyQuery(states=() if state is None else (study_state(state),), limit=limit)
-    lines = []
-    for study in storage.list_studies(query):
-        found = storage.best_trials(study.name, 1)
-        lines.append(records.study_summary(study, best=found[0] if found else None))
-    return lines
+    return lines_of(storage, storage.list_studies(query))
+
+
+def lines_of(storage: Storage, studies: Sequence[Study]) -> list[dict[str, Any]]:
+    """Studies as lists show them, with the best value of each."""
+    led = storage.leaders([study.name for study in studies])
+    return [records.study_summary(study, best=led.get(study.name)) for study in studies]
 
 
 def study_state(word: str) -> StudyState:

@@ -59,6 +59,7 @@ class TrialQuery:
     sort: number, value, finished_at, epochs or params.NAME, `-` reverses; trials without one come last
     where: all must hold; one about a parameter holds only of trials that have it
     after: the page begins behind that trial, at the same cost wherever it is
+    facts: whether to read what was noted while they trained; else it is empty
     """
 
     states: tuple[TrialState, ...] = ()
@@ -67,6 +68,7 @@ class TrialQuery:
     after: After | None = None
     limit: int | None = None
     offset: int = 0
+    facts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +282,10 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best, nor
         are trials that are not feasible, or beyond those that are counted. With several objectives the Pareto front, by the first one."""
+
+    def leaders(self, names: Sequence[str]) -> dict[str, Trial]:
+        """The first of `best_trials` of each of the studies that has one, by name, at the cost of a few questions
+        for all of them together; of unknown names nothing."""
 
     def pareto(self, name: str) -> list[Trial]:
         """The feasible COMPLETE trials that no other is better than in one objective and as good as in

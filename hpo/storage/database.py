@@ -228,6 +228,11 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         with self._db.read() as connection:
             return reading.best(connection, name, n)
 
+    def leaders(self, names: Sequence[str]) -> dict[str, Trial]:
+        """The first of the best trials of each of the studies."""
+        with self._db.read() as connection:
+            return reading.leaders(connection, names)
+
     def pareto(self, name: str) -> list[Trial]:
         """The Pareto front."""
         with self._db.read() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -43,7 +44,8 @@ def page(trials: Iterable[Trial], query: TrialQuery) -> list[Trial]:
         at, last = _sort_key(query.after.key), query.after.number
         ordered = [t for t in ordered if _behind(keyed[t.number], t.number, at, last, down=order.down)]
     end = None if query.limit is None else query.offset + query.limit
-    return ordered[query.offset : end]
+    found = ordered[query.offset : end]
+    return found if query.facts else [replace(trial, facts={}) for trial in found]
 
 
 def _sort_key(value: Value) -> tuple[int, float, str] | None:

@@ -42,6 +42,12 @@ class MemoryReading(MemoryBase):
         return [t for t in found if study.counted is None or t.number < study.counted][:n]
 
     @alone
+    def leaders(self, names: Sequence[str]) -> dict[str, Trial]:
+        """The first of the best trials of each of the studies."""
+        found = {name: self.best_trials(name, 1) for name in names if name in self.kept}
+        return {name: trials[0] for name, trials in found.items() if trials}
+
+    @alone
     def pareto(self, name: str) -> list[Trial]:
         """The Pareto front."""
         kept = self.find(name)

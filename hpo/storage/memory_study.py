@@ -50,7 +50,7 @@ class KeptStudy:
     def now(self) -> Study:
         """The study at this moment."""
         left = None if self.lease_until is None else self.lease_until - now_s()
-        study = replace(self.study, lease_left_s=left, counts=dict(self.counts))
+        study = replace(self.study, lease_left_s=left, counts=dict(self.counts), n_queued=len(self.queue))
         if not is_driven(study):
             study = replace(study, live={})
         if self.running_since is not None and (is_driven(study) or study.driver is None):

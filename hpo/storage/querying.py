@@ -6,7 +6,20 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Float, Row, Select, and_, false, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Row,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
 from hpo.space import Value
 from hpo.storage.base import After, Condition, TrialQuery
@@ -31,13 +44,14 @@ _COLUMNS: dict[str, Expression] = {
 }
 # The order in which trials finished is that of their places: it has an index, and no ties.
 _SORTED_BY = _COLUMNS | {"finished_at": trials.c.place}
+_WITHOUT_FACTS = select(*[c for c in trials.c if c.name != "facts"], null().label("facts"))
 
 
 def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:
     """The rows of a page. Raises SpecError for a name that trials are not sorted or filtered by."""
     order = order_of(query.sort)
     dialect = connection.dialect.name
-    wanted = select(trials).where(trials.c.study_id == study)
+    wanted = (select(trials) if query.facts else _WITHOUT_FACTS).where(trials.c.study_id == study)
     if query.states:
         wanted = wanted.where(trials.c.state.in_(query.states))
     wanted = wanted.where(*[_condition(dialect, condition) for condition in query.where])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from hpo.errors import TrialNotFound
 from hpo.states import TrialState
+from hpo.storage import optuna_tables as optuna
 from hpo.storage import querying
 from hpo.storage import studies as study_rows
 from hpo.storage.base import TrialQuery
@@ -19,6 +20,7 @@ from hpo.storage.tables import curves, studies, trials
 from hpo.study import Direction
 from hpo.trial import Curve, Trial
 
+T = TypeVar("T")
 NAMED = 1_000  # numbers in one query: databases take only so many
 
 
@@ -32,10 +34,61 @@ def best(connection: Connection, name: str, n: int) -> list[Trial]:
     id_, directions = _objectives(connection, name)
     if len(directions) > 1:
         return _front(connection, id_, directions)[:n]
+    wanted = _eligible(id_).where(trials.c["first"].is_not(None))
+    return [
+        trial_of(row) for row in connection.execute(wanted.order_by(*_best_first(directions[0])).limit(n))
+    ]
+
+
+def _best_first(direction: Direction) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     first = trials.c["first"]
-    value = first if directions[0] is Direction.MINIMIZE else first.desc()
-    wanted = _eligible(id_).where(first.is_not(None)).order_by(value, trials.c.number).limit(n)
-    return [trial_of(row) for row in connection.execute(wanted)]
+    return first if direction is Direction.MINIMIZE else first.desc(), trials.c.number
+
+
+def leaders(connection: Connection, names: Sequence[str]) -> dict[str, Trial]:
+    """The best trial of each study that has one: of one objective by one statement per direction."""
+    found: dict[str, Trial] = {}
+    for some in in_parts(names):
+        for direction in Direction:
+            found |= {row.study_name: trial_of(row) for row in connection.execute(_led(some, direction))}
+        several = (
+            select(optuna.studies.c.study_name)
+            .join(studies, studies.c.study_id == optuna.studies.c.study_id)
+            .where(optuna.studies.c.study_name.in_(some), studies.c.objectives.is_not(None))
+        )
+        for name in connection.execute(several).scalars().all():
+            found.update((name, trial) for trial in best(connection, name, 1))
+    return found
+
+
+def _led(names: Sequence[str], direction: Direction) -> Select[Any]:
+    """Of studies of one objective, each best trial: found in the index, study by study."""
+    best_number = (
+        select(trials.c.number)
+        .where(
+            trials.c.study_id == studies.c.study_id,
+            trials.c.state == TrialState.COMPLETE,
+            trials.c.feasible,
+            trials.c["first"].is_not(None),
+            trials.c.number < func.coalesce(studies.c.counted, trials.c.number + 1),
+        )
+        .order_by(*_best_first(direction))
+        .limit(1)
+        .correlate(studies)
+        .scalar_subquery()
+    )
+    chosen = trials.alias()
+    return (
+        select(chosen, optuna.studies.c.study_name)
+        .select_from(studies)
+        .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
+        .join(chosen, (chosen.c.study_id == studies.c.study_id) & (chosen.c.number == best_number))
+        .where(
+            optuna.studies.c.study_name.in_(names),
+            studies.c.direction == direction,
+            studies.c.objectives.is_(None),
+        )
+    )
 
 
 def pareto(connection: Connection, name: str) -> list[Trial]:
@@ -50,9 +103,15 @@ def pareto(connection: Connection, name: str) -> list[Trial]:
 
 def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]]:
     """A study's id and the direction of each of its objectives."""
-    id_ = study_rows.study_id(connection, name)
-    wanted = select(studies.c.direction, studies.c.objectives).where(studies.c.study_id == id_)
-    direction, text = connection.execute(wanted).one()
+    wanted = (
+        select(studies.c.study_id, studies.c.direction, studies.c.objectives)
+        .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
+        .where(optuna.studies.c.study_name == name)
+    )
+    row = connection.execute(wanted).one_or_none()
+    if row is None:
+        raise study_rows.not_found(name)
+    id_, direction, text = row
     several = [o.direction or Direction(direction) for o in objectives_of(text)]
     return id_, several or [Direction(direction)]
 
@@ -84,7 +143,7 @@ def _numbered(connection: Connection, study: int, numbers: Sequence[int]) -> Ite
         yield from map(trial_of, connection.execute(wanted))
 
 
-def in_parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+def in_parts(numbers: Sequence[T]) -> Iterator[Sequence[T]]:
     """As many numbers at a time as a query may name."""
     for start in range(0, len(numbers), NAMED):
         yield numbers[start : start + NAMED]

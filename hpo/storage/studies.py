@@ -24,15 +24,21 @@ from hpo.storage.records import (
 )
 from hpo.storage.rules import HEEDS_WISHES, amended_spec, check_new_total, check_not_driven, is_driven
 from hpo.storage.service_tables import leases
-from hpo.storage.tables import cohorts, labels, studies, trials
+from hpo.storage.tables import cohorts, labels, queue, studies, trials
 from hpo.study import Study
 
 
 def query() -> Select[Any]:
-    """Studies with their names, which stand in Optuna's table alone, and the database's time."""
-    return select(studies, optuna.studies.c.study_name, database_now().label("now")).join(
-        optuna.studies, optuna.studies.c.study_id == studies.c.study_id
-    )
+    """Studies with their names, which stand in Optuna's table alone, the database's time, and their queue's length."""
+    waiting = select(func.count()).where(queue.c.study_id == studies.c.study_id).scalar_subquery()
+    return select(
+        studies, optuna.studies.c.study_name, database_now().label("now"), waiting.label("n_queued")
+    ).join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
+
+
+def not_found(name: str) -> StudyNotFound:
+    """What to raise when there is no study of that name."""
+    return StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
 
 
 def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
@@ -40,7 +46,7 @@ def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
     wanted = query().where(optuna.studies.c.study_name == name)
     row = connection.execute(wanted.with_for_update(of=studies) if lock else wanted).one_or_none()
     if row is None:
-        raise StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
+        raise not_found(name)
     return row
 
 
@@ -53,7 +59,7 @@ def study_id(connection: Connection, name: str) -> int:
     )
     found = connection.execute(wanted).scalar_one_or_none()
     if found is None:
-        raise StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
+        raise not_found(name)
     return int(found)
 
 

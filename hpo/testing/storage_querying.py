@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -184,6 +185,17 @@ class QueryingContract:
         assert 0 in at
         assert sorted(earlier + at) == until
         assert 8 not in earlier
+
+    def test_facts_are_read_only_where_they_are_wanted(self, storage: Storage) -> None:
+        claim, cohort = running(storage)
+        noted = complete(0, 0.5, facts={"dead_units": 0.25})
+        storage.finish_trials(claim, cohort.id, cohort.attempt, [noted])
+
+        [with_facts] = storage.trials("wine", TrialQuery(limit=1))
+        [without] = storage.trials("wine", TrialQuery(limit=1, facts=False))
+
+        assert (with_facts.facts, without.facts) == ({"dead_units": 0.25}, {})
+        assert replace(without, facts=with_facts.facts) == with_facts
 
     def test_several_objectives_are_sorted_and_filtered_by_the_first(self, storage: Storage) -> None:
         names = ("accuracy", "n_parameters")

@@ -16,7 +16,7 @@ from hpo.errors import (
 )
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import Storage, TrialQuery
-from hpo.study import Direction
+from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.studies import (
     begun,
     complete,
@@ -66,6 +66,32 @@ class ReadingContract:
 
         assert numbers(storage.best_trials("wine", 3)) == expected
         assert numbers(storage.best_trials("wine")) == expected[:1]
+
+    def test_the_leaders_of_many_studies_are_the_first_of_the_best_of_each(self, storage: Storage) -> None:
+        both = tuple(ObjectiveSpec(metric=m, direction=Direction.MAXIMIZE) for m in ("accuracy", "f1"))
+        finished(storage, [0.5, 0.9, 0.9], name="up")
+        finished(storage, [0.5, 0.1, 0.9], name="down", direction=Direction.MINIMIZE)
+        claim, cohort = begun(storage, 3, "several", objectives=both)
+        pairs = [
+            TrialResult(number=n, state=TrialState.COMPLETE, values=values)
+            for n, values in enumerate([(0.1, 0.9), (0.9, 0.1), (0.1, 0.1)])
+        ]
+        storage.finish_trials(claim, cohort.id, cohort.attempt, pairs)
+        begun(storage, 2, "none yet")
+        stopped = finished(storage, [0.1, 0.9], name="stopped")
+        storage.move_claimed(stopped, StudyState.STOPPING, counted=1)
+        names = storage.study_names()
+
+        led = storage.leaders([*names, "nobody"])
+
+        assert {name: trial.number for name, trial in led.items()} == {
+            "up": 1,
+            "down": 1,
+            "several": 1,
+            "stopped": 0,
+        }
+        assert all(trial == storage.best_trials(name)[0] for name, trial in led.items())
+        assert storage.leaders([]) == {}
 
     def test_infinite_pruned_and_failed_trials_are_never_the_best(self, storage: Storage) -> None:
         claim, cohort = begun(storage)

@@ -49,6 +49,7 @@ class QueueContract:
         second = storage.enqueue("wine", [({"optimizer": "größer"}, None)])
 
         assert (first.n_trials, second.n_trials) == (10, 11)
+        assert (first.n_queued, second.n_queued) == (2, 3)
         assert first.state is StudyState.QUEUED
         waiting = storage.queue("wine")
         assert [entry.params for entry in waiting] == [SMALL, LARGE, {"optimizer": "größer"}]
