@@ -63,8 +63,8 @@ def trial_record(trial: Trial) -> dict[str, Any]:
         "epochs": trial.epochs,
         "best_epoch": trial.best_epoch,
         "retry_of": trial.retry_of,
-        "started_at": plain(trial.started_at),
-        "finished_at": plain(trial.finished_at),
+        "started_at": None if trial.started_at is None else time_text(trial.started_at),
+        "finished_at": None if trial.finished_at is None else time_text(trial.finished_at),
         **_rare(trial),
     }
 

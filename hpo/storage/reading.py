@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, func, select
 
 from hpo.errors import TrialNotFound
 from hpo.states import TrialState
@@ -49,19 +49,23 @@ def leaders(connection: Connection, names: Sequence[str]) -> dict[str, Trial]:
     """The best trial of each study that has one: of one objective by one statement per direction."""
     found: dict[str, Trial] = {}
     for some in in_parts(names):
-        for direction in Direction:
-            found |= {row.study_name: trial_of(row) for row in connection.execute(_led(some, direction))}
-        several = (
-            select(optuna.studies.c.study_name)
-            .join(studies, studies.c.study_id == optuna.studies.c.study_id)
-            .where(optuna.studies.c.study_name.in_(some), studies.c.objectives.is_not(None))
-        )
-        for name in connection.execute(several).scalars().all():
+        for wanted in _LED:
+            rows = connection.execute(wanted, {"names": list(some)})
+            found |= {row.study_name: trial_of(row) for row in rows}
+        for name in connection.execute(_SEVERAL, {"names": list(some)}).scalars().all():
             found.update((name, trial) for trial in best(connection, name, 1))
     return found
 
 
-def _led(names: Sequence[str], direction: Direction) -> Select[Any]:
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+_SEVERAL = (
+    select(optuna.studies.c.study_name)
+    .join(studies, studies.c.study_id == optuna.studies.c.study_id)
+    .where(optuna.studies.c.study_name.in_(_NAMES), studies.c.objectives.is_not(None))
+)
+
+
+def _led(direction: Direction) -> Select[Any]:
     """Of studies of one objective, each best trial: found in the index, study by study."""
     best_number = (
         select(trials.c.number)
@@ -84,11 +88,14 @@ def _led(names: Sequence[str], direction: Direction) -> Select[Any]:
         .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
         .join(chosen, (chosen.c.study_id == studies.c.study_id) & (chosen.c.number == best_number))
         .where(
-            optuna.studies.c.study_name.in_(names),
+            optuna.studies.c.study_name.in_(_NAMES),
             studies.c.direction == direction,
             studies.c.objectives.is_(None),
         )
     )
+
+
+_LED = [_led(direction) for direction in Direction]
 
 
 def pareto(connection: Connection, name: str) -> list[Trial]:

@@ -36,6 +36,18 @@ def query() -> Select[Any]:
     ).join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
 
 
+# Made once: to put such a statement together takes longer than the database takes to answer it.
+_ALL = query()
+_NAMED = _ALL.where(optuna.studies.c.study_name == bindparam("name"))
+_NAMED_LOCKED = _NAMED.with_for_update(of=studies)
+_OF_ID = _ALL.where(studies.c.study_id == bindparam("id"))
+_ID = (
+    select(studies.c.study_id)
+    .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
+    .where(optuna.studies.c.study_name == bindparam("name"))
+)
+
+
 def not_found(name: str) -> StudyNotFound:
     """What to raise when there is no study of that name."""
     return StudyNotFound(f"no study is called {name!r}; `hpo ls` shows the names there are")
@@ -43,8 +55,7 @@ def not_found(name: str) -> StudyNotFound:
 
 def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
     """The study's row. Raises StudyNotFound."""
-    wanted = query().where(optuna.studies.c.study_name == name)
-    row = connection.execute(wanted.with_for_update(of=studies) if lock else wanted).one_or_none()
+    row = connection.execute(_NAMED_LOCKED if lock else _NAMED, {"name": name}).one_or_none()
     if row is None:
         raise not_found(name)
     return row
@@ -52,12 +63,7 @@ def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
 
 def study_id(connection: Connection, name: str) -> int:
     """The study's id, without reading its file. Raises StudyNotFound."""
-    wanted = (
-        select(studies.c.study_id)
-        .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
-        .where(optuna.studies.c.study_name == name)
-    )
-    found = connection.execute(wanted).scalar_one_or_none()
+    found = connection.execute(_ID, {"name": name}).scalar_one_or_none()
     if found is None:
         raise not_found(name)
     return int(found)
@@ -65,14 +71,14 @@ def study_id(connection: Connection, name: str) -> int:
 
 def reread(connection: Connection, id_: int) -> Study:
     """The study as it is now."""
-    return study_of(connection.execute(query().where(studies.c.study_id == id_)).one())
+    return study_of(connection.execute(_OF_ID, {"id": id_}).one())
 
 
 def list_some(connection: Connection, asked: StudyQuery) -> list[Study]:
     """Studies, the newest first."""
     if None in [words_of(word) for word in (asked.owner or "", *chain.from_iterable(asked.labels))]:
         return []  # no database can hold such a word, and PostgreSQL cannot be asked for it
-    wanted = query().order_by(studies.c.study_id.desc()).limit(asked.limit)
+    wanted = _ALL.order_by(studies.c.study_id.desc()).limit(asked.limit)
     if asked.states:
         wanted = wanted.where(studies.c.state.in_(asked.states))
     for label, value in asked.labels:
