@@ -214,8 +214,7 @@ def events(port: int, storage: Storage, turns: int = 20) -> float:
                 kind = line.partition(b":")[2].strip()
             if line.startswith(b"data:") and kind == b"trial":
                 now, said = time.perf_counter(), json.loads(line.partition(b":")[2])
-                listed = said if isinstance(said, list) else said.get("trials", [said])
-                came.update({trial["number"]: now for trial in listed})
+                came.update({trial["number"]: now for trial in said["items"]})
 
     follower = threading.Thread(target=follow, daemon=True)
     follower.start()

@@ -1,8 +1,11 @@
-"""What routes ask for: the site, the database, who asks and whether they may."""
+"""What routes ask for: the site, the database, who asks and whether they may.
+
+None of these waits for anything, and so they are `async`: each plain function would go to another thread and back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -13,25 +16,25 @@ from hpo.errors import NotAllowed
 from hpo.storage.base import Storage
 
 
-def site_of(request: Request) -> Site:
+async def site_of(request: Request) -> Site:
     """The site of the process."""
     return cast(Site, request.app.state.site)
 
 
-def storage_of(request: Request) -> Storage:
+async def storage_of(request: Request) -> Storage:
     """The open database."""
-    return site_of(request).storage
+    return (await site_of(request)).storage
 
 
-def account_of(request: Request) -> Account:
+async def account_of(request: Request) -> Account:
     """Who asks, as the guard found out."""
     return cast(Account, getattr(request.state, "account", ANYBODY))
 
 
-def needs(role: Role) -> Callable[[Account], Account]:
+def needs(role: Role) -> Callable[[Account], Awaitable[Account]]:
     """A dependency that lets only accounts of a role, or a higher one, pass. Every route has one."""
 
-    def checked(account: Annotated[Account, Depends(account_of)]) -> Account:
+    async def checked(account: Annotated[Account, Depends(account_of)]) -> Account:
         if not account.role.includes(role):
             raise NotAllowed(f"needs the role {role}, this key has {account.role}")
         return account

@@ -12,7 +12,9 @@ from hpo.service.paging import MAX_PAGE
 from hpo.study import MAX_TRIALS, NAME
 
 
-def _study_name(name: Annotated[str, Path(description="The study's name.", examples=["wine-red"])]) -> str:
+async def _study_name(
+    name: Annotated[str, Path(description="The study's name.", examples=["wine-red"])],
+) -> str:
     if not NAME.fullmatch(name):
         raise StudyNotFound("no study can be called that; GET /api/v1/studies lists the names there are")
     return name

@@ -98,11 +98,11 @@ def _by_keys(
 
     Two queries, since one that sorts nulls last on both databases walks the index on neither.
     """
-    with_key = wanted.where(or_(*[key.is_not(None) for key in keys]))
-    without = wanted.where(*[key.is_(None) for key in keys])
     rows: list[Row[Any]] = []
     skip, last = query.offset, 0 if query.after is None else query.after.number
-    if at is None or any(key is not None for key in at):
+    among_keyless = at is not None and all(key is None for key in at)
+    if not among_keyless:
+        with_key = wanted.where(or_(*[key.is_not(None) for key in keys]))
         if at is not None:
             with_key = with_key.where(_behind(keys, at, last, down=order.down))
         rows = list(
@@ -111,11 +111,12 @@ def _by_keys(
         if skip:
             n_with = connection.execute(select(func.count()).select_from(with_key.subquery())).scalar_one()
             skip = max(0, skip - n_with)
-    else:
-        without = without.where(trials.c.number > last)
     left = None if query.limit is None else query.limit - len(rows)
     if left == 0:
         return rows
+    without = wanted.where(*[key.is_(None) for key in keys])
+    if among_keyless:
+        without = without.where(trials.c.number > last)
     return rows + list(connection.execute(without.order_by(trials.c.number).limit(left).offset(skip)))
 
 

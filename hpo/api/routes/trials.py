@@ -23,7 +23,7 @@ router = APIRouter(tags=["trials"])
 _STATES = {"items": {"type": "string", "enum": [state.value for state in TrialState]}}
 
 
-def _wanted(
+async def _wanted(
     states: Annotated[
         list[Word],
         Query(alias="state", description="Only those in one of these states.", json_schema_extra=_STATES),
