@@ -58,12 +58,10 @@ def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]
     if order.name == "number":
         return _by_number(connection, wanted, order, query)
     if order.param is None:
-        keys: tuple[Expression, ...] = (_SORTED_BY[order.name],)
-        at = None if query.after is None else (number_of(query.after.key),)
-    else:
-        keys = param(dialect, order.param).keys
-        at = None if query.after is None else _keys_at(connection, study, keys, query.after)
-    return _by_keys(connection, wanted, order, query, keys, at)
+        return _by_column(connection, wanted, order, query, _SORTED_BY[order.name])
+    keys = param(dialect, order.param).keys
+    at = None if query.after is None else _keys_at(connection, study, keys, query.after)
+    return _by_param(connection, wanted, order, query, keys, at)
 
 
 def _keys_at(
@@ -86,7 +84,39 @@ def _by_number(
     return list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
 
 
-def _by_keys(
+def _by_column(
+    connection: Connection,
+    wanted: Select[Any],
+    order: Order,
+    query: TrialQuery,
+    key: Expression,
+) -> list[Row[Any]]:
+    """Rows by a column, ties by number, those that have nothing there last.
+
+    Two queries, since one that sorts nulls last on both databases walks the index on neither.
+    """
+    rows: list[Row[Any]] = []
+    skip, after = query.offset, query.after
+    at = None if after is None else number_of(after.key)
+    if after is None or at is not None:
+        there = wanted.where(key.is_not(None))
+        if after is not None:
+            there = there.where(_behind((key,), (at,), after.number, down=order.down))
+        ordered = there.order_by(key.desc() if order.down else key.asc(), trials.c.number)
+        rows = list(connection.execute(ordered.limit(query.limit).offset(skip)))
+        if skip:
+            n_there = connection.execute(select(func.count()).select_from(there.subquery())).scalar_one()
+            skip = max(0, skip - n_there)
+    left = None if query.limit is None else query.limit - len(rows)
+    if left == 0:
+        return rows
+    nothing = wanted.where(key.is_(None))
+    if after is not None and at is None:
+        nothing = nothing.where(trials.c.number > after.number)
+    return rows + list(connection.execute(nothing.order_by(trials.c.number).limit(left).offset(skip)))
+
+
+def _by_param(
     connection: Connection,
     wanted: Select[Any],
     order: Order,
@@ -94,37 +124,16 @@ def _by_keys(
     keys: tuple[Expression, ...],
     at: tuple[Any, ...] | None,
 ) -> list[Row[Any]]:
-    """Rows by keys, ties by number, those without any key last.
-
-    Two queries, since one that sorts nulls last on both databases walks the index on neither.
-    """
-    rows: list[Row[Any]] = []
-    skip, last = query.offset, 0 if query.after is None else query.after.number
-    among_keyless = at is not None and all(key is None for key in at)
-    if not among_keyless:
-        with_key = wanted.where(or_(*[key.is_not(None) for key in keys]))
-        if at is not None:
-            with_key = with_key.where(_behind(keys, at, last, down=order.down))
-        rows = list(
-            connection.execute(_sorted(with_key, keys, down=order.down).limit(query.limit).offset(skip))
-        )
-        if skip:
-            n_with = connection.execute(select(func.count()).select_from(with_key.subquery())).scalar_one()
-            skip = max(0, skip - n_with)
-    left = None if query.limit is None else query.limit - len(rows)
-    if left == 0:
-        return rows
-    without = wanted.where(*[key.is_(None) for key in keys])
-    if among_keyless:
-        without = without.where(trials.c.number > last)
-    return rows + list(connection.execute(without.order_by(trials.c.number).limit(left).offset(skip)))
-
-
-def _sorted(wanted: Select[Any], keys: Sequence[Expression], *, down: bool) -> Select[Any]:
-    parts = [key.desc() if down else key.asc() for key in (reversed(keys) if down else keys)]
-    if len(parts) > 1:
-        parts = [part.nulls_last() for part in parts]
-    return wanted.order_by(*parts, trials.c.number)
+    """Rows by a parameter, which no index knows: all are looked at, and once is enough."""
+    if at is not None and query.after is not None:
+        last, keyless = query.after.number, and_(*[key.is_(None) for key in keys])
+        if any(key is not None for key in at):
+            wanted = wanted.where(or_(_behind(keys, at, last, down=order.down), keyless))
+        else:
+            wanted = wanted.where(keyless, trials.c.number > last)
+    parts = [key.desc() if order.down else key.asc() for key in (reversed(keys) if order.down else keys)]
+    ordered = wanted.order_by(*[part.nulls_last() for part in parts], trials.c.number)
+    return list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
 
 
 def _behind(keys: Sequence[Expression], at: Sequence[Any], last: int, *, down: bool) -> Expression:

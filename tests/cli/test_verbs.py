@@ -241,6 +241,26 @@ def test_a_data_set_is_added_listed_shown_and_removed(hpo, csv_file):
     assert key not in hpo("data", "ls")[1]
 
 
+def test_a_data_set_without_a_target_shows_its_columns_and_says_what_is_missing(hpo, csv_file):
+    code, out, _ = hpo("data", "show", str(csv_file))
+    record = json.loads(hpo("data", "show", str(csv_file), "-f", "json")[1])
+
+    assert code == 0
+    assert "--target NAME" in out
+    assert [column["kind"] for column in record["columns"]] == ["number", "number", "category"]
+    assert (record["preview"]["rows"][1], record["n_rows"], record["task"]) == ([1, 1, "yes"], 60, None)
+
+
+def test_what_no_study_could_read_is_not_kept(hpo, tmp_path):
+    (tmp_path / "ragged.csv").write_text("a,b\n1,2\n3\n")
+
+    code, _, said = hpo("data", "add", str(tmp_path / "ragged.csv"))
+
+    assert code == 2
+    assert "the file 'ragged.csv' has 2 columns, but row 2 has 1" in said
+    assert "ds_" not in hpo("data", "ls")[1]
+
+
 @pytest.fixture
 def front(database):
     """A study of two objectives in the database: three trials on the front, one off it."""
