@@ -41,6 +41,14 @@ def test_the_parameter_that_decides_has_most_of_the_share(minimize):
     assert sum(one.share for one in found) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(("minimize", "decides"), [(False, "a"), (True, "b")])
+def test_what_decides_is_what_the_good_trials_have_in_common(minimize, decides):
+    def value(params):  # a alone makes the highest values, b alone the lowest
+        return 10 * (params["a"] > 0.9) - 10 * (params["b"] > 0.9) + params["a"] / 100
+
+    assert importances(list(drawn(400, value)), DISTRIBUTIONS, minimize=minimize)[0].name == decides
+
+
 def test_a_parameter_that_counts_only_in_some_trials_is_judged_by_those():
     def value(params):
         return abs(params["of_y"] - 0.5) if params["kind"] == "y" else 1.0
