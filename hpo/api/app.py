@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI
 
 from hpo import __version__
+from hpo.api.access import Access
 from hpo.api.compression import Compression
 from hpo.api.dashboard import dashboard_client
 from hpo.api.dashboard import router as dashboard_router
@@ -97,5 +98,6 @@ def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
     if traces is not None:
         traces.go_around(app)
     app.add_middleware(Measuring, measures=measures)
+    app.add_middleware(Access)
     app.openapi = document(app)  # type: ignore[method-assign]
     return app

@@ -30,7 +30,7 @@ class Lines(logging.Formatter):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the traceback if there is one."""
+    """One JSON object a line: time, level, logger, message, the fields of the event, and the traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON."""
@@ -39,6 +39,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "fields", {}),
         }
         if request := REQUEST_ID.get():
             line["request_id"] = request
@@ -65,7 +66,8 @@ def set_up_log(words: str) -> None:
             raise SpecError(f"no level is called {word!r}{hint}", field="HPO_LOG")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    log = logging.getLogger("hpo")
-    log.handlers[:] = [handler]
-    log.propagate = False
-    log.setLevel(level)
+    for name in ("hpo", "uvicorn"):  # the HTTP server speaks as we do: one form, no secrets
+        log = logging.getLogger(name)
+        log.handlers[:] = [handler]
+        log.propagate = False
+        log.setLevel(level)
