@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
+from hpo.cli import session
 from hpo.cli.output import Format, FormatOption, QuietOption, answer, clean, write_rows
+from hpo.errors import HpoError
+
+if TYPE_CHECKING:
+    from hpo.service.doctor import Check
+    from hpo.settings import Settings
 
 
 def doctor(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> int:  # noqa: A002
-    """Check versions, database, disk, cores, torch and GPU; exit 1 when something is wrong."""
-    from hpo.service.doctor import checks
-    from hpo.settings import read_settings
+    """Check versions, database, keys, disk, cores, torch and GPU, and the server if one is named.
 
-    found = checks(read_settings())
+    Exit 1 when something is wrong.
+    """
+    from hpo.service.doctor import checks
+
+    settings = session.settings()
+    found = [*checks(settings), *_server(settings)]
     if format is Format.TABLE:
         for check in found:
             line = f"{'ok' if check.ok else 'problem':<8}{check.name:<9} {check.found}"
@@ -21,3 +32,27 @@ def doctor(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> i
     else:
         write_rows([asdict(check) for check in found], format)
     return 0 if all(check.ok for check in found) else 1
+
+
+def _server(settings: Settings) -> list[Check]:
+    """Whether the server answers that --server or HPO_SERVER names, with the key that is set."""
+    from hpo.client.remote import Remote
+    from hpo.service.doctor import Check
+
+    if settings.server is None:
+        return []
+    try:
+        with closing(Remote(settings.server, api_key=settings.api_key, insecure=settings.insecure)) as server:
+            version, coordinators = server.version()["hpo"], server.workers()
+    except HpoError as error:
+        cure = "start it with `hpo serve`, or set HPO_SERVER and HPO_API_KEY to those of yours"
+        return [Check(name="server", ok=False, found=str(error), cure=cure)]
+    found = f"{settings.server} runs hpo {version}"
+    if not coordinators:
+        cure = "start one where the server runs: `hpo serve --only coordinator`"
+        return [
+            Check(
+                name="server", ok=False, found=f"{found}, and no coordinator that trains studies", cure=cure
+            )
+        ]
+    return [Check(name="server", ok=True, found=f"{found}, {len(coordinators)} coordinator(s)")]

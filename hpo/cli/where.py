@@ -38,7 +38,6 @@ Verb = Callable[..., Any]
 HERE: dict[str, str] = {
     "run": "`hpo submit --watch` has the server train, `HPO_SERVER= hpo run` trains here",
     "check": "it tries a network out on this machine",
-    "doctor": "it looks at this machine; a server answers at /readyz",
     "serve": "it is the server",
     "db upgrade": "it works on the database of HPO_STORAGE; run it where the server runs",
     "db status": "it looks at the database of HPO_STORAGE; run it where the server runs",

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 
 from hpo.errors import HpoError
 from hpo.service.database import without_password
 from hpo.service.submit import versions
 from hpo.settings import Settings
+from hpo.storage.inspection import inspect_database
 from hpo.storage.open import open_storage
 
 LEAST_FREE_BYTES = 1 << 30
@@ -66,16 +70,48 @@ def _home(settings: Settings) -> Check:
     return Check(name="home", ok=True, found=f"{settings.home} can be written")
 
 
+def _driver(settings: Settings) -> Check:
+    """What talks to the kind of database that is named."""
+    if not settings.storage.startswith("postgresql"):
+        return Check(name="driver", ok=True, found="SQLite comes with Python; PostgreSQL is not asked for")
+    try:
+        return Check(name="driver", ok=True, found=f"psycopg {version('psycopg')}")
+    except PackageNotFoundError:
+        return Check(
+            name="driver", ok=False, found="psycopg is not installed", cure="pip install 'hpo[postgres]'"
+        )
+
+
 def _database(settings: Settings) -> Check:
     try:
-        storage = open_storage(settings.storage)
-        n_studies = len(storage.study_names())
-        storage.close()
+        with closing(open_storage(settings.storage)) as storage:
+            n_studies = len(storage.list_studies())
+        found = inspect_database(settings.storage)
     except HpoError as error:
         return Check(
             name="database", ok=False, found=str(error), cure="set HPO_STORAGE, or cure what it says"
         )
-    return Check(name="database", ok=True, found=f"{without_password(settings.storage)}, {n_studies} studies")
+    return Check(
+        name="database",
+        ok=True,
+        found=f"{without_password(settings.storage)}: {found.kind} {found.version}, revision {found.revision}, "
+        f"{n_studies} studies",
+    )
+
+
+def _keys(settings: Settings) -> Check:
+    """How many API keys a server on this database would know."""
+    try:
+        with closing(open_storage(settings.storage)) as storage:
+            kept = storage.list_keys()
+    except HpoError:
+        return Check(name="keys", ok=False, found="cannot be read", cure="cure the database first")
+    now = datetime.now(UTC)
+    valid = [
+        key for key in kept if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+    ]
+    hint = "" if valid else "; a server that others reach needs one: `hpo keys create NAME`"
+    return Check(name="keys", ok=True, found=f"{len(valid)} valid of {len(kept)}{hint}")
 
 
 def _disk(settings: Settings) -> Check:
@@ -97,7 +133,15 @@ def _cores(settings: Settings) -> Check:
     return Check(name="cores", ok=True, found=f"{usable} of {os.cpu_count()} may be used: one worker on each")
 
 
-CHECKS: tuple[Callable[[Settings], Check], ...] = (_versions, _home, _database, _disk, _cores)
+CHECKS: tuple[Callable[[Settings], Check], ...] = (
+    _versions,
+    _home,
+    _driver,
+    _database,
+    _keys,
+    _disk,
+    _cores,
+)
 
 
 def torch_checks(settings: Settings) -> list[Check]:

@@ -1,5 +1,6 @@
 """Where verbs work: --server goes before HPO_SERVER, and some verbs ask no server."""
 
+import json
 import socket
 
 import pytest
@@ -65,15 +66,23 @@ def test_run_refuses_a_server_and_names_submit(hpo, monkeypatch, nobody):
 
 
 def test_verbs_of_this_machine_say_so(hpo, monkeypatch, nobody):
-    refused = hpo("doctor", "--server", nobody)
+    refused = hpo("db", "upgrade", "--server", nobody)
     monkeypatch.setenv("HPO_SERVER", nobody)
-    code, out, err = hpo("doctor")
+    code, out, err = hpo("db", "status")
 
     assert refused[:2] == (2, "")
-    assert "it looks at this machine" in refused[2]
+    assert "it works on the database of HPO_STORAGE" in refused[2]
     assert (code, err.count("note: HPO_SERVER is set")) == (0, 1)
-    assert "ok" in out
-    assert hpo("doctor", "--quiet")[2] == ""
+    assert "the first study makes it" in out
+    assert "note" not in hpo("db", "upgrade", "--quiet")[2]
+
+
+def test_doctor_looks_at_the_server_as_well(hpo, nobody):
+    code, out, _ = hpo("doctor", "--server", nobody, "-f", "json")
+
+    [server] = [check for check in json.loads(out) if check["name"] == "server"]
+    assert (code, server["ok"]) == (1, False)
+    assert "hpo serve" in server["cure"]
 
 
 def test_every_verb_takes_a_server_or_says_why_not(hpo):
