@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hpo.account import Role
 from hpo.errors import SpecError
@@ -16,6 +17,7 @@ EXACT, FAST = "exact", "fast"
 PRECISIONS = (EXACT, FAST)
 AUTO, OFF, REQUIRED = "auto", "off", "required"
 AUTHS = (AUTO, OFF, REQUIRED)
+UNIX = "unix:"  # how the address of a socket in the file system begins
 
 _WORDS = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
 
@@ -56,6 +58,8 @@ class Settings:
             raise SpecError(f"must be exact or fast, got {self.precision!r}", field="HPO_PRECISION")
         if self.auth not in AUTHS:
             raise SpecError(f"must be auto, off or required, got {self.auth!r}", field="HPO_AUTH")
+        if self.dashboard is not None:
+            parse_dashboard(self.dashboard)
         for place in self.trusted_proxies:
             _check_network(place)
 
@@ -113,6 +117,27 @@ def _whole(env: Mapping[str, str], name: str, default: int) -> int:
     if not word.isdecimal() or int(word) < 1:
         raise SpecError(f"must be a whole number above 0, got {word!r}", field=name)
     return int(word)
+
+
+def parse_dashboard(address: str) -> tuple[str, str | None]:
+    """The URL of a dashboard's address, and its socket in the file system if that is where it leads. Raises SpecError.
+
+    >>> parse_dashboard("127.0.0.1:8001"), parse_dashboard("unix:/run/hpo/dashboard")
+    (('http://127.0.0.1:8001', None), ('http://localhost', '/run/hpo/dashboard'))
+    """
+    if address.startswith(f"{UNIX}/"):
+        return "http://localhost", address.removeprefix(UNIX)
+    url = address if "://" in address else f"http://{address}"
+    try:
+        parts = urlsplit(url)
+        whole = (
+            parts.scheme in ("http", "https") and parts.hostname and parts.port and not parts.path.strip("/")
+        )
+    except ValueError:  # a port that is no number
+        whole = False
+    if not whole:
+        raise SpecError(f"must be host:port or unix:/path, got {address!r}", field="HPO_DASHBOARD")
+    return url.rstrip("/"), None
 
 
 def _role(env: Mapping[str, str], name: str) -> Role | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.account import Role
 from hpo.errors import SpecError
 from hpo.settings import read_settings
 
@@ -60,3 +61,18 @@ def test_a_word_that_is_neither_yes_nor_no_is_refused_at_its_name():
         read_settings({"HPO_INSECURE": "maybe"})
 
     assert caught.value.field == "HPO_INSECURE"
+
+
+@pytest.mark.parametrize(
+    "address", ["nowhere", "host:port", "ftp://host:1", "http://host:80/path", "unix:here"]
+)
+def test_a_strange_address_of_a_dashboard_is_told_at_its_name(address):
+    with pytest.raises(SpecError, match="HPO_DASHBOARD: must be host:port or unix:/path"):
+        read_settings({"HPO_DASHBOARD": address})
+
+
+def test_nobody_changes_studies_in_the_dashboard_unless_a_role_is_named():
+    assert read_settings({}).dashboard_write is None
+    assert read_settings({"HPO_DASHBOARD_WRITE": "submitter"}).dashboard_write is Role.SUBMITTER
+    with pytest.raises(SpecError, match="HPO_DASHBOARD_WRITE: must be off, submitter or admin, got 'viewer'"):
+        read_settings({"HPO_DASHBOARD_WRITE": "viewer"})

@@ -19,13 +19,13 @@ from starlette.responses import StreamingResponse
 from hpo.account import Account, Role
 from hpo.api.deps import SiteOf, Viewer
 from hpo.api.site import Site
-from hpo.errors import DashboardAway, DashboardMissing, DashboardSlow, NotAllowed, SpecError, TooLarge
+from hpo.errors import DashboardAway, DashboardMissing, DashboardSlow, NotAllowed, TooLarge
+from hpo.settings import parse_dashboard
 
 log = logging.getLogger(__name__)
 
 CONNECT_S, READ_S = 10.0, 120.0  # its process may have to start, and reads 10,000 trials in seconds
 MAX_BODY_BYTES = 1 << 20
-_UNIX = "unix:"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _LOOKING = ("GET", "HEAD")
 
@@ -66,11 +66,11 @@ router = APIRouter(include_in_schema=False)
 
 @asynccontextmanager
 async def dashboard_client(app: FastAPI, site: Site) -> AsyncIterator[None]:
-    """Connections to the dashboard, for as long as the application runs. Raises SpecError for a strange address."""
+    """Connections to the dashboard, for as long as the application runs."""
     if site.dashboard is None:
         yield
         return
-    base, socket_path = parse_address(site.dashboard)
+    base, socket_path = parse_dashboard(site.dashboard)
     async with httpx.AsyncClient(
         base_url=base,
         transport=httpx.AsyncHTTPTransport(uds=socket_path, limits=httpx.Limits(max_connections=32)),
@@ -79,27 +79,6 @@ async def dashboard_client(app: FastAPI, site: Site) -> AsyncIterator[None]:
     ) as client:
         app.state.dashboard = client
         yield
-
-
-def parse_address(address: str) -> tuple[str, str | None]:
-    """A URL and the socket in the file system, if that is where it leads. Raises SpecError.
-
-    >>> parse_address("127.0.0.1:8001"), parse_address("unix:/run/hpo/dashboard")
-    (('http://127.0.0.1:8001', None), ('http://localhost', '/run/hpo/dashboard'))
-    """
-    if address.startswith(f"{_UNIX}/"):
-        return "http://localhost", address.removeprefix(_UNIX)
-    url = address if "://" in address else f"http://{address}"
-    try:
-        parts = urlsplit(url)
-        whole = (
-            parts.scheme in ("http", "https") and parts.hostname and parts.port and not parts.path.strip("/")
-        )
-    except ValueError:  # a port that is no number
-        whole = False
-    if not whole:
-        raise SpecError(f"must be host:port or unix:/path, got {address!r}", field="HPO_DASHBOARD")
-    return url.rstrip("/"), None
 
 
 async def _pass_on(request: Request, site: SiteOf, account: Viewer) -> StreamingResponse:

@@ -31,6 +31,7 @@ from hpo.cli.doctor import doctor
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
+from hpo.cli.serving import serve
 from hpo.cli.submitting import submit
 from hpo.cli.validating import validate
 from hpo.errors import HpoError
@@ -51,6 +52,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "run": searching.run,
     "submit": submit,
     "validate": validate,
+    "serve": serve,
     "check": checking.check,
     "ls": looking.ls,
     "show": looking.show,
@@ -96,6 +98,7 @@ EXAMPLES: dict[str, str] = {
     "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
     "submit": "hpo submit study.yaml --watch --server http://localhost:8000",
     "validate": "hpo validate study.yaml",
+    "serve": "hpo serve --port 8477 --pool local",
     "check": "hpo check --data digits --set parameters.optimizer=sgd",
     "ls": "hpo ls --state running",
     "show": "hpo show digits",

@@ -7,13 +7,14 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import uvicorn
+
 from hpo.api.app import make_app
 from hpo.api.site import Site
-from hpo.lifeline import tell_ready
 from hpo.server.http import HttpServer, http_config
 from hpo.server.sockets import BACKLOG
 
@@ -28,10 +29,14 @@ _TRACES_WANTED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDP
 class _Server(HttpServer):
     """A server that says when it is ready, and whose signals are caught outside of it."""
 
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
-        tell_ready()
+        self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,11 +62,11 @@ def traces_wanted(environ: Mapping[str, str]) -> Traces | None:
     return traces
 
 
-def run_api(site: Site, listening: socket.socket) -> int:
-    """Answer requests until SIGTERM or Ctrl-C, finish those that have begun; the signal."""
+def run_api(site: Site, listening: socket.socket, ready: Callable[[], None]) -> int:
+    """Answer requests until SIGTERM or Ctrl-C, finish those that have begun; the signal. ready: called at first."""
     traces = traces_wanted(os.environ)
     config = http_config(make_app(site, traces=traces), backlog=BACKLOG)
-    server = _Server(config)
+    server = _Server(config, ready)
     caught: list[int] = []
 
     def end(number: int, _frame: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -14,8 +15,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import optuna.storages
 import optuna_dashboard
-
-from hpo.lifeline import tell_ready
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +50,12 @@ class _Handler(WSGIRequestHandler):
         """Nothing."""
 
 
-def run_dashboard(url: str, listening: socket.socket, *, idle_s: float | None = IDLE_S) -> None:
+def run_dashboard(
+    url: str, listening: socket.socket, *, ready: Callable[[], None], idle_s: float | None = IDLE_S
+) -> None:
     """Show the studies of a database until nobody has asked for idle_s seconds (None: for ever).
 
-    url: of SQLAlchemy. The dashboard gets a storage, not a URL: with a URL each look at a study of
+    ready: called when visitors are answered. url: of SQLAlchemy. The dashboard gets a storage, not a URL: with a URL each look at a study of
     10,000 trials reads them all again.
     """
     os.nice(NICENESS)
@@ -69,7 +70,9 @@ def run_dashboard(url: str, listening: socket.socket, *, idle_s: float | None = 
     server.set_app(noting)
     if idle_s is not None:
         threading.Thread(target=_end_when_idle, args=(server, seen, idle_s), daemon=True).start()
-    tell_ready()
+    # shutdown waits for the loop that this very thread runs.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
+    ready()
     server.serve_forever()
 
 

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 from hpo.errors import CannotListen
+from hpo.settings import UNIX
 
 VARIABLE = "HPO_LISTEN_FD"  # names the file descriptor of a socket that the parent bound
 BACKLOG = 1024
-_UNIX = "unix:"
 _LONGEST_PATH = 100  # of a socket in the file system; the kernel allows 107
 
 
@@ -70,12 +70,12 @@ def listen_privately(folder: Path | None = None) -> tuple[socket.socket, str]:
         listening.listen(BACKLOG)
     except OSError as error:
         raise CannotListen(f"no socket can be made in {parent}: {error.strerror}") from None
-    return listening, f"{_UNIX}{path}"
+    return listening, f"{UNIX}{path}"
 
 
 def remove_private(address: str) -> None:
     """Remove what `listen_privately` has made in the file system."""
-    path = Path(address.removeprefix(_UNIX))
+    path = Path(address.removeprefix(UNIX))
     path.unlink(missing_ok=True)
     path.parent.rmdir()
 

@@ -84,7 +84,7 @@ HOMES = {
     "anyio": {"api"},
     "onnx": {"models"},
     "plotly": {"figures"},
-    "httpx": {"client", "api/dashboard.py"},
+    "httpx": {"client", "api/dashboard.py", "testing"},
     "typer": {"cli"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -24,7 +24,7 @@ ALL_VERBS = [*VERBS, *(f"{family} {verb}" for family, (_, verbs) in FAMILIES.ite
         (["best", "nothing"], 4, "no study"),
         (["best"], 2, "missing argument 'STUDY'"),
         (["bets", "digits"], 2, "did you mean 'best'?"),
-        (["serve"], 2, "no such command 'serve'"),
+        (["report"], 2, "no such command 'report'"),
         (["run", "--trails", "3"], 2, "--trials"),
         (["run"], 2, "give a study file"),
         (["run", "--data", "iris", "--trials", "many"], 2, "--trials: must be a whole number"),
