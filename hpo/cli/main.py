@@ -98,7 +98,7 @@ EXAMPLES: dict[str, str] = {
     "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
     "submit": "hpo submit study.yaml --watch --server http://localhost:8000",
     "validate": "hpo validate study.yaml",
-    "serve": "hpo serve --port 8477 --pool local",
+    "serve": "hpo serve --port 8000 --pool local",
     "check": "hpo check --data digits --set parameters.optimizer=sgd",
     "ls": "hpo ls --state running",
     "show": "hpo show digits",

@@ -41,14 +41,14 @@ class Only(StrEnum):
     DASHBOARD = "dashboard"
 
 
-DEFAULT_PORTS: dict[Only | None, int] = {None: 8477, Only.API: 8000, Only.DASHBOARD: 8478}
+DEFAULT_PORTS: dict[Only | None, int] = {None: 8000, Only.API: 8000, Only.DASHBOARD: 8001}
 
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: all.")] = DEFAULT_HOST,
     port: Annotated[
         int | None,
-        typer.Option(min=0, max=65535, show_default="8477", help="The port to listen on; 0: any free one."),
+        typer.Option(min=0, max=65535, show_default="8000", help="The port to listen on; 0: any free one."),
     ] = None,
     pool: Annotated[PoolChoice, typer.Option(help="Where studies train.")] = PoolChoice.RAY,
     workers: Annotated[
