@@ -8,6 +8,7 @@ import pytest
 
 from hpo.service.processes import this_process
 from hpo.states import StudyState, TrialState, Wanted
+from hpo.storage.base import LEASE_S
 from hpo.storage.open import open_storage
 from hpo.study import NewStudy
 from hpo.testing.coordinating import QUICK, serving_coordinator, submit, wait_until
@@ -190,6 +191,7 @@ def test_studies_of_a_driver_that_died_on_this_host_go_on_at_once():
     storage.claim_study("wine", dead)
 
     with serving_coordinator(storage, SimulatedPool()) as serving:
+        wait_until(lambda: storage.get_study("wine").n_finished > 0, "it goes on", LEASE_S / 2)
         [study] = serving.ended("wine")
 
     assert study.state is StudyState.COMPLETED
