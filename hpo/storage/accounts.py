@@ -125,7 +125,12 @@ def set_quota(connection: Connection, owner: str, quota: Quota) -> None:
 def all_quotas(connection: Connection) -> dict[str, Quota]:
     """The quota of each owner who has one."""
     rows = connection.execute(select(quotas).order_by(quotas.c.owner))
-    return {row.owner: Quota(studies=row.studies, trials=row.trials, slots=row.slots) for row in rows}
+    return {row.owner: quota_of(row) for row in rows}
+
+
+def quota_of(row: Row[Any]) -> Quota:
+    """A quota as its row says it."""
+    return Quota(studies=row.studies, trials=row.trials, slots=row.slots)
 
 
 def usage(connection: Connection, owner: str) -> Usage:

@@ -175,20 +175,21 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     def move_study(
         self, name: str, state: StudyState, *, reason: str | None = None, served: bool | None = None
     ) -> Study:
-        """Move a study that nobody drives. served: from now on a server's or not; None: as it is.
-        Raises StudyNotFound, IllegalMove, StudyOwned."""
+        """Move a study that nobody drives. served: from now on a server's or not; None: as it is. Raises
+        StudyNotFound, IllegalMove, StudyOwned, QuotaReached when a final one is more than its owner may have."""
 
     def set_trials(self, name: str, n_trials: int) -> Study:
-        """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
+        """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall, QuotaReached."""
 
     def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
         """Set what may change while a study lives, in its row and its study file (`trials` of the file stay);
         its driver reads it again within seconds. check: looks at the study as it is before, under the lock, and
-        may raise. Raises StudyNotFound, IllegalMove when the total of trials would fall."""
+        may raise. Raises StudyNotFound, IllegalMove when the total of trials would fall, QuotaReached."""
 
     def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED
-        go to QUEUED (served: as for move_study). Raises StudyNotFound, IllegalMove when the study is CANCELLED or STOPPING."""
+        go to QUEUED (served: as for move_study). Raises StudyNotFound, QuotaReached, IllegalMove when the
+        study is CANCELLED or STOPPING."""
 
     def queue(self, name: str) -> list[Queued]:
         """The settings that wait for a number, the first to go first. Raises StudyNotFound."""

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
-from hpo.account import Quota
+from hpo.account import Quota, Usage
 from hpo.errors import StudyExists
 from hpo.states import StudyState, Wanted
-from hpo.storage import accounts, queue
 from hpo.storage import optuna_tables as optuna
+from hpo.storage import queue, quotas
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Once
 from hpo.storage.engine import database_now, utc
 from hpo.storage.records import COUNTERS, objectives_text, to_json
-from hpo.storage.rules import check_quota, check_same, dataset_gone, uploaded_source
+from hpo.storage.rules import check_same, dataset_gone, uploaded_source
 from hpo.storage.service_tables import once as requests
 from hpo.storage.tables import datasets, studies
 from hpo.study import EXTERNAL, NewStudy, ObjectiveSpec, Study
-
-_QUOTAS = 7_301_953  # any number, the same for all: what the advisory locks of this file are about
 
 
 def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quota | None) -> Study:
@@ -31,7 +29,8 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
     made = None if once is None else _made_before(connection, once)
     if made is not None:
         return study_rows.reread(connection, made)
-    _check_room(connection, new, quota)
+    if quota is not None and new.owner is not None:
+        quotas.check(connection, new.owner, quota, Usage(studies=1, trials=new.n_trials))
     _hold_dataset(connection, new)
     taken = select(optuna.studies.c.study_id).where(optuna.studies.c.study_name == new.name)
     if connection.execute(taken).first() is not None:
@@ -81,15 +80,6 @@ def _made_before(connection: Connection, once: Once) -> int | None:
         return None
     check_same(once, row.digest)
     return int(row.study_id)
-
-
-def _check_room(connection: Connection, new: NewStudy, quota: Quota | None) -> None:
-    """Raises QuotaReached. Two studies of one owner at the same moment are counted one after the other."""
-    if quota is None or new.owner is None:
-        return
-    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        connection.execute(select(func.pg_advisory_xact_lock(_QUOTAS, func.hashtext(new.owner))))
-    check_quota(new, quota, accounts.usage(connection, new.owner))
 
 
 def _hold_dataset(connection: Connection, new: NewStudy) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hpo.account import Quota
+from hpo.account import Quota, Usage
 from hpo.errors import StudyExists
 from hpo.states import FINAL, StudyState, Wanted, check_move
 from hpo.storage.base import Amendment, Check, Entry, Once, StudyQuery
@@ -28,6 +28,7 @@ from hpo.storage.rules import (
     check_quota,
     check_same,
     dataset_gone,
+    growth,
     is_driven,
     uploaded_source,
 )
@@ -63,7 +64,8 @@ class Memory(
                     check_same(once, digest)
                     return kept.now()
         if quota is not None and new.owner is not None:
-            check_quota(new, quota, self.usage(new.owner))
+            more = Usage(studies=1, trials=new.n_trials)
+            check_quota(new.owner, quota, self.usage(new.owner), more)
         source = uploaded_source(new.spec)
         if source is not None and source not in self.datasets:
             raise dataset_gone(source)
@@ -123,6 +125,7 @@ class Memory(
         kept = self.find(name)
         check_not_driven(kept.now())
         check_move(name, kept.study.state, state)
+        self._check_growth(kept.study, kept.study.n_trials, wakes=state not in FINAL)
         kept.leave(state, reason)
         return self._handed_over(kept, served)
 
@@ -135,9 +138,18 @@ class Memory(
     def set_trials(self, name: str, n_trials: int) -> Study:
         """Raise the total of trials."""
         kept = self.find(name)
-        check_new_total(kept.study, n_trials)
+        self._check_total(kept.now(), n_trials)
         kept.study = replace(kept.study, n_trials=n_trials)
         return kept.now()
+
+    def _check_total(self, study: Study, n_trials: int) -> None:
+        check_new_total(study, n_trials)
+        self._check_growth(study, n_trials, wakes=study.n_finished < n_trials)
+
+    def _check_growth(self, study: Study, n_trials: int, *, wakes: bool = True) -> None:
+        quota = self.quotas().get(study.owner or "")
+        if quota is not None and study.owner is not None:
+            check_quota(study.owner, quota, self.usage(study.owner), growth(study, n_trials, wakes=wakes))
 
     @alone
     def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
@@ -147,7 +159,7 @@ class Memory(
             check(kept.now())
         study, n_trials = kept.study, changes.n_trials
         if n_trials is not None:
-            check_new_total(study, n_trials)
+            self._check_total(kept.now(), n_trials)
         kept.study = replace(
             study,
             spec=plain(amended_spec(study.spec, changes)),
@@ -164,6 +176,7 @@ class Memory(
         check_enqueue(kept.study, len(entries))
         if not entries:
             return kept.now()
+        self._check_growth(kept.study, kept.study.n_trials + len(entries))
         self._put_in_queue(kept, entries)
         kept.study = replace(kept.study, n_trials=kept.study.n_trials + len(entries))
         if kept.study.state in FINAL:

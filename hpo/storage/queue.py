@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from hpo.states import FINAL, StudyState
+from hpo.storage import quotas
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Entry
 from hpo.storage.engine import utc
@@ -31,12 +32,16 @@ def add(connection: Connection, study: int, entries: Sequence[Entry], now: datet
 
 
 def enqueue(connection: Connection, name: str, entries: Sequence[Entry], served: bool | None = None) -> Study:
-    """Put settings at the end, raise the total, wake a study that has ended. Raises StudyNotFound, IllegalMove."""
+    """Put settings at the end, raise the total, wake a study that has ended.
+
+    Raises StudyNotFound, IllegalMove, QuotaReached.
+    """
     row = study_rows.find(connection, name, lock=True)
     study = study_of(row)
     check_enqueue(study, len(entries))
     if not entries:
         return study
+    quotas.check_growth(connection, study, study.n_trials + len(entries))
     add(connection, study.id, entries, utc(row.now))
     study_rows.change(connection, study.id, n_trials=study.n_trials + len(entries))
     if study.state in FINAL:

@@ -12,9 +12,9 @@ from hpo.account import Quota, Usage
 from hpo.cohort import CohortPlan
 from hpo.errors import DatasetNotFound, IllegalMove, KeyReused, QuotaReached, SpecError, StudyOwned
 from hpo.front import pareto_front
-from hpo.states import Reason, StudyState, TrialState, check_move
+from hpo.states import FINAL, Reason, StudyState, TrialState, check_move
 from hpo.storage.base import Amendment, Once, StoredDataset
-from hpo.study import MAX_TRIALS, Direction, Driver, NewStudy, Study
+from hpo.study import MAX_TRIALS, Direction, Driver, Study
 from hpo.trial import TrialPlan, TrialResult
 
 SEEN_S = 60.0  # after that a coordinator that said nothing is not there
@@ -168,18 +168,25 @@ def check_same(once: Once, digest: str) -> None:
         )
 
 
-def check_quota(new: NewStudy, quota: Quota, used: Usage) -> None:
-    """Raises QuotaReached when a study is more than its owner may have. used: without it."""
-    if quota.studies is not None and used.studies >= quota.studies:
+def check_quota(owner: str, quota: Quota, used: Usage, more: Usage) -> None:
+    """Raises QuotaReached when more is too much for an owner. used: what they have now."""
+    if more.studies and quota.studies is not None and used.studies + more.studies > quota.studies:
         have = "1 study that is" if used.studies == 1 else f"{used.studies} studies that are"
         raise QuotaReached(
-            f"{new.owner} has {have} not final, and may have {quota.studies}; wait for one to end, or cancel one"
+            f"{owner} has {have} not final, and may have {quota.studies}; wait for one to end, or cancel one"
         )
-    if quota.trials is not None and used.trials + new.n_trials > quota.trials:
+    if more.trials > 0 and quota.trials is not None and used.trials + more.trials > quota.trials:
         raise QuotaReached(
-            f"{new.owner} may have {quota.trials} trials in studies that are not final, and has {used.trials}; "
-            f"{new.n_trials} more are too many: wait for a study to end, or ask for fewer"
+            f"{owner} may have {quota.trials} trials in studies that are not final, and has {used.trials}; "
+            f"{more.trials} more are too many: wait for a study to end, or ask for fewer"
         )
+
+
+def growth(study: Study, n_trials: int, *, wakes: bool) -> Usage:
+    """By how much its owner has more once a study has that total. wakes: whether it goes on if it is final now."""
+    if study.state not in FINAL:
+        return Usage(studies=0, trials=n_trials - study.n_trials)
+    return Usage(studies=1, trials=n_trials) if wakes else Usage(studies=0, trials=0)
 
 
 def uploaded_source(spec: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 from hpo.errors import StudyNotFound
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage import optuna_tables as optuna
+from hpo.storage import quotas
 from hpo.storage.base import Amendment, Check, StudyQuery
 from hpo.storage.engine import database_now, utc
 from hpo.storage.ordering import words_of
@@ -114,11 +115,12 @@ def want(connection: Connection, name: str, wanted: Wanted) -> Study:
 def move(
     connection: Connection, name: str, state: StudyState, reason: str | None, served: bool | None
 ) -> Study:
-    """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned."""
+    """Move a study that nobody drives. Raises StudyNotFound, IllegalMove, StudyOwned, QuotaReached."""
     row = find(connection, name, lock=True)
     study = study_of(row)
     check_not_driven(study)
     check_move(name, study.state, state)
+    quotas.check_growth(connection, study, study.n_trials, wakes=state not in FINAL)
     leave(connection, row, state, reason)
     hand_over(connection, study, served)
     return reread(connection, study.id)
@@ -197,22 +199,31 @@ def change(connection: Connection, id_: int, **columns: Any) -> None:
 
 
 def set_trials(connection: Connection, name: str, n_trials: int) -> Study:
-    """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall."""
+    """Raise the total of trials. Raises StudyNotFound, IllegalMove when it would fall, QuotaReached."""
     row = find(connection, name, lock=True)
-    check_new_total(study_of(row), n_trials)
+    _check_total(connection, study_of(row), n_trials)
     change(connection, row.study_id, n_trials=n_trials)
     return reread(connection, row.study_id)
 
 
+def _check_total(connection: Connection, study: Study, n_trials: int) -> None:
+    """Raises IllegalMove, QuotaReached. A final study gets a new total in order to go on."""
+    check_new_total(study, n_trials)
+    quotas.check_growth(connection, study, n_trials, wakes=study.n_finished < n_trials)
+
+
 def amend(connection: Connection, name: str, changes: Amendment, check: Check | None) -> Study:
-    """Set what may change while a study lives, in its row and its study file. Raises StudyNotFound, IllegalMove."""
+    """Set what may change while a study lives, in its row and its study file.
+
+    Raises StudyNotFound, IllegalMove, QuotaReached.
+    """
     row = find(connection, name, lock=True)
     study = study_of(row)
     if check is not None:
         check(study)
     columns: dict[str, Any] = {"spec": to_json(amended_spec(study.spec, changes))}
     if changes.n_trials is not None:
-        check_new_total(study, changes.n_trials)
+        _check_total(connection, study, changes.n_trials)
         columns["n_trials"] = changes.n_trials
     if changes.priority is not None:
         columns["priority"] = changes.priority

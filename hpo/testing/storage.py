@@ -7,6 +7,7 @@ from hpo.testing.storage_census import CensusContract
 from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_models import ModelsContract
 from hpo.testing.storage_querying import QueryingContract
+from hpo.testing.storage_quotas import QuotasContract
 from hpo.testing.storage_reading import DatasetsContract, ReadingContract
 from hpo.testing.storage_searching import FrontContract, QueueContract
 from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, ServedContract
@@ -27,6 +28,7 @@ class StorageContract(
     AccountsContract,
     ModelsContract,
     CreatingContract,
+    QuotasContract,
     ServedContract,
     CoordinatorsContract,
     HandingOutContract,
