@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from hpo.account import hide_secrets
 from hpo.api.json import Json
@@ -92,6 +93,11 @@ async def _malformed(_request: Request, error: Exception) -> Json:
     return problem(422, BadRequest.code, words, path=".".join(path) or where)
 
 
+async def _cut_off(_request: Request, _error: Exception) -> Json:
+    """Nobody reads it; what matters is that it is no fault of ours, and the log stays short."""
+    return problem(400, BadRequest.code, "the request was cut off")
+
+
 async def _unexpected(request: Request, error: Exception) -> Json:
     """Nobody outside learns more than that it happened; the log has the rest."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -103,4 +109,5 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HpoError, _ours)
     app.add_exception_handler(HTTPException, _frameworks)
     app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(ClientDisconnect, _cut_off)
     app.add_exception_handler(Exception, _unexpected)

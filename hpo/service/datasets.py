@@ -104,7 +104,8 @@ def keep(storage: Storage, name: str, file: IO[bytes], *, owner: str | None = No
 
 def check_name(name: str) -> None:
     """Raises SpecError unless an uploaded data set may be called that."""
-    if not 1 <= len(name) <= _MAX_NAME or _NO_NAME.search(name) or not name.strip():
+    # Dots alone have a meaning of their own in addresses.
+    if not 1 <= len(name) <= _MAX_NAME or _NO_NAME.search(name) or not name.strip(" ."):
         raise SpecError(
             f"must be 1 to {_MAX_NAME} characters without slashes and control characters, got {name[:60]!r}",
             field="name",

@@ -11,6 +11,7 @@ from hpo.account import ApiKey, NewKey, Quota, Role, Usage
 from hpo.errors import KeyNotFound
 from hpo.states import FINAL
 from hpo.storage.engine import aware, database_now, utc
+from hpo.storage.ordering import words_of
 from hpo.storage.service_tables import keys, quotas, sessions
 from hpo.storage.tables import studies
 
@@ -39,8 +40,12 @@ def _find(connection: Connection, key: str) -> Row[Any]:
     """Raises KeyNotFound."""
     row = connection.execute(select(keys).where(keys.c.id == key)).one_or_none()
     if row is None:
-        raise KeyNotFound(f"no API key has the id {key!r}; `hpo keys ls` shows those there are")
+        raise _not_found(key)
     return row
+
+
+def _not_found(key: str) -> KeyNotFound:
+    return KeyNotFound(f"no API key has the id {key!r}; `hpo keys ls` shows those there are")
 
 
 def _key_of(row: Row[Any]) -> ApiKey:
@@ -92,6 +97,8 @@ def list_all(connection: Connection) -> list[ApiKey]:
 
 def revoke(connection: Connection, key: str) -> ApiKey:
     """Make a key void and end its sessions. Raises KeyNotFound."""
+    if words_of(key) is None:  # PostgreSQL cannot be asked for it
+        raise _not_found(key)
     connection.execute(
         update(keys)
         .where(keys.c.id == key, keys.c.revoked_at.is_(None))

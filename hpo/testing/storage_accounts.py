@@ -63,6 +63,10 @@ class AccountsContract:
         with pytest.raises(KeyNotFound, match="'key_two'"):
             storage.revoke_key("key_two")
 
+    def test_what_no_database_can_hold_is_no_key(self, storage: Storage) -> None:
+        with pytest.raises(KeyNotFound):
+            storage.revoke_key("key\0")
+
     def test_a_key_expires(self, storage: Storage) -> None:
         past, future = (
             storage.add_key(new_key(lifetime_s=GONE)),

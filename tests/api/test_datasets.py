@@ -176,7 +176,8 @@ def test_what_no_study_could_read_is_refused_with_a_sentence_and_not_kept(upload
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "a/b.csv", "..\\b.csv", "a\0b", "a\nb", "ds_5b1f8c2d9e3a4f60", "digits", "x" * 256]
+    "name",
+    ["", " ", "..", "a/b.csv", "..\\b.csv", "a\0b", "a\nb", "ds_5b1f8c2d9e3a4f60", "digits", "x" * 256],
 )
 def test_a_name_that_cannot_be_is_refused(upload, server, name):
     answer = upload(CSV, name)

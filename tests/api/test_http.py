@@ -1,5 +1,9 @@
 """What is the same of every address: HEAD, OPTIONS, methods, compression, strange addresses."""
 
+import logging
+import socket
+from urllib.parse import urlsplit
+
 import pytest
 
 
@@ -61,3 +65,22 @@ def test_a_very_long_address_is_an_answer_and_no_crash(server):
 
     assert answer.status_code in (400, 414, 422, 431)
     assert server.client.get("/studies").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "rest", [b"Content-Length: 99\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\nno length\r\n"]
+)
+def test_a_body_that_is_cut_off_is_no_fault_of_the_servers(server, caplog, waited, rest):
+    caplog.set_level(logging.DEBUG, logger="hpo.api.envelope")
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port)) as client:
+        client.sendall(
+            b"POST /api/v1/studies:validate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + rest
+        )
+
+    waited(lambda: "studies:validate" in caplog.text, 10.0)
+
+    [ours] = [record for record in caplog.records if record.name == "hpo.api.envelope"]
+    assert (ours.levelname, ours.exc_info) == ("DEBUG", None)
+    assert "studies:validate: 400" in ours.getMessage()
