@@ -18,6 +18,7 @@ When = Mapping[str, tuple[Value, ...]]
 MAX_CHOICES = 1_000
 MAX_PARAMETERS = 200
 MAX_POINTS = 1_000_000
+MAX_TEXT = 16_384  # characters in one setting: every trial keeps its own, and a page has a thousand trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,14 @@ class Fixed:
         return type(value) is type(self.value) and value == self.value
 
 
+def _longest(parameter: Range | Choice | Fixed) -> int:
+    """The characters of the longest text that a parameter may be; none of a number."""
+    if isinstance(parameter, Range):
+        return 0
+    values = parameter.choices if isinstance(parameter, Choice) else (parameter.value,)
+    return max(len(value) if isinstance(value, str) else 0 for value in values)
+
+
 Parameter = Range | Choice | Fixed
 Searched = Range | Choice
 
@@ -223,9 +232,19 @@ class SearchSpace:
     def __post_init__(self) -> None:
         if len(self.parameters) > MAX_PARAMETERS:
             raise SpecError(f"at most {MAX_PARAMETERS} parameters, got {len(self.parameters)}")
+        self._check_length()
         for name, parameter in self.parameters.items():
             for other in parameter.when:
                 self._check_condition(name, other, parameter.when[other])
+
+    def _check_length(self) -> None:
+        longest = {name: _longest(parameter) for name, parameter in self.parameters.items()}
+        if sum(longest.values()) > MAX_TEXT:
+            raise SpecError(
+                f"the texts of one setting have at most {MAX_TEXT:,} characters together, here up to "
+                f"{sum(longest.values()):,}; give long ones short names",
+                field=max(longest, key=longest.__getitem__),
+            )
 
     def _check_condition(self, name: str, other: str, values: tuple[Value, ...]) -> None:
         place = f"{name}.when.{other}"

@@ -18,7 +18,7 @@ from optuna.distributions import (
 )
 
 from hpo.errors import SpecError
-from hpo.space import Choice, Fixed, Range, SearchSpace
+from hpo.space import MAX_TEXT, Choice, Fixed, Range, SearchSpace
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 POSITIVE = st.floats(1e-12, 1e6, allow_nan=False)
@@ -235,3 +235,15 @@ def test_a_range_holds_numbers_only():
     assert [parameter.contains(v) for v in (0, 4, 5, 1.5, 2.0, True, "1", None, math.nan)] == [
         True, True, False, False, True, False, False, False, False,
     ]  # fmt: skip
+
+
+def test_the_texts_of_one_setting_are_bounded_together():
+    half = MAX_TEXT // 2
+    SearchSpace(
+        {"a": Choice(choices=("x" * half, "y")), "b": Fixed(value="z" * half), "c": Fixed(value=10**9)}
+    )
+
+    with pytest.raises(SpecError, match=r"16,384 characters together, here up to 16,385") as caught:
+        SearchSpace({"a": Choice(choices=("y", "x" * (half + 1))), "b": Fixed(value="z" * half)})
+
+    assert caught.value.field == "a"
