@@ -91,6 +91,7 @@ class Service:
         self._not_before: dict[Key, float] = {}
         self._beaten = self._read_quotas = self._swept = -math.inf
         self._sweeper: threading.Thread | None = None
+        self._away = False  # the database, when it was last asked
         self._trusting = -math.inf  # from when on a lease that has run out means a dead driver
 
     def run(self, stop: threading.Event) -> None:
@@ -118,7 +119,13 @@ class Service:
         except StorageUnavailable as error:
             # Nobody could renew his lease either: give the living the time to do so.
             self._trusting = time.monotonic() + LEASE_S
-            log.warning("the database is away: %s", error.detail)
+            if not self._away:
+                log.warning("the database is away, studies wait for it: %s", error.detail)
+            self._away = True
+        else:
+            if self._away:
+                log.warning("the database is back, studies go on")
+            self._away = False
 
     def _reap(self) -> None:
         """Forget errands that are over; what failed is tried again a little later."""

@@ -54,7 +54,9 @@ class Writer:
                 full = isinstance(error, StorageFull) and not math.isinf(deadline)
                 if full or time.monotonic() + wait_s > deadline or self._hurried():
                     raise
-                log.warning("the database is busy, again in %.1f s: %s", wait_s, error.detail)
+                # Once is enough to read: it may be away for hours.
+                level = logging.WARNING if wait_s == FIRST_WAIT_S else logging.DEBUG
+                log.log(level, "the database is busy, again in %.1f s: %s", wait_s, error.detail)
             self._sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             with contextlib.suppress(StorageUnavailable):

@@ -47,11 +47,14 @@ def test_a_study_goes_on_when_the_lock_on_sqlite_is_gone(tmp_path, caplog):
         locking.execute("BEGIN IMMEDIATE")
         n_then = storage.get_study("wine").n_finished
         wait_until(lambda: "again in" in caplog.text, "the coordinator waits")
+        wait_until(lambda: "is away" in caplog.text, "the service does, too")
         n_later = storage.get_study("wine").n_finished
         locking.rollback()
         [study] = serving.ended("wine")
 
     assert n_then == n_later < 200
+    told = [record.getMessage().split(",")[0] for record in caplog.records if "service" in record.name]
+    assert told == ["the database is away", "the database is back"]  # once, however long it took
     assert study.state is StudyState.COMPLETED
     assert bits(storage, "wine") == alone(text)[0]
 
