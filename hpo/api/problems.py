@@ -25,6 +25,7 @@ RETRY_AFTER_S = 2  # when the database is away
 
 # What the framework itself answers with, in our words.
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_NOWHERE = "nothing is at this address; /api/v1/openapi.json lists those of the API, the Optuna dashboard is at /dashboard"
 
 # What pydantic says of a part of an address, where our words help more.
 _WORDS = {
@@ -82,7 +83,8 @@ async def _ours(_request: Request, error: Exception) -> Json:
 async def _frameworks(_request: Request, error: Exception) -> Json:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "http_error")
-    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+    detail = _NOWHERE if error.status_code == 404 else str(error.detail)
+    return problem(error.status_code, code, detail, headers=error.headers)
 
 
 async def _malformed(_request: Request, error: Exception) -> Json:

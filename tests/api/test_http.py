@@ -4,6 +4,7 @@ import logging
 import socket
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 
@@ -58,6 +59,14 @@ def test_an_address_that_is_none_is_not_found(server, given, path):
 
     assert answer.status_code in (404, 422)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/api/v1/nowhere"])
+def test_who_opens_an_address_where_nothing_is_learns_what_there_is(server, path):
+    answer = httpx.get(server.url.split("/api/v1")[0] + path)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "/api/v1/openapi.json" in answer.json()["detail"]
 
 
 def test_a_very_long_address_is_an_answer_and_no_crash(server):
