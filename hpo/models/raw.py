@@ -40,7 +40,8 @@ def raw_columns(
     given = rows if isinstance(rows, Mapping) else _turned(wanted, rows)
     absent = [column.name for column in wanted if column.name not in given]
     if absent:
-        raise DataError(f"the rows lack the columns {', '.join(map(repr, absent[:10]))}")
+        more = f" and {len(absent) - 10:,} more" if len(absent) > 10 else ""
+        raise DataError(f"the rows lack the columns {', '.join(map(repr, absent[:10]))}{more}")
     lengths = {name: len(given[name]) for name in (column.name for column in wanted)}
     n = next(iter(lengths.values()), 0)
     odd = next((name for name, length in lengths.items() if length != n), None)

@@ -1,5 +1,6 @@
 """Raw columns become the very inputs that training had; cells that cannot be right are named."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -108,6 +109,8 @@ def test_a_cell_that_cannot_be_right_is_named_with_its_place(wanted, cells, word
 def test_columns_that_are_missing_or_of_other_lengths_are_named():
     with pytest.raises(DataError, match="the rows lack the columns 'n', 'k'"):
         raw_columns([NUMBER, DAY, KIND], [{"d": "2024-01-01", "m": 3}])
+    with pytest.raises(DataError, match=r"the rows lack the columns 'c0', .*'c9' and 2 more"):
+        raw_columns([replace(NUMBER, name=f"c{i}") for i in range(12)], [{"d": 1}])
     with pytest.raises(DataError, match="column 'd' has 2 rows, others have 1"):
         raw_columns([NUMBER, DAY], {"n": [1], "d": [1, 2]})
 
