@@ -37,6 +37,7 @@ from hpo.cli.phrases import (
     with_stderr,
 )
 from hpo.cli.rounds import notes_text
+from hpo.cli.where import typed
 
 LS_COLUMNS = ("name", "state", "trials", "metric", "value", "created", "ran for")
 RARE_COLUMNS = ("stderr", "reason", "feasible", "retry_of")  # shown when some trial has them
@@ -60,7 +61,8 @@ def ls(
     if format is Format.TABLE:
         rows = [_study_row(row) for row in rows]
         if not rows:
-            say("no studies yet; `hpo run --data digits` makes one", quiet=quiet)
+            verb = "run" if backend.server is None else "submit"
+            say(f"no studies yet; `{typed(f'hpo {verb} --data digits')}` makes one", quiet=quiet)
             return
     write_rows(rows, format, LS_COLUMNS)
 
@@ -253,10 +255,10 @@ def best(
         if top is not None:
             _write_top(backend.top(study, top), format, quiet=quiet)
             return
-        found = backend.best(study)
-        write_record(found, format, best_report(found))
+        found, record = backend.best(study), backend.study(study)
+        write_record(found, format, best_report(found, rows=bool(record["data"])))
         if format is Format.TABLE and not quiet:
-            answer("\n" + next_commands(study, backend.study(study)["direction"]))
+            answer("\n" + next_commands(study, record["direction"]))
 
 
 def _write_top(found: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002

@@ -18,6 +18,7 @@ from hpo.cli.output import (
     say,
     write_record,
 )
+from hpo.cli.where import typed
 from hpo.errors import SpecError
 from hpo.states import Wanted
 
@@ -47,7 +48,10 @@ def _wish(study: str, wanted: Wanted, format: Format, *, quiet: bool) -> None:  
         say(f"study {study} is {record['state']}", quiet=quiet)
     else:
         who = driver_text(record)
-        say(f"{who} was asked to {wanted} study {study}; `hpo watch {study}` follows it", quiet=quiet)
+        say(
+            f"{who} was asked to {wanted} study {study}; `{typed(f'hpo watch {study}')}` follows it",
+            quiet=quiet,
+        )
 
 
 def driver_text(record: dict[str, Any]) -> str | None:

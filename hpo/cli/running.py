@@ -18,6 +18,7 @@ from hpo.cli.lineage import lineage_lines
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
 from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stderr
+from hpo.cli.where import typed
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
@@ -223,7 +224,7 @@ def ended(
         say(f"study {name} is {state} after {record['n_finished']} of {record['n_trials']} trials{cure}")
         return code
     found = best()
-    write_record(found, format, best_report(found))
+    write_record(found, format, best_report(found, rows=bool(record["data"])))
     if record["reason"]:
         say(f"study {name}: {record['reason']}", quiet=quiet)
     for sentence in record["notes"].get("sentences", ()):
@@ -233,10 +234,14 @@ def ended(
     return code
 
 
-def best_report(best: dict[str, Any]) -> str:
-    """The best trial as people read it: value, settings, test score, how many trials."""
+def best_report(best: dict[str, Any], *, rows: bool) -> str:
+    """The best trial as people read it: value, settings, test score, how many trials.
+
+    rows: whether the study has any; one that is trained elsewhere has none
+    """
     done = ", ".join(f"{n} {state}" for state, n in best["states"].items())
-    lines = _front_lines(best) if "front" in best else _best_lines(best)
+    where = " on validation rows" if rows else ""
+    lines = _front_lines(best, where) if "front" in best else _best_lines(best, where)
     lines += lineage_lines(best)
     if best["fixed"]:
         lines += ["fixed", pairs(best["fixed"], indent=2)]
@@ -245,24 +250,24 @@ def best_report(best: dict[str, Any]) -> str:
         again = f", scored {best['test']['scored']} times" if best["test"].get("scored", 1) > 1 else ""
         whose = f" (trial {best['number']})" if "front" in best else ""
         lines.append(f"on test rows{whose}: {cell(scores)}{again}")
-    else:
+    elif rows:
         lines.append("on test rows: not scored")
     rate = f", {sum(best['states'].values()) / best['seconds']:.1f} trials/s" if best["seconds"] else ""
     lines.append(f"{plural(best['n_trials'], 'trial')} ({done}) in {duration(best['seconds'])}{rate}")
     return fit(clean("\n".join(lines)), sys.stdout)
 
 
-def _best_lines(best: dict[str, Any]) -> list[str]:
+def _best_lines(best: dict[str, Any], where: str) -> list[str]:
     value = with_stderr(best["value"], best["stderr"])
-    lines = [f"best {best['metric']} of {best['study']} on validation rows: {value} (trial {best['number']})"]
+    lines = [f"best {best['metric']} of {best['study']}{where}: {value} (trial {best['number']})"]
     return [*lines, pairs(best["params"], indent=2)] if best["params"] else lines
 
 
-def _front_lines(best: dict[str, Any]) -> list[str]:
+def _front_lines(best: dict[str, Any], where: str) -> list[str]:
     """The trials that no other beats in every objective, by the first one."""
     front = best["front"]
     wanted = " and ".join(f"{one['direction']} {one['metric']}" for one in best["objectives"])
-    lines = [f"Pareto front of {best['study']} on validation rows ({wanted}): {plural(len(front), 'trial')}"]
+    lines = [f"Pareto front of {best['study']}{where} ({wanted}): {plural(len(front), 'trial')}"]
     rows = [
         {"number": one["number"], **values_by_metric(best | one), **one["params"]}
         for one in front[:FRONT_SHOWN]
@@ -276,7 +281,8 @@ def _front_lines(best: dict[str, Any]) -> list[str]:
 def next_commands(study: str, direction: str) -> str:
     """What to type next."""
     sort = "-value" if direction == Direction.MAXIMIZE else "value"
-    lines = ["next:", f"  hpo trials {study} --sort {sort} --limit 10", f"  hpo show {study}"]
+    looks = (f"hpo trials {study} --sort {sort} --limit 10", f"hpo show {study}")
+    lines = ["next:", *(f"  {typed(look)}" for look in looks)]
     settings = session.settings()
     if settings.server is not None:
         lines.append(f"  {settings.server}/dashboard")

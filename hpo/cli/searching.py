@@ -31,6 +31,7 @@ from hpo.cli.running import (
     say_notes,
     started_pool,
 )
+from hpo.cli.where import typed
 from hpo.errors import SpecError
 
 if TYPE_CHECKING:
@@ -182,7 +183,10 @@ def _resume_there(study: str, trials: int | None, how: RunOptions) -> int:
     if how.format is not Format.TABLE:
         write_record(record, how.format, "")
     else:
-        say(f"the server goes on with study {study}; `hpo watch {study}` follows it", quiet=how.quiet)
+        say(
+            f"the server goes on with study {study}; `{typed(f'hpo watch {study}')}` follows it",
+            quiet=how.quiet,
+        )
     return 0
 
 

@@ -25,6 +25,7 @@ from hpo.cli.searching import (
     draft,
 )
 from hpo.cli.watching import follow
+from hpo.cli.where import typed
 from hpo.errors import SpecError
 
 if TYPE_CHECKING:
@@ -85,4 +86,4 @@ def _who_runs(backend: Backend, study: str) -> str:
     if message is not None:
         return message
     who = "the coordinator of this database" if backend.server is None else backend.server
-    return f"{who} runs study {study}; `hpo watch {study}` follows it"
+    return f"{who} runs study {study}; `{typed(f'hpo watch {study}')}` follows it"

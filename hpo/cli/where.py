@@ -52,6 +52,16 @@ def server_of(setting: str | None) -> str | None:
     return None if place.here else place.server or setting
 
 
+def typed(command: str) -> str:
+    """A command to type next, on the same server: with --server where that was an option of this one.
+
+    >>> typed("hpo show wine")
+    'hpo show wine'
+    """
+    place = _place.get() or _Place()
+    return command if place.server is None else f"{command} --server {place.server}"
+
+
 def placed(name: str, verb: Verb) -> Verb:
     """The verb with the option --server: obeyed, or refused with what to do instead."""
     if name in HERE:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from hpo.cli.running import best_report
+
 STUDY = """
 name: cache
 trainer: external
@@ -57,3 +59,14 @@ def test_it_can_be_forked_paused_resumed_and_added_to(hpo, file):
     assert hpo("pause", "cache")[0] == 0
     assert "can be asked for again" in hpo("resume", "cache")[2]
     assert "whoever asks next" in hpo("enqueue", "cache", "index=tree", "cache.size=64")[2]
+
+
+def test_its_best_trial_is_not_said_to_stand_on_rows():
+    best = {"study": "cache", "number": 16, "value": 113.5, "stderr": None, "metric": "queries per second"}
+    best |= {"params": {"index": "tree"}, "fixed": {}, "test": None, "states": {"COMPLETE": 4}}
+    best |= {"n_trials": 4, "seconds": 2.0}
+
+    told = best_report(best, rows=False)
+
+    assert told.startswith("best queries per second of cache: 113.5 (trial 16)\n")
+    assert "rows" not in told
