@@ -26,7 +26,9 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
 
     Raises StudyExists, KeyReused, QuotaReached, DatasetNotFound.
     """
-    made = None if once is None else _made_before(connection, once)
+    if quota is not None and new.owner is not None:
+        quotas.one_by_one(connection, new.owner)
+    made = _made_before(connection, once)
     if made is not None:
         return study_rows.reread(connection, made)
     if quota is not None and new.owner is not None:
@@ -34,6 +36,9 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
     _hold_dataset(connection, new)
     taken = select(optuna.studies.c.study_id).where(optuna.studies.c.study_name == new.name)
     if connection.execute(taken).first() is not None:
+        made = _made_before(connection, once)  # on PostgreSQL by the same request, since the last look
+        if made is not None:
+            return study_rows.reread(connection, made)
         raise StudyExists(f"a study called {new.name!r} exists already; choose another name")
     now = utc(connection.execute(select(database_now())).scalar_one())
     id_ = _create_for_optuna(connection, new)
@@ -70,8 +75,10 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
     return study_rows.reread(connection, id_)
 
 
-def _made_before(connection: Connection, once: Once) -> int | None:
+def _made_before(connection: Connection, once: Once | None) -> int | None:
     """The study that this request made when it came before. Raises KeyReused when another one had its key."""
+    if once is None:
+        return None
     wanted = select(requests.c.digest, requests.c.study_id).where(
         requests.c.owner == once.owner, requests.c.key == once.key
     )

@@ -13,10 +13,15 @@ from hpo.study import Study
 _LOCKS = 7_301_953  # any number, the same for all: what the advisory locks of this file are about
 
 
-def check(connection: Connection, owner: str, quota: Quota, more: Usage) -> None:
-    """Raises QuotaReached. What one owner asks for at the same moment is counted one after the other."""
+def one_by_one(connection: Connection, owner: str) -> None:
+    """What one owner asks for at the same moment is looked at, and counted, one after the other."""
     if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
         connection.execute(select(func.pg_advisory_xact_lock(_LOCKS, func.hashtext(owner))))
+
+
+def check(connection: Connection, owner: str, quota: Quota, more: Usage) -> None:
+    """Raises QuotaReached."""
+    one_by_one(connection, owner)
     check_quota(owner, quota, accounts.usage(connection, owner), more)
 
 

@@ -103,6 +103,22 @@ def test_studies_made_at_the_same_moment_do_not_pass_a_quota_together(both: tupl
         assert sorted(isinstance(answer, QuotaReached) for answer in made) == [False, True]
 
 
+def test_a_request_that_comes_twice_takes_its_owners_last_room_once(both: tuple[Storage, Storage]):
+    for turn in range(10):
+        owner = f"owner-{turn}"
+        once = Once(owner=owner, key="k", digest="00")
+        made = at_once(
+            *[
+                lambda s=s, o=owner, k=once: (
+                    s.create_study(new_study(o, owner=o), once=k, quota=Quota(studies=1)).name
+                )
+                for s in both
+            ]
+        )
+
+        assert made == [owner, owner]
+
+
 def test_data_removed_while_a_study_on_it_is_made_is_kept_or_missed(both: tuple[Storage, Storage]):
     creator, remover = both
     for turn in range(20):
