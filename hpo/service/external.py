@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpo.account import Account
-from hpo.errors import IllegalMove, SpecError, StudyFailed, StudyNotFound
+from hpo.errors import IllegalMove, SpecError, StorageUnavailable, StudyFailed, StudyNotFound
 from hpo.service import records
 from hpo.service.accounts import check_may_change
 from hpo.service.proposing import Plans, Proposer, proposer_of
@@ -252,13 +252,22 @@ def sweep(storage: Storage) -> None:
     for name in storage.without_driver():
         try:
             study = storage.get_study(name)
-            proposer = proposer_of(storage, study)
-            proposer.refresh(study)
-            _obey(storage, proposer, study)
-            if storage.look(name, "", 0).lapsed:
-                _obey(storage, proposer, storage.drop_lapsed(name, proposer.terms))
+            if study.external:  # one that a coordinator has just handed over is the next coordinator's
+                _look_after(storage, study)
         except (StudyNotFound, IllegalMove) as error:  # somebody else was quicker
             log.info("study %s is left as it is: %s", name, error.detail)
+        except StorageUnavailable:
+            raise
+        except Exception:  # the other studies must not suffer for it
+            log.exception("looking after study %s failed", name)
+
+
+def _look_after(storage: Storage, study: Study) -> None:
+    proposer = proposer_of(storage, study)
+    proposer.refresh(study)
+    _obey(storage, proposer, study)
+    if storage.look(study.name, "", 0).lapsed:
+        _obey(storage, proposer, storage.drop_lapsed(study.name, proposer.terms))
 
 
 def _obey(storage: Storage, proposer: Proposer, study: Study) -> bool:
