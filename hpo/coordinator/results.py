@@ -84,14 +84,12 @@ class Results:
         results = flight.ended
         if not results and not done:
             return
-        really = set(
-            self.write(
-                lambda: self.storage.finish_trials(
-                    self.claim, flight.cohort, flight.attempt, results, done=done
-                )
-            )
+        self.write(
+            lambda: self.storage.finish_trials(self.claim, flight.cohort, flight.attempt, results, done=done)
         )
-        finished = [result for result in results if result.number in really]
+        # Not those which the storage says have ended now: a write that is tried again may have been carried out
+        # the first time, only its answer was lost. Within a claim nobody else ends a trial.
+        finished = [result for result in results if result.number in self.running]
         self.tally.finished(finished)
         self.rules.finished(finished)
         self.proposals.finished(

@@ -216,7 +216,8 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     ) -> Study:
         """End driving: move the study, forget driver and wish; unless the study is PAUSED, cohorts
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
-        READY). test: kept with it; `scored` counts how often. Raises LeaseLost, IllegalMove."""
+        READY). A study to be PAUSED that somebody wants cancelled is CANCELLED. test: kept with it;
+        `scored` counts how often. Raises LeaseLost, IllegalMove."""
 
     def hand_over(self, claim: Claim) -> Study:
         """End driving, so that another driver may go on at once: RUNNING to QUEUED, by way of PAUSED; STOPPING
@@ -265,6 +266,7 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     ) -> list[int]:
         """RUNNING trials to their final state, everything about them written before or with it; a
         finished one is left as it is. done: the cohort is DONE. The numbers really finished now.
+        The same once more, as when an answer was lost, changes nothing and gives nothing.
         COMPLETE without a value, or with NaN, is kept as FAIL `error`, as Optuna does; with several
         objectives the same goes for `values`.
         Raises LeaseLost, TrialNotFound for a trial that is not the cohort's."""

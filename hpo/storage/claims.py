@@ -13,7 +13,7 @@ from hpo.storage import studies as study_rows
 from hpo.storage.base import LEASE_S, Claim
 from hpo.storage.engine import utc
 from hpo.storage.records import driver_columns, seconds_spent, study_of, to_json
-from hpo.storage.rules import DRIVEN, state_once_claimed
+from hpo.storage.rules import DRIVEN, state_once_claimed, state_once_left
 from hpo.storage.tables import cohorts, studies
 from hpo.study import Driver, Study
 
@@ -73,6 +73,7 @@ def renew(connection: Connection, held: Claim, lease_s: float, live: Mapping[str
 def release(connection: Connection, held: Claim, state: StudyState, reason: str | None) -> Study:
     """End driving. Raises LeaseLost, IllegalMove."""
     row = fence(connection, held)
+    state = state_once_left(state, Wanted(row.wanted))
     check_move(held.name, StudyState(row.state), state)
     study_rows.leave(connection, row, state, reason)
     return study_rows.reread(connection, held.study)

@@ -87,6 +87,12 @@ def check(connection: Connection, held: Claim, cohort: int, attempt: int) -> Non
         raise LeaseLost(f"attempt {attempt} at cohort {cohort} of study {held.name!r} is void")
 
 
+def is_done(connection: Connection, held: Claim, cohort: int, attempt: int) -> bool:
+    """Whether that attempt has been ended, under the same claim."""
+    row = _locked(connection, held, cohort)
+    return row is not None and row.attempt == attempt and row.state == CohortState.DONE
+
+
 def change(connection: Connection, cohort: int, **columns: Any) -> None:
     """Set columns of a cohort."""
     connection.execute(update(cohorts).where(cohorts.c.id == cohort).values(**columns))

@@ -14,7 +14,14 @@ from hpo.states import CohortState, StudyState, TrialState, Wanted, check_move
 from hpo.storage.base import LEASE_S, Claim, ScoredTest, StoredModel
 from hpo.storage.memory_base import MemoryBase, alone
 from hpo.storage.memory_study import KeptStudy, now_s, plain
-from hpo.storage.rules import DRIVEN, check_plan, check_queued, state_once_claimed, storable
+from hpo.storage.rules import (
+    DRIVEN,
+    check_plan,
+    check_queued,
+    state_once_claimed,
+    state_once_left,
+    storable,
+)
 from hpo.study import Driver, Study
 from hpo.trial import Trial, TrialPlan, TrialResult
 
@@ -68,6 +75,7 @@ class MemoryDriving(MemoryBase):
     ) -> Study:
         """End driving."""
         kept = self.fence(claim)
+        state = state_once_left(state, kept.study.wanted)
         check_move(claim.name, kept.study.state, state)
         if test is not None:
             scored = 0 if kept.study.test is None else int(kept.study.test["scored"])
@@ -185,6 +193,9 @@ class MemoryDriving(MemoryBase):
     ) -> list[int]:
         """RUNNING trials to their final state."""
         kept = self.fence(claim)
+        there = kept.cohorts.get(cohort)
+        if done and there is not None and (there.attempt, there.state) == (attempt, CohortState.DONE):
+            return []  # it has been carried out, only the answer was lost
         running = self._running(kept, cohort, attempt)
         results = [storable(result) for result in results]
         for result in results:

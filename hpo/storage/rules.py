@@ -12,7 +12,7 @@ from hpo.account import Quota, Usage
 from hpo.cohort import CohortPlan
 from hpo.errors import DatasetNotFound, IllegalMove, KeyReused, QuotaReached, SpecError, StudyOwned
 from hpo.front import pareto_front
-from hpo.states import FINAL, Reason, StudyState, TrialState, check_move
+from hpo.states import FINAL, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage.base import Amendment, Once, StoredDataset
 from hpo.study import MAX_TRIALS, Direction, Driver, Study
 from hpo.trial import TrialPlan, TrialResult
@@ -43,6 +43,11 @@ def state_once_claimed(study: Study, dead: Driver | None) -> StudyState:
         return study.state
     check_move(study.name, study.state, StudyState.RUNNING)
     return StudyState.RUNNING
+
+
+def state_once_left(state: StudyState, wanted: Wanted) -> StudyState:
+    """The state in which a driver leaves a study: whoever wanted it cancelled while it was being paused has his way."""
+    return StudyState.CANCELLED if state is StudyState.PAUSED and wanted is Wanted.CANCEL else state
 
 
 def check_new_total(study: Study, n_trials: int) -> None:

@@ -168,6 +168,8 @@ def finish(
 ) -> list[int]:
     """RUNNING trials to their final states; the numbers that ended now. Raises LeaseLost, TrialNotFound."""
     row = fence(connection, held)
+    if done and cohort_rows.is_done(connection, held, cohort, attempt):
+        return []  # it has been carried out, only the answer was lost
     cohort_rows.check(connection, held, cohort, attempt)
     known = _of_cohort(connection, held, cohort, [r.number for r in results])
     for result in results:

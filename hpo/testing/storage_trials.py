@@ -140,6 +140,18 @@ class TrialsContract:
         }
         assert numbers(storage.unfinished("wine")) == [3]
 
+    def test_the_end_of_a_cohort_that_is_told_twice_is_one(self, storage: Storage) -> None:
+        claim, cohort = begun(storage, 2)
+        results = [complete(0, 0.5), complete(1, 0.25)]
+
+        ended = [
+            storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True) for _ in range(2)
+        ]
+
+        assert ended == [[0, 1], []]
+        with pytest.raises(LeaseLost):
+            storage.finish_trials(claim, cohort.id, cohort.attempt + 1, results, done=True)
+
     def test_a_finished_trial_never_changes(self, storage: Storage) -> None:
         claim, cohort = begun(storage)
         storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.5)])

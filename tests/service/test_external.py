@@ -21,8 +21,8 @@ from hpo.states import StudyState, TrialState
 from hpo.storage.base import TrialQuery
 from hpo.storage.base_external import Terms, Wanted
 from hpo.storage.open import open_storage
-from hpo.testing.studies import complete as ended
 from hpo.testing.studies import SPACE, counted, driver, finished, new_study, plans
+from hpo.testing.studies import complete as ended
 
 PARAMETERS = """
 trainer: external
