@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hpo.study import Limits, Study
+from hpo.study import Limits, Study, StudySpec
 
 if TYPE_CHECKING:
     from hpo.coordinator.drive import Drive
@@ -18,6 +18,12 @@ DEFAULT_RETRIES = 2
 def retries_of(limits: Limits) -> int:
     """How often a lost cohort is trained again."""
     return DEFAULT_RETRIES if limits.retries is None else limits.retries
+
+
+def as_amended(spec: StudySpec, study: Study) -> StudySpec:
+    """A study file with the limits of now: they may have been changed while its data were prepared."""
+    limits = study.spec.get("limits")
+    return spec if limits is None else replace(spec, limits=Limits(**limits))
 
 
 class Amended:

@@ -19,7 +19,7 @@ from hpo.cohort import (
     Report,
     ScoreDone,
 )
-from hpo.coordinator.amending import Amended, retries_of
+from hpo.coordinator.amending import Amended, as_amended, retries_of
 from hpo.coordinator.archive import Archive
 from hpo.coordinator.brackets import Referee
 from hpo.coordinator.capacity import machine_of, steps_per_epoch
@@ -90,6 +90,7 @@ class Drive:
         best = self.write(lambda: self.storage.best_trials(name))
         model = self.write(lambda: self.storage.model(name))
         self.state, self.reason = study.state, study.reason
+        self.spec = as_amended(self.spec, study)
         self.rules = Stopping(self.spec, study, clock=self.clock)
         self.retries = retries_of(self.spec.limits)
         self.amended = Amended(study, every_s=self.renew_s, heard=self.notice)

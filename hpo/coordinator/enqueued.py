@@ -16,7 +16,7 @@ from hpo.storage.base import Storage
 class Enqueued:
     """Looks after the queue of one study. Any call may raise StorageUnavailable.
 
-    every_s: how long a look holds
+    every_s: how long a look holds; total: of trials, at the last one
     """
 
     storage: Storage
@@ -25,7 +25,7 @@ class Enqueued:
     proposals: Proposals
     tally: Tally
     every_s: float
-    _total: int = -1
+    total: int = -1
     _looked: float = -math.inf
 
     def notice(self, *, now: bool = False) -> bool:
@@ -38,9 +38,9 @@ class Enqueued:
         # The total first: an entry that it counts is then in the queue, and no plan of the sampler takes its place.
         total = self.write(lambda: self.storage.get_study(self.name)).n_trials
         self._looked = time.monotonic()
-        if total == self._total:
+        if total == self.total:
             return False
-        self._total = total
+        self.total = total
         self.proposals.enqueued(self.write(lambda: self.storage.queue(self.name)), total=total)
         self.tally.raised(total)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from enum import Enum
 from typing import Protocol
 
@@ -65,8 +66,14 @@ class Thread:
     def __init__(self, errand: Errand) -> None:
         self.errand = errand
         self.outcome: Outcome | None = None
+        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=errand.share.name, daemon=True)
         self._thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
 
     def join(self, timeout_s: float) -> bool:
         """Whether it has ended, after at most so long."""

@@ -152,14 +152,14 @@ class Coordinator:
         return drive
 
     def _came_late(self, drive: Drive, study: Study) -> bool:
-        """Whether a setting was enqueued while the study was already ending; then it waits for a driver again."""
+        """Whether trials were added while the study was already ending; then it waits for a driver again."""
         if drive.stopping or self._wishes.any:
             return False
         try:
-            if not drive.proposals.is_new(self._storage.queue(study.name)):
+            if study.n_trials <= drive.enqueued.total:
                 return False
             self._storage.move_study(study.name, StudyState.QUEUED)
-        except HpoError as error:  # the study has ended well, and whoever enqueued can resume it
+        except HpoError as error:  # the study has ended well, and whoever added them can resume it
             log.warning("study %s is left as it is: %s", study.name, error.detail)
             return False
         return True

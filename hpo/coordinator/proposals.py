@@ -79,10 +79,6 @@ class Proposals:
                 self._queue.append(entry)
                 self._newest = entry.id
 
-    def is_new(self, queue: Sequence[Queued]) -> bool:
-        """Whether a stored queue holds anything that was not there at the last look."""
-        return any(entry.id > self._newest for entry in queue)
-
     def stored(self, trials: Iterable[Trial]) -> None:
         """Trials that earlier drivers planned: those that were enqueued are no plans of the sampler."""
         self._place -= sum(not trial.sampled for trial in trials)

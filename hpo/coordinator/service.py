@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 LEAVE_S = 10.0  # for running cohorts to be handed back
 MODEL_WEIGHT = weight_of(-3)  # whoever waits for a model has the next free slot all the same
 CRASHES = 2  # a fault of ours that comes so often is no accident
+STEADY_S = 600.0  # whatever went well for so long may crash once more
 TAKEN = (StudyState.QUEUED, StudyState.RUNNING, StudyState.STOPPING)
 FAULT = "a fault of hpo's ended it {n} times, and the server's log says which; `hpo resume` tries once more"
 
@@ -133,6 +134,8 @@ class Service:
             if thread.outcome is None:
                 continue
             del self._threads[key]
+            if thread.seconds > STEADY_S:
+                self._crashes.pop(key, None)
             self._crashes[key] += thread.outcome is Outcome.CRASHED
             if thread.outcome is Outcome.DONE:
                 self._not_before.pop(key, None)

@@ -7,6 +7,7 @@ from hpo.coordinator.proposals import Proposals
 from hpo.samplers.grid import GridSampler
 from hpo.samplers.random import RandomSampler
 from hpo.states import StudyState, Wanted
+from hpo.storage.base import Amendment
 from hpo.testing.small_jobs import grid_of, space_of, spec_of
 from hpo.trial import Queued
 from tests.coordinator.test_crashes import Deadly, Killed
@@ -127,6 +128,19 @@ def test_a_setting_that_comes_while_the_study_ends_is_trained_all_the_same(make_
     assert study.test["scored"] == 2
 
 
+def test_trials_that_are_added_while_the_study_ends_are_trained_all_the_same(make_world):
+    world = make_world(spec_of(trials=6))
+
+    def while_scoring():
+        if isinstance(world.pools[0].submitted[-1], ScoreTask):
+            world.storage.amend_study("small", Amendment(n_trials=9))
+
+    study = world.run(each_poll=while_scoring)
+
+    assert (study.state, study.n_finished) == (StudyState.COMPLETED, 9)
+    assert study.test["scored"] == 2
+
+
 def test_a_study_that_is_stopped_leaves_its_queue_for_later(make_world):
     world = make_world(spec_of(trials=200, epochs=20))
 
@@ -190,8 +204,6 @@ def test_a_queue_that_is_read_again_is_not_served_again():
     proposals.enqueued(queue, total=4)
 
     assert [plan.queued for plan in proposals.peek(4)] == [1, 4, None, None]
-    assert not proposals.is_new(queue)
-    assert proposals.is_new([Queued(id=5, params={})])
 
 
 def test_a_sobol_sequence_goes_on_where_it_was_whatever_is_enqueued_and_whoever_dies(make_world):

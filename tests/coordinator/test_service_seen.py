@@ -1,10 +1,12 @@
 """What others see of a serving coordinator, and what they change while it runs."""
 
+from dataclasses import replace
+
 from hpo.errors import PoolError
 from hpo.states import StudyState, Wanted
 from hpo.storage.base import Amendment
 from hpo.storage.open import open_storage
-from hpo.testing.coordinating import serving_coordinator, submit, wait_until
+from hpo.testing.coordinating import QUICK, job_of, serving_coordinator, submit, wait_until
 from hpo.testing.served_studies import Gate, alone, bits, file_of
 from hpo.testing.simulated_pool import Fault, SimulatedPool
 
@@ -80,6 +82,21 @@ def test_limits_that_are_changed_are_obeyed_while_the_study_runs():
     assert study.state is StudyState.COMPLETED
     assert study.reason == "limits.wall_time 1s is over"
     assert study.n_planned < 100_000
+
+
+def test_limits_that_are_changed_while_the_data_are_prepared_are_obeyed():
+    storage, pool = open_storage("memory://"), SimulatedPool(n_slots=2)
+
+    def slowly(storage, study):
+        job = job_of(storage, study)
+        storage.amend_study("wine", Amendment(limits={"wall_time": "1s"}))
+        return job
+
+    with serving_coordinator(storage, pool, replace(QUICK, load=slowly)) as serving:
+        submit(storage, file_of("wine", trials=100_000, epochs=2))
+        [study] = serving.ended("wine")
+
+    assert study.reason == "limits.wall_time 1s is over"
 
 
 def test_a_priority_that_is_changed_counts_at_once():
