@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
@@ -75,6 +76,7 @@ async def dashboard_client(app: FastAPI, site: Site) -> AsyncIterator[None]:
         base_url=base,
         transport=httpx.AsyncHTTPTransport(uds=socket_path, limits=httpx.Limits(max_connections=32)),
         timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one visitor's would be sent for all
         trust_env=False,
     ) as client:
         app.state.dashboard = client
@@ -97,7 +99,9 @@ async def _pass_on(request: Request, site: SiteOf, account: Viewer) -> Streaming
     headers = {name: answer.headers[name] for name in _FROM_DASHBOARD if name in answer.headers}
     if "location" in answer.headers:  # under the name by which we are called
         there = urlsplit(answer.headers["location"])
-        headers["location"] = there._replace(scheme="", netloc="").geturl()
+        # With two slashes it would be another site's.
+        path = f"/{there.path.lstrip('/')}"
+        headers["location"] = there._replace(scheme="", netloc="", path=path).geturl()
     return StreamingResponse(_pieces(answer), status_code=answer.status_code, headers=headers)
 
 

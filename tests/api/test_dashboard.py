@@ -204,6 +204,21 @@ def test_a_redirect_of_the_dashboard_stays_on_our_host(behind, fake):
 
     assert (answer.status_code, answer.headers["location"]) == (302, "/dashboard?x=1")
 
+    fake.headers = {"Location": "http://dashboard//evil.example/x"}
+    answer = client.get("/dashboard/old", follow_redirects=False)
+
+    assert answer.headers["location"] == "/evil.example/x"
+
+
+def test_a_cookie_that_the_dashboard_gives_one_visitor_is_sent_for_nobody(behind, fake):
+    fake.headers = {"Set-Cookie": "session=of-ann; Path=/"}
+    client = behind(fake.address)
+
+    for _ in range(2):
+        client.get("/dashboard")
+
+    assert ["cookie" in headers for _, _, headers, _ in fake.asked] == [False, False]
+
 
 def test_a_body_passes_whole_and_not_when_it_is_huge(behind, fake):
     client = behind(fake.address, dashboard_write=proxy.Role.ADMIN)
