@@ -25,6 +25,8 @@ def plain(value: Any) -> Any:
     kind = type(value)
     if kind in _PLAIN:  # most values by far, and asking for abstract classes takes a microsecond each
         return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if kind is dict:
         return {str(plain(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, Enum):
@@ -143,8 +145,8 @@ def study_record(study: Study, *, best: Trial | None) -> dict[str, Any]:
         "lease_left_s": plain(study.lease_left_s),
         "started_at": plain(study.started_at),
         "folder": study.folder,
-        "data": plain(study.data),
-        "spec": plain(study.spec),
+        "data": study.data,  # this and the study file are JSON already, and most of the record
+        "spec": study.spec,
         "versions": dict(study.versions),
     }
 

@@ -160,8 +160,13 @@ def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
 
 def show(storage: Storage, name: str) -> dict[str, Any]:
     """All there is to say of a study. Raises StudyNotFound."""
-    study = storage.get_study(name)
-    found = storage.pareto(name) if study.objectives else [*storage.leaders([name]).values()]
+    return record_of(storage, storage.get_study(name))
+
+
+def record_of(storage: Storage, study: Study) -> dict[str, Any]:
+    """All there is to say of a study that was read just now. Raises StudyNotFound."""
+    name = study.name
+    found = storage.pareto(name) if study.objectives else storage.best_trials(name)
     rare: dict[str, Any] = {"on_front": len(found)} if study.objectives else {}
     if study.spec.get("pruner", {}).get("name") == POPULATION:
         rare["n_inherited"] = sum(bool(t.lineage) for t in pages(storage, name, TrialQuery()))

@@ -48,7 +48,7 @@ _COLUMNS: dict[str, Expression] = {
 }
 # The order in which trials finished is that of their places: it has an index, and no ties.
 _SORTED_BY = _COLUMNS | {"finished_at": trials.c.place}
-_WITHOUT_FACTS = select(*[c for c in trials.c if c.name != "facts"], null().label("facts"))
+_WITHOUT_FACTS = select(*[null().label(c.name) if c.name == "facts" else c for c in trials.c])
 
 
 def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:

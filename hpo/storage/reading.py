@@ -23,6 +23,21 @@ from hpo.trial import Curve, Trial
 T = TypeVar("T")
 NAMED = 1_000  # numbers in one query: databases take only so many
 
+# Made once: to put such a statement together takes longer than the database takes to answer it.
+_OBJECTIVES = (
+    select(studies.c.study_id, studies.c.direction, studies.c.objectives)
+    .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
+    .where(optuna.studies.c.study_name == bindparam("name"))
+)
+_COUNTED = select(studies.c.counted).where(studies.c.study_id == bindparam("study")).scalar_subquery()
+# Trials that may be the best.
+_ELIGIBLE = select(trials).where(
+    trials.c.study_id == bindparam("study"),
+    trials.c.state == TrialState.COMPLETE,
+    trials.c.feasible,
+    trials.c.number < func.coalesce(_COUNTED, trials.c.number + 1),
+)
+
 
 def page(connection: Connection, name: str, query: TrialQuery) -> list[Trial]:
     """A page of trials. Raises StudyNotFound, SpecError for a name that trials are not sorted or filtered by."""
@@ -34,15 +49,20 @@ def best(connection: Connection, name: str, n: int) -> list[Trial]:
     id_, directions = _objectives(connection, name)
     if len(directions) > 1:
         return _front(connection, id_, directions)[:n]
-    wanted = _eligible(id_).where(trials.c["first"].is_not(None))
-    return [
-        trial_of(row) for row in connection.execute(wanted.order_by(*_best_first(directions[0])).limit(n))
-    ]
+    return [trial_of(row) for row in connection.execute(_BEST[directions[0]], {"study": id_, "n": n})]
 
 
 def _best_first(direction: Direction) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     first = trials.c["first"]
     return first if direction is Direction.MINIMIZE else first.desc(), trials.c.number
+
+
+_BEST = {
+    direction: _ELIGIBLE.where(trials.c["first"].is_not(None))
+    .order_by(*_best_first(direction))
+    .limit(bindparam("n"))
+    for direction in Direction
+}
 
 
 def leaders(connection: Connection, names: Sequence[str]) -> dict[str, Trial]:
@@ -104,18 +124,13 @@ def pareto(connection: Connection, name: str) -> list[Trial]:
     if len(directions) > 1:
         return _front(connection, id_, directions)
     top = best(connection, name, 1)
-    same = _eligible(id_).where(trials.c["first"].in_([trial.value for trial in top]))
-    return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number))]
+    same = _ELIGIBLE.where(trials.c["first"].in_([trial.value for trial in top]))
+    return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number), {"study": id_})]
 
 
 def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]]:
     """A study's id and the direction of each of its objectives."""
-    wanted = (
-        select(studies.c.study_id, studies.c.direction, studies.c.objectives)
-        .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
-        .where(optuna.studies.c.study_name == name)
-    )
-    row = connection.execute(wanted).one_or_none()
+    row = connection.execute(_OBJECTIVES, {"name": name}).one_or_none()
     if row is None:
         raise study_rows.not_found(name)
     id_, direction, text = row
@@ -123,22 +138,12 @@ def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]
     return id_, several or [Direction(direction)]
 
 
-def _eligible(study: int) -> Select[Any]:
-    """Trials that may be the best."""
-    counted = select(studies.c.counted).where(studies.c.study_id == study).scalar_subquery()
-    return select(trials).where(
-        trials.c.study_id == study,
-        trials.c.state == TrialState.COMPLETE,
-        trials.c.feasible,
-        trials.c.number < func.coalesce(counted, trials.c.number + 1),
-    )
-
-
 def _front(connection: Connection, study: int, directions: Sequence[Direction]) -> list[Trial]:
     """Only numbers and values of all trials are read, whole rows of those on the front."""
-    narrow = _eligible(study).with_only_columns(trials.c.number, trials.c["values"])
-    valued = connection.execute(narrow.where(trials.c["values"].is_not(None)).order_by(trials.c.number))
-    points = {number: tuple(json.loads(text)) for number, text in valued}
+    narrow = _ELIGIBLE.with_only_columns(trials.c.number, trials.c["values"])
+    valued = narrow.where(trials.c["values"].is_not(None)).order_by(trials.c.number)
+    found_values = connection.execute(valued, {"study": study})
+    points = {number: tuple(json.loads(text)) for number, text in found_values}
     numbers = front_of(points, directions)
     found = {trial.number: trial for trial in _numbered(connection, study, numbers)}
     return [found[number] for number in numbers]

@@ -111,7 +111,7 @@ def list_studies(
 def show_study(name: StudyName, _: Viewer, storage: StorageOf) -> Json:
     """All there is to say of a study."""
     study = storage.get_study(name)
-    return versioned(Json(results.show(storage, name)), amending.version_of(study))
+    return versioned(Json(results.record_of(storage, study)), amending.version_of(study))
 
 
 @router.patch("/studies/{name}", **answers(StudyRecord, 404, 409, 412, takes=Changes))
@@ -125,7 +125,7 @@ def amend_study(
     """Change what may change while a study lives: its total of trials, priority, limits and labels."""
     given = changes.model_dump(exclude_unset=True)
     study = amending.amend(storage, account, name, given, versions=versions_of(if_match))
-    return versioned(Json(results.show(storage, name)), amending.version_of(study))
+    return versioned(Json(results.record_of(storage, study)), amending.version_of(study))
 
 
 @router.delete("/studies/{name}", **answers(None, 404, 409, status=204, about="It is gone."))
