@@ -130,6 +130,9 @@ trials = Table(
     Index("hpo_trials_state", "study_id", "state", "number"),
     Index("hpo_trials_place", "study_id", "place"),
 )
+# Of many trials that share the largest value the lowest number comes first: read backwards, the index of `first`
+# has the highest first, and all of them would be sorted to find the best one.
+Index("hpo_trials_largest", trials.c.study_id, trials.c["first"].desc(), trials.c.number)
 queue = Table(
     "hpo_queue",
     metadata,

@@ -206,7 +206,9 @@ def test_trials_of_an_older_file_get_places_and_what_they_are_sorted_by(tmp_path
     assert [t.place for t in storage.finished_after("one", 0, 9)] == [1, 2, 3]
     assert [t.number for t in storage.finished_after("several", 0, 9)] == [1, 0]
     assert [t.number for t in storage.trials("one", TrialQuery(sort="-value"))] == [3, 0, 1, 2]
-    assert query(file, "SELECT study_id, number, first FROM hpo_trials WHERE first IS NOT NULL") == [
+    assert query(
+        file, "SELECT study_id, number, first FROM hpo_trials WHERE first IS NOT NULL ORDER BY 1, 2"
+    ) == [
         (1, 0, 0.5),
         (1, 3, 0.9),
         (2, 0, 0.25),

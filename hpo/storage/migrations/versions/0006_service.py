@@ -61,6 +61,7 @@ def _columns() -> None:
     _first_of_several()
     op.drop_index("hpo_trials_value", "hpo_trials")
     op.create_index("hpo_trials_first", "hpo_trials", ["study_id", "first", "number"])
+    op.create_index("hpo_trials_largest", "hpo_trials", ["study_id", sa.text("first DESC"), "number"])
 
 
 def _first_of_several() -> None:
