@@ -87,13 +87,17 @@ def run_part(part: str, url: str) -> None:
     if part == "dashboard":
         from hpo.server.dashboard import run_dashboard
 
-        run_dashboard(url, listening, idle_s=None)
+        run_dashboard(url, listening, ready=_nothing, idle_s=None)
         return
     from hpo.api.site import Site
     from hpo.server.api import run_api
     from hpo.settings import read_settings
 
-    run_api(Site(settings=read_settings(), storage=open_storage(url)), listening)
+    run_api(Site(settings=read_settings(), storage=open_storage(url)), listening, ready=_nothing)
+
+
+def _nothing() -> None:
+    """Who waits for a part asks it until it answers."""
 
 
 class Client:
