@@ -195,12 +195,14 @@ class TooManyRequests(HpoError):
     code = "too_many_requests"
     status = 429
 
-    def __init__(self, detail: str | None = None, *, retry_after_s: float = 1.0) -> None:
+    def __init__(
+        self, detail: str | None = None, *, field: str | None = None, retry_after_s: float = 1.0
+    ) -> None:
+        super().__init__(detail, field=field)
         self.retry_after_s = retry_after_s
-        super().__init__(detail)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.detail,), {"retry_after_s": self.retry_after_s}
+        return *super().__reduce__(), {"retry_after_s": self.retry_after_s}
 
 
 class TooLarge(HpoError):

@@ -1,5 +1,6 @@
 """Set the environment that exact training needs, before any test imports torch."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ def _numbers_as_they_are() -> Iterator[None]:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """The program sends hpo's log lines to standard error; the next test may want to see them elsewhere."""
+    log = logging.getLogger("hpo")
+    before = log.handlers[:], log.propagate, log.level
+    yield
+    log.handlers[:], log.propagate = before[0], before[1]
+    log.setLevel(before[2])
 
 
 @pytest.fixture(scope="session")

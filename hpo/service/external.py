@@ -13,7 +13,7 @@ from hpo.account import Account
 from hpo.errors import IllegalMove, SpecError, StorageUnavailable, StudyFailed, StudyNotFound
 from hpo.service import records
 from hpo.service.accounts import check_may_change
-from hpo.service.proposing import Plans, Proposer, proposer_of
+from hpo.service.proposing import Plans, Proposer, forget, proposer_of
 from hpo.service.results import fixed_of
 from hpo.states import FINAL, Reason, StudyState, TrialState
 from hpo.storage.base import Storage
@@ -62,6 +62,8 @@ def ask(storage: Storage, account: Account, name: str, *, client: str, count: in
             handed = storage.hand_out(name, proposer.space, wanted, proposer.terms)
             if not handed.stale:
                 break
+    if handed.study.state in FINAL:
+        forget(storage, handed.study)
     return _answer(proposer, handed, made)
 
 

@@ -214,7 +214,7 @@ _lock = threading.Lock()
 
 def proposer_of(storage: Storage, study: Study) -> Proposer:
     """What this process knows of a study."""
-    key = (study.id, study.name, study.created_at)
+    key = _key_of(study)
     with _lock:
         kept = _proposers.setdefault(storage, OrderedDict())
         if key not in kept:
@@ -226,3 +226,16 @@ def proposer_of(storage: Storage, study: Study) -> Proposer:
         with dropped.lock:
             dropped.close()
     return found
+
+
+def forget(storage: Storage, study: Study) -> None:
+    """Let go of what this process keeps of a study that is over, processes that think for it included."""
+    with _lock:
+        dropped = _proposers.get(storage, OrderedDict()).pop(_key_of(study), None)
+    if dropped is not None:
+        with dropped.lock:
+            dropped.close()
+
+
+def _key_of(study: Study) -> _Key:
+    return study.id, study.name, study.created_at

@@ -96,7 +96,7 @@ def test_ls_of_no_studies_says_how_to_make_one(hpo):
     code, out, err = hpo("ls")
 
     assert (code, out) == (0, "")
-    assert "hpo run" in err
+    assert "hpo run --data digits" in err or "hpo submit --data digits" in err
     assert json.loads(hpo("ls", "-f", "json")[1]) == []
 
 

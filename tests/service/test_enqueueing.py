@@ -58,7 +58,7 @@ def test_a_wrong_setting_leaves_all_of_them_out(storage, studies):
     with pytest.raises(SpecError) as caught:
         enqueueing.enqueue(storage, "digits", [{}, {"learning_rate": 5}], is_alive=alive)
 
-    assert caught.value.field == "learning_rate"
+    assert caught.value.field == "settings[1].learning_rate"
     assert storage.queue("digits") == []
 
 

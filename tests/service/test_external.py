@@ -8,6 +8,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import event
 
@@ -167,6 +168,8 @@ def test_gp_works_its_plans_out_apart_and_the_client_is_asked_to_come_again(stor
 
     assert reasons == {"gp is working out the next settings"}
     assert counted(storage.get_study("far").counts) == {"COMPLETE": 10}
+    thinking = [child for child in psutil.Process().children() if "hpo.samplers.thinking" in child.cmdline()]
+    assert not thinking
 
 
 CLIENT = """
