@@ -80,13 +80,25 @@ def trials_page(
     if cursor is not None:
         key, number = keys_of(cursor, question, [_KEYS, (int,)])
         query = replace(query, after=After(key=key, number=number))
-    found = storage.trials(name, replace(query, limit=limit + 1, facts=False))
+    select = selector(wanted.fields, study)
+    query = replace(query, unread=_unread(wanted))
+    found = storage.trials(name, replace(query, limit=limit + 1))
     more = None
     if len(found) > limit:
         last = after_of(found[limit - 1], query.sort)
         more = cursor_of(question, [last.key, last.number])
-    select = selector(wanted.fields, study)
     return {"items": [select(records.trial_record(t)) for t in found[:limit]], "next_cursor": more}
+
+
+def _unread(wanted: Wanted) -> tuple[str, ...]:
+    """What no item shows, and the database need not read. A page ends at what its last trial was sorted by."""
+    if not wanted.fields:
+        return ("facts",)
+    named = {
+        "params" if word.startswith(PARAM) else word
+        for word in (*wanted.fields, wanted.sort.removeprefix("-"))
+    }
+    return ("facts", *[name for name in ("params", "lineage") if name not in named])
 
 
 def query_of(study: Study, wanted: Wanted) -> TrialQuery:

@@ -59,7 +59,7 @@ class TrialQuery:
     sort: number, value, finished_at, epochs or params.NAME, `-` reverses; trials without one come last
     where: all must hold; one about a parameter holds only of trials that have it
     after: the page begins behind that trial, at the same cost wherever it is
-    facts: whether to read what was noted while they trained; else it is empty
+    unread: of `params`, `facts` and `lineage` what is not to be read, and then is empty: JSON, most of what a trial takes
     """
 
     states: tuple[TrialState, ...] = ()
@@ -68,7 +68,7 @@ class TrialQuery:
     after: After | None = None
     limit: int | None = None
     offset: int = 0
-    facts: bool = True
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _KINDS = ("null", "boolean", "number", "text")
 _MISSING = object()
+_EMPTY: dict[str, Any] = {"params": {}, "facts": {}, "lineage": ()}
 
 
 def page(trials: Iterable[Trial], query: TrialQuery) -> list[Trial]:
@@ -45,7 +46,8 @@ def page(trials: Iterable[Trial], query: TrialQuery) -> list[Trial]:
         ordered = [t for t in ordered if _behind(keyed[t.number], t.number, at, last, down=order.down)]
     end = None if query.limit is None else query.offset + query.limit
     found = ordered[query.offset : end]
-    return found if query.facts else [replace(trial, facts={}) for trial in found]
+    blank = {name: _EMPTY[name] for name in query.unread}
+    return [replace(trial, **blank) for trial in found] if blank else found
 
 
 def _sort_key(value: Value) -> tuple[int, float, str] | None:

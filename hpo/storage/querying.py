@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -48,14 +49,19 @@ _COLUMNS: dict[str, Expression] = {
 }
 # The order in which trials finished is that of their places: it has an index, and no ties.
 _SORTED_BY = _COLUMNS | {"finished_at": trials.c.place}
-_WITHOUT_FACTS = select(*[null().label(c.name) if c.name == "facts" else c for c in trials.c])
+
+
+@cache
+def _read(unread: tuple[str, ...]) -> Select[Any]:
+    """Rows of trials, with nothing in the columns that are not to be read."""
+    return select(*[null().label(column.name) if column.name in unread else column for column in trials.c])
 
 
 def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:
     """The rows of a page. Raises SpecError for a name that trials are not sorted or filtered by."""
     order = order_of(query.sort)
     dialect = connection.dialect.name
-    wanted = (select(trials) if query.facts else _WITHOUT_FACTS).where(trials.c.study_id == study)
+    wanted = _read(query.unread).where(trials.c.study_id == study)
     if query.states:
         wanted = wanted.where(trials.c.state.in_(query.states))
     for condition in query.where:

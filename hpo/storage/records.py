@@ -137,7 +137,7 @@ def trial_of(row: Row[Any]) -> Trial:
         reason=its["reason"],
         value=its["value"],
         stderr=its["stderr"],
-        params=_parsed(its["params"]),
+        params={} if its["params"] is None else _parsed(its["params"]),
         epochs=its["epochs"],
         best_epoch=its["best_epoch"],
         retry_of=its["retry_of"],

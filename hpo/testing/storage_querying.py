@@ -19,7 +19,7 @@ from hpo.storage.base import Claim, Condition, Storage, TrialQuery
 from hpo.storage.ordering import after_of
 from hpo.study import Direction, ObjectiveSpec
 from hpo.testing.studies import complete, driver, new_study, numbers
-from hpo.trial import TrialPlan, TrialResult
+from hpo.trial import Inheritance, TrialPlan, TrialResult
 
 MIXED = Choice(choices=(0.1 + 0.2, 3, -1.5, True, False, "größer", "Z", "a", "", None, 10**12, "3", 1e-300))
 ODD = 'a "quoted\\ name.with [0] everything'
@@ -186,16 +186,23 @@ class QueryingContract:
         assert sorted(earlier + at) == until
         assert 8 not in earlier
 
-    def test_facts_are_read_only_where_they_are_wanted(self, storage: Storage) -> None:
+    @pytest.mark.parametrize(
+        "unread", [("facts",), ("params",), ("lineage",), ("facts", "params", "lineage")]
+    )
+    def test_what_is_not_to_be_read_is_empty_and_all_else_is_there(
+        self, storage: Storage, unread: tuple[str, ...]
+    ) -> None:
         claim, cohort = running(storage)
-        noted = complete(0, 0.5, facts={"dead_units": 0.25})
+        step = Inheritance(epoch=2, source=1, params={"learning_rate": 0.02})
+        noted = complete(0, 0.5, facts={"dead_units": 0.25}, lineage=(step,))
         storage.finish_trials(claim, cohort.id, cohort.attempt, [noted])
 
-        [with_facts] = storage.trials("wine", TrialQuery(limit=1))
-        [without] = storage.trials("wine", TrialQuery(limit=1, facts=False))
+        whole = storage.trials("wine", TrialQuery(limit=2))
+        cut = storage.trials("wine", TrialQuery(limit=2, unread=unread))
 
-        assert (with_facts.facts, without.facts) == ({"dead_units": 0.25}, {})
-        assert replace(without, facts=with_facts.facts) == with_facts
+        assert all(getattr(whole[0], name) and not getattr(cut[0], name) for name in unread)
+        left_out = [{name: getattr(trial, name) for name in unread} for trial in whole]
+        assert [replace(trial, **left) for trial, left in zip(cut, left_out, strict=True)] == whole
 
     def test_several_objectives_are_sorted_and_filtered_by_the_first(self, storage: Storage) -> None:
         names = ("accuracy", "n_parameters")
