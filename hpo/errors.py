@@ -13,8 +13,9 @@ T = TypeVar("T")
 class HpoError(Exception):
     """Something went wrong; `hpo doctor` checks the installation.
 
-    The class's docstring is the message when none is given. `field` is the place in what the user
-    wrote, with dots (`parameters.learning_rate.low`); doors show it before the sentence.
+    The class's docstring is the message when none is given, in the shape of all messages: no capital
+    at the beginning, no full stop at the end. `field` is the place in what the user wrote, with dots
+    (`parameters.learning_rate.low`); doors show it before the sentence.
     """
 
     code: ClassVar[str] = "error"
@@ -22,12 +23,18 @@ class HpoError(Exception):
     exit_code: ClassVar[int] = 1  # command line
 
     def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
-        self.detail = detail or (inspect.getdoc(type(self)) or self.code).split("\n\n")[0]
+        self.detail = detail or _said_by(type(self))
         self.field = field
         super().__init__(self.detail if field is None else f"{field}: {self.detail}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.detail, self.field)
+
+
+def _said_by(kind: type[HpoError]) -> str:
+    """What a class says of itself, as it follows `error: ` and the place."""
+    text = (inspect.getdoc(kind) or kind.code).split("\n\n")[0].rstrip(".")
+    return text[:1].lower() + text[1:]
 
 
 def _rebuild(kind: type[HpoError], detail: str, field: str | None) -> HpoError:

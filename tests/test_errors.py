@@ -14,7 +14,9 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_error_says_its_docstring_when_given_nothing_else(kind):
-    assert str(kind()) == kind.__doc__.split("\n\n")[0]
+    said = str(kind())
+
+    assert f"{said}." == kind.__doc__[0].lower() + kind.__doc__[1:].split("\n\n")[0]
     assert kind.code
     assert kind.exit_code in (1, 2, 3, 4, 5)
     assert 400 <= kind.status < 600
