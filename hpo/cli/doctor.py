@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -36,13 +35,12 @@ def doctor(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> i
 
 def _server(settings: Settings) -> list[Check]:
     """Whether the server answers that --server or HPO_SERVER names, with the key that is set."""
-    from hpo.client.remote import Remote
     from hpo.service.doctor import Check
 
     if settings.server is None:
         return []
     try:
-        with closing(Remote(settings.server, api_key=settings.api_key, insecure=settings.insecure)) as server:
+        with session.backend() as server:
             version, coordinators = server.version()["hpo"], server.workers()
     except HpoError as error:
         cure = "start it with `hpo serve`, or set HPO_SERVER and HPO_API_KEY to those of yours"

@@ -49,7 +49,8 @@ def _backend(found: Settings) -> Backend:
     if found.server is not None:
         from hpo.client.remote import Remote
 
-        return Remote(found.server, api_key=found.api_key, insecure=found.insecure)
+        key, said_in = found.api_key, where.server_said_in()
+        return Remote(found.server, api_key=key, insecure=found.insecure, said_in=said_in)
     from hpo.service.local import local_of
 
     return local_of(found)

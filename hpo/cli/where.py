@@ -52,6 +52,12 @@ def server_of(setting: str | None) -> str | None:
     return None if place.here else place.server or setting
 
 
+def server_said_in() -> str:
+    """Where the server was named: by the option, or in the environment."""
+    place = _place.get() or _Place()
+    return "HPO_SERVER" if place.server is None else "--server"
+
+
 def typed(command: str) -> str:
     """A command to type next, on the same server: with --server where that was an option of this one.
 

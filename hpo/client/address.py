@@ -13,8 +13,10 @@ PREFIX = "/api/v1"
 EXAMPLE = "http://localhost:8000"
 
 
-def address_of(text: str) -> str:
+def address_of(text: str, *, field: str = FIELD) -> str:
     """A server's address without the slash at its end or the API's prefix. Raises SpecError.
+
+    field: where it was said
 
     >>> address_of("http://localhost:8000/"), address_of("https://hpo.example.org/api/v1")
     ('http://localhost:8000', 'https://hpo.example.org')
@@ -23,13 +25,13 @@ def address_of(text: str) -> str:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise SpecError(f"{text!r} is no address: {error}", field=FIELD) from None
+        raise SpecError(f"{text!r} is no address: {error}", field=field) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise SpecError(f"must be an address such as {EXAMPLE}, got {text!r}", field=FIELD)
+        raise SpecError(f"must be an address such as {EXAMPLE}, got {text!r}", field=field)
     if parts.username is not None or parts.password is not None:
-        raise SpecError(f"must hold no password; give an API key in {KEY_FIELD}", field=FIELD)
+        raise SpecError(f"must hold no password; give an API key in {KEY_FIELD}", field=field)
     if parts.query or parts.fragment:
-        raise SpecError(f"must end before ? or #, got {text!r}", field=FIELD)
+        raise SpecError(f"must end before ? or #, got {text!r}", field=field)
     path = parts.path.rstrip("/").removesuffix(PREFIX)
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -49,7 +51,7 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def check_key(address: str, key: str | None, *, insecure: bool) -> None:
+def check_key(address: str, key: str | None, *, insecure: bool, field: str = FIELD) -> None:
     """Raises SpecError for what can be no key, and for one that would travel over the network in clear."""
     if key is None:
         return
@@ -60,5 +62,5 @@ def check_key(address: str, key: str | None, *, insecure: bool) -> None:
     raise SpecError(
         f"{address} is plain http on another machine, where anybody on the way could read the API key; use https, or "
         "set HPO_INSECURE=1 on a network that you trust",
-        field=FIELD,
+        field=field,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from hpo.client.address import FIELD
 from hpo.client.base import Backend, Record
 from hpo.client.handle import StudyHandle
 from hpo.client.remote import Remote
@@ -52,7 +53,7 @@ class Client:
             api_key=api_key or settings.api_key,
             storage=storage or settings.storage,
         )
-        self.backend: Backend = _backend(found)
+        self.backend: Backend = _backend(found, FIELD if server is None else "server")
         self._where = found.server or found.storage
 
     def __repr__(self) -> str:
@@ -141,9 +142,10 @@ def _named(changes: Mapping[str, Any] | None, name: str | None) -> dict[str, Any
     return {**(changes or {}), **({} if name is None else {"name": name})}
 
 
-def _backend(settings: Settings) -> Backend:
+def _backend(settings: Settings, said_in: str) -> Backend:
     if settings.server is not None:
-        return Remote(settings.server, api_key=settings.api_key, insecure=settings.insecure)
+        key, insecure = settings.api_key, settings.insecure
+        return Remote(settings.server, api_key=key, insecure=insecure, said_in=said_in)
     # Loaded only here: whoever asks a server needs no database, no samplers and no data readers.
     local = importlib.import_module("hpo.service.local")
     found: Backend = local.local_of(settings)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hpo.asked import Asked
+from hpo.client.address import FIELD
 from hpo.client.asking import Record, study_path
 from hpo.client.following import progress_of
 from hpo.client.remote_data import RemoteData
@@ -23,10 +24,12 @@ TRIES = 20  # names, while others take the same ones
 
 
 class Remote(RemoteTrials, RemoteModels, RemoteData, RemoteRunning):
-    """What `hpo.client.base.Backend` says, asked of a server."""
+    """What `hpo.client.base.Backend` says, asked of a server. said_in: where its address was said"""
 
-    def __init__(self, server: str, *, api_key: str | None = None, insecure: bool = False) -> None:
-        super().__init__(Transport(server, api_key=api_key, insecure=insecure))
+    def __init__(
+        self, server: str, *, api_key: str | None = None, insecure: bool = False, said_in: str = FIELD
+    ) -> None:
+        super().__init__(Transport(server, api_key=api_key, insecure=insecure, said_in=said_in))
 
     # Studies
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from hpo import __version__
-from hpo.client.address import PREFIX, address_of, check_key, is_loopback
+from hpo.client.address import FIELD, PREFIX, address_of, check_key, is_loopback
 from hpo.client.problems import error_of, no_answer, retry_after
 from hpo.errors import HpoError, ServerError
 
@@ -51,13 +51,22 @@ class Call:
 
 
 class Transport:
-    """A server that is asked. wait: lets so many seconds pass between two attempts."""
+    """A server that is asked.
+
+    said_in: where its address was said; wait: lets so many seconds pass between two attempts
+    """
 
     def __init__(
-        self, server: str, *, api_key: str | None = None, insecure: bool = False, wait: Wait = time.sleep
+        self,
+        server: str,
+        *,
+        api_key: str | None = None,
+        insecure: bool = False,
+        said_in: str = FIELD,
+        wait: Wait = time.sleep,
     ) -> None:
-        self.server = address_of(server)
-        check_key(self.server, api_key, insecure=insecure)
+        self.server = address_of(server, field=said_in)
+        check_key(self.server, api_key, insecure=insecure, field=said_in)
         self._wait = wait
         headers = {"User-Agent": f"hpo/{__version__}", "Accept": "application/json"}
         if api_key is not None:

@@ -39,11 +39,13 @@ def test_the_option_goes_before_the_environment_and_counts_once(hpo, monkeypatch
     assert "127.0.0.1:1 " in hpo("ls")[2]
 
 
-def test_an_address_that_is_none_is_a_usage_error(hpo):
+def test_an_address_that_is_none_is_a_usage_error_with_its_place(hpo, monkeypatch):
     code, out, err = hpo("ls", "--server", "localhost")
 
     assert (code, out) == (2, "")
-    assert "must be an address such as http://localhost:8000" in err
+    assert err.startswith("error: --server: must be an address such as http://localhost:8000")
+    monkeypatch.setenv("HPO_SERVER", "localhost")
+    assert hpo("ls")[2].startswith("error: HPO_SERVER: must be an address")
 
 
 def test_a_key_does_not_travel_in_clear(hpo, monkeypatch):
