@@ -16,11 +16,13 @@ from hpo.cli.output import Format, FormatOption, QuietOption, pairs, say
 from hpo.cli.running import PoolChoice
 from hpo.cli.serving_start import (
     ServeOptions,
+    elsewhere_of,
     exit_code,
     listen,
     look_at_database,
     place_of,
     pool_text,
+    say_pool_starts,
     tell_ready,
     url_of,
 )
@@ -93,6 +95,7 @@ def _whole(settings: Settings, options: ServeOptions) -> int:
         words += ("--workers", str(options.workers)) if options.workers is not None else ()
         found = _describe(settings, options, place, auth)
         say(f"hpo serves {found.url}\n{_lines(found, auth)}", quiet=options.quiet)
+        say_pool_starts(settings, options)
         number = Supervisor(
             plan.parts_of(place, words, dashboard), ready=lambda: tell_ready(asdict(found), options)
         ).run()
@@ -106,6 +109,7 @@ class _Found:
     """What a server says of itself when it starts."""
 
     url: str
+    elsewhere: str | None
     auth: bool
     dashboard: str | None
     pool: str
@@ -118,6 +122,7 @@ def _describe(settings: Settings, options: ServeOptions, place: Place, auth: boo
     there = settings.dashboard is not None or plan.has_dashboard()
     return _Found(
         url=url_of(place),
+        elsewhere=elsewhere_of(settings, place),
         auth=auth,
         dashboard=f"{url_of(place)}/dashboard" if there else None,
         pool=pool_text(settings, options),
@@ -129,6 +134,7 @@ def _lines(found: _Found, auth: bool) -> str:
     """What people read when a server starts."""
     submit = f"hpo submit STUDY.yaml --server {found.url}"
     record = {
+        "elsewhere": found.elsewhere,
         "keys": "asked for; `hpo keys create NAME` makes one"
         if auth
         else "none: only this machine reaches it",
@@ -137,7 +143,7 @@ def _lines(found: _Found, auth: bool) -> str:
         "database": found.database,
         "submit": f"HPO_API_KEY=… {submit}" if auth else submit,
     }
-    return pairs(record, indent=2)
+    return pairs({name: line for name, line in record.items() if line is not None}, indent=2)
 
 
 SERVERS: dict[Only | None, Callable[[Settings, ServeOptions], int]] = {

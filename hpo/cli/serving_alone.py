@@ -9,12 +9,14 @@ from hpo.cli.output import pairs, say
 from hpo.cli.running import INTERRUPTED, POOLS
 from hpo.cli.serving_start import (
     ServeOptions,
+    elsewhere_of,
     exit_code,
     listen,
     look_at_database,
     place_of,
     pool_kind,
     pool_text,
+    say_pool_starts,
     tell_ready,
     url_of,
 )
@@ -33,7 +35,9 @@ def api(settings: Settings, options: ServeOptions) -> int:
     with place.listening:
         if not options.child:
             look_at_database(settings)
-            say(f"the API of hpo listens at {url_of(place)}", quiet=options.quiet)
+            elsewhere = elsewhere_of(settings, place)
+            others = f"; other machines reach it at {elsewhere}" if elsewhere else ""
+            say(f"the API of hpo listens at {url_of(place)}{others}", quiet=options.quiet)
         storage = open_late(settings.storage)
         site = Site(
             settings=settings,
@@ -58,6 +62,7 @@ def coordinator(settings: Settings, options: ServeOptions) -> int:
         look_at_database(settings)
         lines = pairs({"pool": pool_text(settings, options), "database": place_of(settings)}, indent=2)
         say(f"the coordinator of hpo runs what comes in\n{lines}", quiet=options.quiet)
+        say_pool_starts(settings, options)
     kind = pool_kind(settings, options)
     session.make_home(settings)
     pool = POOLS[kind](settings, options.workers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,17 @@ def url_of(place: Place) -> str:
     return sockets.url_of(place.listening, place.host)
 
 
+def elsewhere_of(settings: Settings, place: Place) -> str | None:
+    """Where other machines reach a server that listens on every address; None for any other."""
+    from hpo.server import sockets
+
+    if place.host not in sockets.EVERYWHERE:
+        return None
+    names = settings.allowed_hosts or (socket.gethostname(),)
+    reached = ", ".join(f"http://{name}:{place.port}" for name in names)
+    return reached if settings.allowed_hosts else f"{reached}, or any address of this machine"
+
+
 def look_at_database(settings: Settings) -> None:
     """Make or upgrade the database once, before several processes use it. One that is away is waited for.
 
@@ -90,6 +102,13 @@ def pool_text(settings: Settings, options: ServeOptions) -> str:
         "one worker for each core or GPU" if options.workers is None else plural(options.workers, "worker")
     )
     return f"{kind}{where}, {count}"
+
+
+def say_pool_starts(settings: Settings, options: ServeOptions) -> None:
+    """What takes long before a server is ready."""
+    if pool_kind(settings, options) is PoolChoice.RAY:
+        what = "connecting with" if settings.ray_address else "starting"
+        say(f"{what} Ray, which may take half a minute …", quiet=options.quiet)
 
 
 def exit_code(number: int) -> int:

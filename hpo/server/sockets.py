@@ -13,6 +13,8 @@ from hpo.settings import UNIX
 
 VARIABLE = "HPO_LISTEN_FD"  # names the file descriptor of a socket that the parent bound
 BACKLOG = 1024
+# Hosts that mean every address of this machine -> the one by which it reaches itself.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 _LONGEST_PATH = 100  # of a socket in the file system; the kernel allows 107
 
 
@@ -98,5 +100,5 @@ def url_of(listening: socket.socket, host: str) -> str:
     'http://127.0.0.1'
     """
     port = listening.getsockname()[1]
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
+    name = EVERYWHERE.get(host, host)
     return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"

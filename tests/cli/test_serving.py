@@ -15,7 +15,11 @@ import psutil
 import pytest
 
 import hpo as package
+from hpo.cli.output import Format
+from hpo.cli.running import PoolChoice
+from hpo.cli.serving_start import ServeOptions, say_pool_starts
 from hpo.server import plan, sockets
+from hpo.settings import read_settings
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -160,6 +164,36 @@ def test_a_server_says_where_it_is_and_ends_well_when_asked(serving, home):
     assert "Traceback" not in told
     assert len(children) >= 3  # API, coordinator, worker
     assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def test_a_server_on_every_address_says_where_others_reach_it(serving):
+    program = serving("--workers", "1", "-f", "json", "--host", "0.0.0.0")
+    found = record_of(program)
+    program.send_signal(signal.SIGTERM)
+    _, told = program.communicate(timeout=30)
+
+    port = found["url"].rpartition(":")[2]
+    there = f"http://{socket.gethostname()}:{port}, or any address of this machine"
+    assert (found["url"], found["elsewhere"]) == (f"http://127.0.0.1:{port}", there)
+    assert there in told
+
+
+@pytest.mark.parametrize(
+    ("pool", "address", "said"),
+    [
+        (PoolChoice.LOCAL, None, ""),
+        (PoolChoice.RAY, None, "starting Ray, which may take half a minute …\n"),
+        (PoolChoice.AUTO, "10.0.0.7:6379", "connecting with Ray, which may take half a minute …\n"),
+    ],
+)
+def test_what_takes_long_is_said_beforehand(capsys, pool, address, said):
+    settings = read_settings({"RAY_ADDRESS": address} if address else {})
+    how = {"host": "127.0.0.1", "port": 0, "workers": None, "format": Format.TABLE, "child": False}
+
+    say_pool_starts(settings, ServeOptions(pool=pool, quiet=False, **how))
+    say_pool_starts(settings, ServeOptions(pool=pool, quiet=True, **how))
+
+    assert capsys.readouterr().err == said
 
 
 def test_ctrl_c_ends_it_with_the_code_of_an_interruption(serving):
