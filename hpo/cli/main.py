@@ -28,6 +28,7 @@ from hpo.cli import (
     where,
 )
 from hpo.cli.doctor import doctor
+from hpo.cli.entry import INTERRUPTED
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
 from hpo.cli.output import clean, fit
@@ -191,7 +192,7 @@ def _run(given: list[str]) -> int:
     except typer.Abort:
         return _tell("answered no; nothing was done", 1)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         raise
     except SystemExit:  # what typer makes of a pipe that nobody reads any more

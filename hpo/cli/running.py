@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
+from hpo.cli.entry import INTERRUPTED
 from hpo.cli.lineage import lineage_lines
 from hpo.cli.live import duration, open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from hpo.study import Driver, Study
     from hpo.workers.base import WorkerPool
 
-INTERRUPTED = 130
 FRONT_SHOWN = 20  # trials of a Pareto front that people are shown
 
 EXIT_CODES: dict[StudyState, int] = {

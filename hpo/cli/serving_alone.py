@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 
 from hpo.cli import session
+from hpo.cli.entry import INTERRUPTED
 from hpo.cli.output import pairs, say
-from hpo.cli.running import INTERRUPTED, POOLS
+from hpo.cli.running import POOLS
 from hpo.cli.serving_start import (
     ServeOptions,
     elsewhere_of,

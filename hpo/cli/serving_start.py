@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from hpo import lifeline
 from hpo.cli import session
+from hpo.cli.entry import INTERRUPTED
 from hpo.cli.output import Format, plural, say, write_record
-from hpo.cli.running import INTERRUPTED, PoolChoice
+from hpo.cli.running import PoolChoice
 from hpo.errors import SpecError, StorageUnavailable
 from hpo.settings import Settings
 

@@ -141,7 +141,9 @@ IMPORTS = [found for path in FILES for found in imports_of(path)]
 
 
 def package_of(file: str) -> str:
-    """The package a file belongs to; files beside the packages are the vocabulary."""
+    """The package a file belongs to; files beside the packages are the vocabulary, but for the program's start."""
+    if file == "__main__.py":
+        return "cli"
     return file.split("/")[0] if "/" in file else "vocabulary"
 
 
