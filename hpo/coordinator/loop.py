@@ -183,7 +183,9 @@ class Coordinator:
             study = self._storage.hand_over(claim)
         else:
             state = StudyState.CANCELLED if wanted is Wanted.CANCEL else StudyState.PAUSED
-            study = self._storage.release(claim, state)
+            # A signal in a terminal is no word that somebody could have taken back.
+            obeys = wanted if self._options.serving else Wanted.NOTHING
+            study = self._storage.release(claim, state, obeys=obeys)
         if drive is not None:
             drive.show_end(study)
         return study

@@ -39,13 +39,18 @@ def act(storage: Storage, account: Account, name: str, verb: str) -> Study:
 def resume(storage: Storage, account: Account, name: str, *, trials: int | None = None) -> Study:
     """Have a server's coordinator go on with a study. trials: its new total.
 
+    A pause that its driver has not obeyed yet is taken back.
     Raises StudyNotFound, NotAllowed, IllegalMove, StudyOwned while a terminal runs it.
     """
+    check_may_change(account, storage.get_study(name))
+    return lifecycle.settled(lambda: _resume(storage, name, trials))
+
+
+def _resume(storage: Storage, name: str, trials: int | None) -> Study:
     study = storage.get_study(name)
-    check_may_change(account, study)
     living, _ = lifecycle.driver_of(study, processes.is_alive)
     if living is not None and study.served and trials is None:
-        return study  # it goes on already
+        return lifecycle.go_on(storage, study)
     found = lifecycle.resumable(storage, name, trials=trials, is_alive=processes.is_alive)
     return lifecycle.hand_over(storage, found, me=processes.this_process())
 

@@ -50,9 +50,17 @@ def amend(
 
     study = storage.amend_study(name, wanted, check=check)
     if study.state in ENDED and wanted.n_trials is not None and study.n_finished < study.n_trials:
-        found = lifecycle.resumable(storage, name, trials=None, is_alive=processes.is_alive)
-        return lifecycle.hand_over(storage, found, me=processes.this_process())
+        return lifecycle.settled(lambda: _go_on(storage, name))
     return study
+
+
+def _go_on(storage: Storage, name: str) -> Study:
+    """Have a study that had ended trained further, unless that has begun by itself."""
+    study = storage.get_study(name)
+    if study.state not in ENDED:
+        return study
+    found = lifecycle.resumable(storage, name, trials=None, is_alive=processes.is_alive)
+    return lifecycle.hand_over(storage, found, me=processes.this_process())
 
 
 def _amendment(storage: Storage, study: Study, changes: Mapping[str, Any]) -> Amendment:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hpo.durations import seconds_of
-from hpo.errors import IllegalMove, SpecError, StudyOwned
+from hpo.errors import IllegalMove, LeaseLost, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
 from hpo.service.results import pages
@@ -15,7 +17,10 @@ from hpo.storage.base import Storage, TrialQuery
 from hpo.storage.base_external import Terms
 from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
+T = TypeVar("T")
+
 DRIVEN = (StudyState.RUNNING, StudyState.STOPPING)
+LOOKS = 4
 
 # Whether a driver lives; None when it is on another host and nobody here can know.
 IsAlive = Callable[[Driver], bool | None]
@@ -62,11 +67,24 @@ def driver_of(study: Study, is_alive: IsAlive) -> tuple[Driver | None, Driver | 
     return (study.driver, None) if alive else (None, study.driver)
 
 
+def settled(act: Callable[[], T]) -> T:
+    """What an act gives that looks at a study and then does something; where a driver came or went in between, it
+    looks again. An act that must fail does so each time."""
+    for _ in range(LOOKS - 1):
+        with contextlib.suppress(StudyOwned, LeaseLost, IllegalMove):
+            return act()
+    return act()
+
+
 def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: IsAlive) -> Changed:
     """Pause, stop or cancel a study: by its driver if that lives, else here and now.
 
     Asking for what is so already changes nothing. Raises StudyNotFound, IllegalMove.
     """
+    return settled(lambda: _wish(storage, name, wanted, me, is_alive))
+
+
+def _wish(storage: Storage, name: str, wanted: Wanted, me: Driver, is_alive: IsAlive) -> Changed:
     study = storage.get_study(name)
     target = _BECOMES[wanted]
     if study.state is target or (wanted is Wanted.STOP and study.state is StudyState.STOPPING):
@@ -76,7 +94,10 @@ def wish(storage: Storage, name: str, wanted: Wanted, *, me: Driver, is_alive: I
         return Changed(study=_wish_outside(storage, study, wanted))
     living, dead = driver_of(study, is_alive)
     if living is not None:
-        return Changed(study=storage.want(name, wanted), asked=living)
+        study = storage.want(name, wanted)
+        if study.wanted is not wanted:
+            raise StudyOwned(f"study {name!r} has just been left {study.state} by {living}")
+        return Changed(study=study, asked=living)
     if study.state in DRIVEN:
         claim = storage.claim_study(name, me, dead=dead)
         return Changed(study=storage.release(claim, target, reason=wanted.value))
@@ -95,13 +116,30 @@ def _check_wish(study: Study, wanted: Wanted, target: StudyState) -> None:
     """Raises IllegalMove, in the words of the verb, unless a study can still be paused, stopped or cancelled."""
     if study.state in (StudyState.COMPLETED, StudyState.FAILED):
         raise IllegalMove(f"study {study.name!r} is {study.state}; there is nothing left to {wanted}")
-    if study.state is StudyState.STOPPING and wanted is Wanted.PAUSE:
-        raise IllegalMove(
-            f"study {study.name!r} is stopping: its running trials finish; `hpo cancel {study.name}` kills them"
-        )
+    if wanted is Wanted.PAUSE:
+        _check_goes_on(study)
+    elif wanted is Wanted.STOP:
+        _check_not_cancelled(study)
     if study.state is StudyState.QUEUED and wanted is Wanted.STOP:
         raise IllegalMove(f"study {study.name!r} has not begun; `hpo cancel {study.name}` ends it for good")
     check_move(study.name, study.state, target)
+
+
+def _check_goes_on(study: Study) -> None:
+    """Raises IllegalMove when a study is ending, or its driver has been left word that it is to."""
+    _check_not_cancelled(study)
+    if study.state is StudyState.STOPPING or study.wanted is Wanted.STOP:
+        raise IllegalMove(
+            f"study {study.name!r} is stopping: its running trials finish; `hpo cancel {study.name}` kills them"
+        )
+
+
+def _check_not_cancelled(study: Study) -> None:
+    """Raises IllegalMove when somebody wants a study CANCELLED: that is for good."""
+    if study.wanted is Wanted.CANCEL:
+        raise IllegalMove(
+            f"study {study.name!r} is being cancelled for good; `hpo fork {study.name}` makes a new one of it"
+        )
 
 
 def resumable(storage: Storage, name: str, *, trials: int | None, is_alive: IsAlive) -> Resumable:
@@ -160,6 +198,20 @@ def _n_enqueued(storage: Storage, name: str) -> int:
     return taken + len(storage.queue(name))
 
 
+def go_on(storage: Storage, study: Study) -> Study:
+    """Have the living driver of a server's study go on with it: a pause that it was left word of is taken back.
+
+    Raises IllegalMove when the study is to end; StudyOwned when it has been left meanwhile.
+    """
+    name = study.name
+    if study.wanted is Wanted.PAUSE:
+        study = storage.want(name, Wanted.NOTHING, instead_of=Wanted.PAUSE)
+    _check_goes_on(study)
+    if study.state not in (StudyState.RUNNING, StudyState.QUEUED):
+        raise StudyOwned(f"study {name!r} has just been left {study.state}")
+    return study
+
+
 def reopen(storage: Storage, found: Resumable, *, served: bool | None = None) -> Study:
     """Bring a resumable study to where a driver may claim it. Raises StudyNotFound, IllegalMove.
 
@@ -176,10 +228,8 @@ def reopen(storage: Storage, found: Resumable, *, served: bool | None = None) ->
 def hand_over(storage: Storage, found: Resumable, *, me: Driver) -> Study:
     """Have a server's coordinator go on with a resumable study. Raises StudyNotFound, IllegalMove, StudyOwned."""
     name, study = found.study.name, reopen(storage, found, served=True)
-    if (
-        study.external or study.served
-    ):  # nobody's, or a coordinator's, which takes over from one that died by itself
-        return study
+    if study.external or study.served:  # nobody's, or a coordinator's, which takes over by itself
+        return storage.want(name, Wanted.NOTHING, instead_of=Wanted.PAUSE)
     if study.state in DRIVEN:
         storage.release(storage.claim_study(name, me, dead=found.dead), StudyState.PAUSED)
     elif study.state is StudyState.QUEUED:

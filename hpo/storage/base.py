@@ -169,8 +169,9 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     def study_names(self, prefix: str = "") -> list[str]:
         """The names that begin with the prefix, the newest study's first."""
 
-    def want(self, name: str, wanted: Wanted) -> Study:
-        """Leave word for the study's driver. Raises StudyNotFound."""
+    def want(self, name: str, wanted: Wanted, *, instead_of: Wanted | None = None) -> Study:
+        """Leave word for the study's driver; NOTHING takes it back. instead_of: only where that is the word now,
+        another one stays. Raises StudyNotFound."""
 
     def move_study(
         self, name: str, state: StudyState, *, reason: str | None = None, served: bool | None = None
@@ -212,12 +213,19 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         goes, kept until the study is released. Raises LeaseLost."""
 
     def release(
-        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+        self,
+        claim: Claim,
+        state: StudyState,
+        *,
+        reason: str | None = None,
+        test: ScoredTest | None = None,
+        obeys: Wanted = Wanted.NOTHING,
     ) -> Study:
         """End driving: move the study, forget driver and wish; unless the study is PAUSED, cohorts
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
         READY). A study to be PAUSED that somebody wants cancelled is CANCELLED. test: kept with it;
-        `scored` counts how often. Raises LeaseLost, IllegalMove."""
+        `scored` counts how often. obeys: the word that the driver had found; of a pause that was taken
+        back since comes QUEUED, of one that became a stop COMPLETED. Raises LeaseLost, IllegalMove."""
 
     def hand_over(self, claim: Claim) -> Study:
         """End driving, so that another driver may go on at once: RUNNING to QUEUED, by way of PAUSED; STOPPING

@@ -70,12 +70,12 @@ def renew(connection: Connection, held: Claim, lease_s: float, live: Mapping[str
     return Wanted(row.wanted)
 
 
-def release(connection: Connection, held: Claim, state: StudyState, reason: str | None) -> Study:
+def release(
+    connection: Connection, held: Claim, state: StudyState, reason: str | None, obeys: Wanted
+) -> Study:
     """End driving. Raises LeaseLost, IllegalMove."""
     row = fence(connection, held)
-    state = state_once_left(state, Wanted(row.wanted))
-    check_move(held.name, StudyState(row.state), state)
-    study_rows.leave(connection, row, state, reason)
+    study_rows.leave(connection, row, state_once_left(study_of(row), state, obeys), reason)
     return study_rows.reread(connection, held.study)
 
 

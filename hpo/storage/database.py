@@ -85,10 +85,10 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         with self._db.read() as connection:
             return studies.names(connection, prefix)
 
-    def want(self, name: str, wanted: Wanted) -> Study:
+    def want(self, name: str, wanted: Wanted, *, instead_of: Wanted | None = None) -> Study:
         """Leave word for the study's driver."""
         with self._db.write() as connection:
-            return studies.want(connection, name, wanted)
+            return studies.want(connection, name, wanted, instead_of)
 
     def move_study(
         self, name: str, state: StudyState, *, reason: str | None = None, served: bool | None = None
@@ -139,13 +139,19 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
             return claims.renew(connection, claim, lease_s, live)
 
     def release(
-        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+        self,
+        claim: Claim,
+        state: StudyState,
+        *,
+        reason: str | None = None,
+        test: ScoredTest | None = None,
+        obeys: Wanted = Wanted.NOTHING,
     ) -> Study:
         """End driving."""
         with self._db.write() as connection:
             if test is not None:
                 models.save_test(connection, claim, test)
-            return claims.release(connection, claim, state, reason)
+            return claims.release(connection, claim, state, reason, obeys)
 
     def hand_over(self, claim: Claim) -> Study:
         """Leave a driven study to another driver."""

@@ -110,10 +110,10 @@ class Memory(
         return [name for name in reversed(self.kept) if name.startswith(prefix)]
 
     @alone
-    def want(self, name: str, wanted: Wanted) -> Study:
+    def want(self, name: str, wanted: Wanted, *, instead_of: Wanted | None = None) -> Study:
         """Leave word for the study's driver."""
         kept = self.find(name)
-        if kept.study.state in HEEDS_WISHES:
+        if kept.study.state in HEEDS_WISHES and instead_of in (None, kept.study.wanted):
             kept.study = replace(kept.study, wanted=wanted)
         return kept.now()
 

@@ -71,12 +71,17 @@ class MemoryDriving(MemoryBase):
 
     @alone
     def release(
-        self, claim: Claim, state: StudyState, *, reason: str | None = None, test: ScoredTest | None = None
+        self,
+        claim: Claim,
+        state: StudyState,
+        *,
+        reason: str | None = None,
+        test: ScoredTest | None = None,
+        obeys: Wanted = Wanted.NOTHING,
     ) -> Study:
         """End driving."""
         kept = self.fence(claim)
-        state = state_once_left(state, kept.study.wanted)
-        check_move(claim.name, kept.study.state, state)
+        state = state_once_left(kept.study, state, obeys)
         if test is not None:
             scored = 0 if kept.study.test is None else int(kept.study.test["scored"])
             kept.study = replace(kept.study, test=test.record(scored + 1))

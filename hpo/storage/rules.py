@@ -45,9 +45,25 @@ def state_once_claimed(study: Study, dead: Driver | None) -> StudyState:
     return StudyState.RUNNING
 
 
-def state_once_left(state: StudyState, wanted: Wanted) -> StudyState:
-    """The state in which a driver leaves a study: whoever wanted it cancelled while it was being paused has his way."""
-    return StudyState.CANCELLED if state is StudyState.PAUSED and wanted is Wanted.CANCEL else state
+# What becomes of a study that was being paused when somebody said something else.
+_SAID_SINCE: dict[Wanted, StudyState] = {
+    Wanted.NOTHING: StudyState.QUEUED,
+    Wanted.STOP: StudyState.COMPLETED,
+    Wanted.CANCEL: StudyState.CANCELLED,
+}
+
+
+def state_once_left(study: Study, state: StudyState, obeys: Wanted) -> StudyState:
+    """The state a study has once its driver left it: who said something else while it was being paused has his way.
+
+    obeys: the word that the driver had found, if there was one: only that can have been taken back.
+    Raises IllegalMove.
+    """
+    left = state
+    if state is StudyState.PAUSED and (obeys is Wanted.PAUSE or study.wanted is Wanted.CANCEL):
+        left = _SAID_SINCE.get(study.wanted, state)
+    check_move(study.name, study.state, state if left is StudyState.QUEUED else left)  # by way of PAUSED
+    return left
 
 
 def check_new_total(study: Study, n_trials: int) -> None:

@@ -104,10 +104,10 @@ def names(connection: Connection, prefix: str) -> list[str]:
     return list(connection.execute(wanted.order_by(studies.c.study_id.desc())).scalars())
 
 
-def want(connection: Connection, name: str, wanted: Wanted) -> Study:
+def want(connection: Connection, name: str, wanted: Wanted, instead_of: Wanted | None) -> Study:
     """Leave word for the driver; a study that has none, and will have none, keeps no wishes."""
     row = find(connection, name, lock=True)
-    if StudyState(row.state) in HEEDS_WISHES:
+    if StudyState(row.state) in HEEDS_WISHES and instead_of in (None, row.wanted):
         change(connection, row.study_id, wanted=wanted)
     return reread(connection, row.study_id)
 

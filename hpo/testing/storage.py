@@ -14,10 +14,12 @@ from hpo.testing.storage_service import CoordinatorsContract, CreatingContract, 
 from hpo.testing.storage_studies import ClaimsContract, StudiesContract
 from hpo.testing.storage_telling import ReportingContract, TellingContract
 from hpo.testing.storage_trials import TrialsContract
+from hpo.testing.storage_wishes import WishesContract
 
 
 class StorageContract(
     StudiesContract,
+    WishesContract,
     ClaimsContract,
     TrialsContract,
     QueueContract,

@@ -145,25 +145,6 @@ class StudiesContract:
 
         assert storage.get_study("wine").n_trials == 9
 
-    def test_a_wish_reaches_the_driver_and_ends_with_its_work(self, storage: Storage) -> None:
-        claim, _ = begun(storage)
-
-        assert storage.renew(claim) is Wanted.NOTHING
-        assert storage.want("wine", Wanted.PAUSE).wanted is Wanted.PAUSE
-        assert storage.renew(claim) is Wanted.PAUSE
-        assert storage.release(claim, StudyState.PAUSED).wanted is Wanted.NOTHING
-        assert storage.want("wine", Wanted.STOP).wanted is Wanted.NOTHING  # nobody to heed it
-
-    def test_a_study_to_be_cancelled_while_it_is_being_paused_is_cancelled(self, storage: Storage) -> None:
-        storage.create_study(new_study())
-        claim = storage.claim_study("wine", driver("one"))
-        storage.want("wine", Wanted.PAUSE)
-        storage.want("wine", Wanted.CANCEL)  # its driver has heard of the first alone
-
-        left = storage.release(claim, StudyState.PAUSED)
-
-        assert (left.state, left.wanted, left.driver) == (StudyState.CANCELLED, Wanted.NOTHING, None)
-
     def test_a_study_that_is_handed_over_is_queued_with_its_work_and_its_wish(self, storage: Storage) -> None:
         claim, cohort = begun(storage)
         storage.want("wine", Wanted.CANCEL)

@@ -41,6 +41,7 @@ class World:
         storage: Storage | None = None,
         dead: Driver | None = None,
         each_poll: Callable[[], None] = lambda: None,
+        serving: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> Study:
         """Run the study until the coordinator leaves it."""
@@ -48,7 +49,9 @@ class World:
         self.pools.append(
             SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes, each_poll=each_poll)
         )
-        options = Options(max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0, clock=clock)
+        options = Options(
+            max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0, clock=clock, serving=serving
+        )
         self.coordinator = Coordinator(
             storage or self.storage, self.pools[-1], watch=self.seen.append, options=options
         )

@@ -175,6 +175,27 @@ def test_a_wish_left_in_the_storage_is_obeyed(make_world, wanted, state):
     assert study.n_finished < 400
 
 
+def test_a_pause_that_is_taken_back_while_workers_are_called_in_leaves_the_study_to_go_on(
+    make_world, undisturbed
+):
+    spec = spec_of(trials=70)
+    world = make_world(spec)
+    said = []
+
+    def watch():
+        if world.n_finished and len(said) < 2:  # the second time it has been heard, and workers are called in
+            said.append(Wanted.NOTHING if said else Wanted.PAUSE)
+            world.storage.want("small", said[-1])
+
+    left = world.run(max_lanes=8, each_poll=watch, serving=True)
+    study = world.run(max_lanes=8, serving=True)
+
+    assert (left.state, left.driver) == (StudyState.QUEUED, None)
+    assert left.n_finished < 70
+    assert study.state is StudyState.COMPLETED
+    assert world.bits() == undisturbed(spec)
+
+
 def test_pausing_a_study_that_stops_changes_nothing(make_world):
     world = make_world(spec_of(trials=400))
 

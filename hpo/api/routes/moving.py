@@ -52,7 +52,7 @@ for _verb in acting.VERBS:
 def resume_study(
     name: StudyName, account: Submitter, storage: StorageOf, body: Annotated[Resume, Depends(sent(Resume))]
 ) -> Json:
-    """Have a coordinator go on with a study, up to a larger total if one is given."""
+    """Have a coordinator go on with a study, up to a larger total if one is given. A pause under way is taken back."""
     acting.resume(storage, account, name, trials=body.trials)
     return Json(results.show(storage, name))
 
