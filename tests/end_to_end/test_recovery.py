@@ -13,6 +13,7 @@ import pytest
 import hpo
 from hpo.states import StudyState, TrialState
 from hpo.storage.open import open_storage
+from hpo.testing.frozen import freeze_a_worker
 from hpo.trial import Trial
 
 pytestmark = pytest.mark.timeout(240)
@@ -28,6 +29,9 @@ parameters:
   hidden_units: 23
 """
 SIZE = {"trials": 40, "epochs": 15}
+LANES = 3  # of a cohort: so many trials stay with a worker that is stopped
+MOST = SIZE["trials"] - LANES  # that can finish meanwhile
+TWO = ("--workers", "2", "--cohort-lanes", str(LANES))
 
 
 class Searches:
@@ -76,12 +80,14 @@ def searches(tmp_path):
     return Searches(tmp_path)
 
 
-def progress(program: subprocess.Popen):
-    """How many trials have finished, whenever the program says so."""
+def under_way(program: subprocess.Popen, *, more_than: int = 0) -> psutil.Process:
+    """Wait until more trials than that have finished; the search cannot end before the worker given may go on."""
+    frozen = freeze_a_worker(program.pid)
     for line in program.stderr:
         before, slash, _ = line.partition(f"/{SIZE['trials']} trials,")
-        if slash:
-            yield int(before.split()[-1])
+        if slash and int(before.split()[-1]) > more_than:
+            return frozen
+    raise AssertionError("it ended before")
 
 
 def results_of(trials):
@@ -93,21 +99,21 @@ def finished_of(trials):
     return {t.number: t.finished_at for t in trials if t.state is TrialState.COMPLETE}
 
 
-def kill_when(program: subprocess.Popen, *, more_than: int) -> None:
+def kill_under_way(program: subprocess.Popen, *, more_than: int = 0) -> None:
     """kill -9 at the first word of more trials than that; its workers must not outlive it."""
-    next(n for n in progress(program) if n > more_than)
+    frozen = under_way(program, more_than=more_than)
     workers = psutil.Process(program.pid).children(recursive=True)
     program.kill()
     program.communicate(timeout=120)
     _, alive = psutil.wait_procs(workers, timeout=30)
-    assert workers
+    assert frozen in workers
     assert not alive
 
 
 def test_a_search_killed_twice_ends_as_if_nothing_had_happened(searches):
-    kill_when(searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3"), more_than=0)
+    kill_under_way(searches.start("run", searches.study_file("broken"), *TWO))
     first = finished_of(searches.trials("broken"))
-    kill_when(searches.start("resume", "broken"), more_than=len(first))
+    kill_under_way(searches.start("resume", "broken", *TWO), more_than=min(len(first), MOST - 1))
     second = finished_of(searches.trials("broken"))
     code, _, err = searches.run("resume", "broken")
     assert code == 0, err
@@ -115,16 +121,17 @@ def test_a_search_killed_twice_ends_as_if_nothing_had_happened(searches):
 
     after = searches.trials("broken")
     assert results_of(after) == results_of(searches.trials("whole"))
-    assert first
+    assert 0 < len(first) <= len(second) < SIZE["trials"]
     assert first.items() <= second.items() <= finished_of(after).items()
 
 
 def test_a_killed_worker_is_replaced_and_a_living_search_cannot_be_taken_over(searches):
-    program = searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3")
-    next(n for n in progress(program) if n)
-    victim = psutil.Process(program.pid).children()[0]
+    program = searches.start("run", searches.study_file("broken"), *TWO)
+    frozen = under_way(program)
+    [victim] = set(psutil.Process(program.pid).children()) - {frozen}
     victim.send_signal(signal.SIGKILL)
     code, _, err = searches.run("resume", "broken")
+    frozen.resume()
     program.communicate(timeout=120)
 
     assert code == 1
@@ -134,7 +141,7 @@ def test_a_killed_worker_is_replaced_and_a_living_search_cannot_be_taken_over(se
 
 
 def test_two_coordinators_started_by_mistake_do_no_harm(searches):
-    kill_when(searches.start("run", searches.study_file("broken"), "--cohort-lanes", "3"), more_than=0)
+    kill_under_way(searches.start("run", searches.study_file("broken"), *TWO))
     before = finished_of(searches.trials("broken"))
 
     programs = [searches.start("resume", "broken", "--cohort-lanes", lanes) for lanes in ("3", "5")]
@@ -153,12 +160,14 @@ def test_two_coordinators_started_by_mistake_do_no_harm(searches):
 
 @pytest.mark.parametrize(("verb", "state"), [("pause", StudyState.PAUSED), ("cancel", StudyState.CANCELLED)])
 def test_a_verb_from_another_terminal_is_obeyed(searches, verb, state):
-    program = searches.start("run", searches.study_file("asked"), "--cohort-lanes", "2")
-    next(progress(program))
+    program = searches.start("run", searches.study_file("asked"), *TWO)
+    under_way(program)
     code, _, err = searches.run(verb, "asked")
     assert code == 0, err
     program.communicate(timeout=120)
 
+    trials = searches.trials("asked")
     assert searches.state("asked") is state
-    left = {trial.state for trial in searches.trials("asked")} - {TrialState.COMPLETE}
+    left = {trial.state for trial in trials} - {TrialState.COMPLETE}
     assert left == {TrialState.RUNNING if verb == "pause" else TrialState.FAIL}
+    assert finished_of(trials)
