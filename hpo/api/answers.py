@@ -25,7 +25,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
     413: ("too_large", "The request is larger than this server takes."),
     415: ("wrong_media_type", "The body is of a type that this address does not take."),
     421: ("wrong_host", "This server is not called that."),
-    422: ("invalid_study", "A value is wrong; `path` says which."),
+    422: ("invalid_study", "A value is wrong, or a parameter or key is not known; `path` says which."),
     429: (
         "too_many_requests",
         "Too many requests, or a quota is reached; Retry-After says when to try again.",

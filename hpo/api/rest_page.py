@@ -18,7 +18,8 @@ Made from the OpenAPI document by `make docs`; the document itself is at `/api/v
 All paths begin with `/api/v1`. Lists answer `{"items": […], "next_cursor": "…"|null}`: give `cursor` for the next page.
 Times are ISO 8601 in UTC with Z, NaN and infinities are null. A GET answers with an ETag and takes `If-None-Match`.
 Every error is `application/problem+json` with `code`, for programs; `detail`, what is wrong and how to mend it; and
-`path`, the place in what was sent. Each address may answer with {ALWAYS}; others stand with it.
+`path`, the place in what was sent. A parameter, or a key of a body, that an address does not know is an error: 422.
+Each address may answer with {ALWAYS}; others stand with it.
 """
 ALWAYS = (401, 403, 421, 422, 429, 503)
 

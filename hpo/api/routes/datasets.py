@@ -10,11 +10,12 @@ from hpo.api.answers import answers
 from hpo.api.deps import StorageOf, Submitter, Viewer
 from hpo.api.json import Json
 from hpo.api.names import Cursor, Limit
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.dataset import DatasetPage, DatasetRecord, DatasetSummary
 from hpo.api.uploads import BODY, Uploaded
 from hpo.service import datasets
 
-router = APIRouter(tags=["datasets"])
+router = APIRouter(tags=["datasets"], route_class=DeclaredOnly)
 
 Key = Annotated[
     str, Path(description="Its id, or its name (the newest of that name).", examples=["ds_5b1f8c2d9e3a4f60"])

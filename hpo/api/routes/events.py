@@ -12,11 +12,12 @@ from hpo.api.deps import StorageOf, Viewer
 from hpo.api.event_stream import EventStream
 from hpo.api.guard import Guard
 from hpo.api.names import StudyName
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.events import STREAM
 from hpo.api.streams import Streams
 from hpo.service import events
 
-router = APIRouter(tags=["studies"])
+router = APIRouter(tags=["studies"], route_class=DeclaredOnly)
 
 LastEventId = Annotated[
     str | None,

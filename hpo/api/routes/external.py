@@ -12,11 +12,12 @@ from hpo.api.bodies import sent
 from hpo.api.deps import StorageOf, Submitter
 from hpo.api.json import Json
 from hpo.api.names import StudyName, TrialNumber
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.external import Ask, Handed, Heartbeat, Kept, Report, Reported, Tell, ToldTrial
 from hpo.service import external
 from hpo.service.external import Outcome
 
-router = APIRouter(tags=["external trainers"])
+router = APIRouter(tags=["external trainers"], route_class=DeclaredOnly)
 
 LATER = {"Retry-After": "Seconds until it is worth asking again, where there are no trials now."}
 

@@ -10,10 +10,11 @@ from hpo.api.answers import answers
 from hpo.api.bodies import sent
 from hpo.api.deps import Admin, StorageOf
 from hpo.api.json import Json
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.keys import Key, KeyOrder, KeyPage, NewKey
 from hpo.service import keys
 
-router = APIRouter(tags=["keys"])
+router = APIRouter(tags=["keys"], route_class=DeclaredOnly)
 
 KeyId = Annotated[str, Path(description="The key's id.", examples=["key_1f2e3d4c5b6a"])]
 Order = Annotated[KeyOrder, Depends(sent(KeyOrder))]

@@ -11,6 +11,7 @@ from hpo.api.bodies import media_type_of, raw
 from hpo.api.deps import SiteOf, StorageOf, Viewer
 from hpo.api.json import Json
 from hpo.api.names import StudyName
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.model import ModelAwaited, Predicted
 from hpo.service import kept_models
 from hpo.service.model_files import KINDS, model_file
@@ -18,7 +19,7 @@ from hpo.service.predicting import MOST_ROWS, most_rows, predictions
 from hpo.service.rows import rows_of_csv, rows_of_json
 from hpo.study import MAX_TRIALS
 
-router = APIRouter(tags=["models"])
+router = APIRouter(tags=["models"], route_class=DeclaredOnly)
 
 CSV = "text/csv"
 MOST_BYTES = 32 << 20

@@ -12,6 +12,7 @@ from hpo.api.bodies import sent
 from hpo.api.deps import StorageOf, Submitter
 from hpo.api.json import Json
 from hpo.api.names import StudyName
+from hpo.api.queries import DeclaredOnly
 from hpo.api.routes.studies import LOCATION, Key, created
 from hpo.api.schemas.requests import ForkOf, Resume
 from hpo.api.schemas.study import StudyRecord
@@ -19,7 +20,7 @@ from hpo.service import acting, results, submission
 from hpo.service.accounts import quota_of
 from hpo.service.submission import Fork
 
-router = APIRouter(tags=["studies"])
+router = APIRouter(tags=["studies"], route_class=DeclaredOnly)
 
 SENTENCES = {
     "pause": "Hand running cohorts back within 10 s; `:resume` goes on with them.",

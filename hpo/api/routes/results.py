@@ -12,11 +12,12 @@ from hpo.api.answers import JSON, answers, files
 from hpo.api.deps import StorageOf, Viewer
 from hpo.api.json import Json
 from hpo.api.names import StudyName, Word
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.trial import Best, BestList, Front, Importances
 from hpo.service import export, importance, paging, results
 from hpo.service.top import top as top_trials
 
-router = APIRouter(tags=["results"])
+router = APIRouter(tags=["results"], route_class=DeclaredOnly)
 
 
 class ExportFormat(StrEnum):

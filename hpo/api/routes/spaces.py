@@ -9,10 +9,11 @@ from fastapi import APIRouter, Path
 from hpo.api.answers import answers
 from hpo.api.deps import Viewer
 from hpo.api.json import Json
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.space import SpaceList, SpaceRecord
 from hpo.service import spaces
 
-router = APIRouter(tags=["spaces"])
+router = APIRouter(tags=["spaces"], route_class=DeclaredOnly)
 
 
 @router.get("/spaces", **answers(SpaceList))

@@ -12,6 +12,7 @@ from hpo.api.deps import SiteOf, StorageOf, Submitter, Viewer
 from hpo.api.etags import versioned, versions_of
 from hpo.api.json import Json
 from hpo.api.names import Cursor, Limit, StudyName, Word
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.plan import Validated
 from hpo.api.schemas.requests import Changes
 from hpo.api.schemas.study import StudyPage, StudyRecord
@@ -20,7 +21,7 @@ from hpo.service import acting, amending, paging, results, specfile, submission,
 from hpo.service.accounts import quota_of
 from hpo.states import StudyState
 
-router = APIRouter(tags=["studies"])
+router = APIRouter(tags=["studies"], route_class=DeclaredOnly)
 
 STUDY_FILE: dict[str, Any] = {
     **specfile.json_schema(),

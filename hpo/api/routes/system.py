@@ -7,11 +7,12 @@ from fastapi import APIRouter
 from hpo.api.answers import answers
 from hpo.api.deps import StorageOf, Viewer
 from hpo.api.json import Json
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.system import Versions, Workers
 from hpo.service import workers
 from hpo.service.submit import versions
 
-router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], route_class=DeclaredOnly)
 
 
 @router.get("/version", **answers(Versions))

@@ -11,6 +11,7 @@ from hpo.api.bodies import sent
 from hpo.api.deps import StorageOf, Submitter, Viewer
 from hpo.api.json import Json
 from hpo.api.names import Cursor, Limit, StudyName, TrialNumber, Word
+from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.requests import Retry, Settings
 from hpo.api.schemas.trial import CurveRecord, Enqueued, TrialPage, TrialRecord
 from hpo.service import acting, curves, paging, results
@@ -18,7 +19,7 @@ from hpo.service.enqueueing import record_of
 from hpo.service.paging import Wanted
 from hpo.states import TrialState
 
-router = APIRouter(tags=["trials"])
+router = APIRouter(tags=["trials"], route_class=DeclaredOnly)
 
 _STATES = {"items": {"type": "string", "enum": [state.value for state in TrialState]}}
 
