@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -10,25 +10,11 @@ from pydantic import ValidationError
 
 from hpo.api.answers import JSON, YAML
 from hpo.api.schemas.base import Sent
+from hpo.api.wording import sentence_of_all
 from hpo.errors import SpecError, TooLarge, WrongMediaType, suggest
 from hpo.service.plain_text import MAX_BYTES, read_plain
 
 S = TypeVar("S", bound=Sent)
-
-# Where pydantic's own words are not ours.
-_SENTENCES = {
-    "missing": "is needed",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
-    "finite_number": "must be a finite number",
-}
 
 
 def media_type_of(request: Request) -> str:
@@ -78,19 +64,32 @@ def parse(model: type[S], tree: Any) -> S:
     except ValidationError as error:
         errors = error.errors(include_url=False)
         unknown = [one for one in errors if one["type"] == "extra_forbidden"]
-        raise _one_error((unknown or errors)[0], model) from None
+        raise _one_error(unknown or errors, model, tree) from None
 
 
-def _one_error(error: Any, model: type[Sent]) -> SpecError:
-    place = ".".join(map(str, error["loc"])) or None
+def _one_error(errors: Sequence[Any], model: type[Sent], tree: Any) -> SpecError:
+    error = errors[0]
+    words = _words(error, tree)
+    place = ".".join(words) or None
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, SpecError):
         return SpecError(cause.detail, field=".".join(filter(None, (place, cause.field))) or None)
     if error["type"] == "extra_forbidden":
-        known = list(model.model_fields) if len(error["loc"]) == 1 else []
+        known = list(model.model_fields) if len(words) == 1 else []
         listed = f"; there are {', '.join(known)}" if known else ""
-        return SpecError(
-            f"there is no such key{suggest(str(error['loc'][-1]), known) or listed}", field=place
-        )
-    words = _SENTENCES.get(error["type"])
-    return SpecError(words or f"{error['msg'][0].lower()}{error['msg'][1:]}", field=place)
+        return SpecError(f"there is no such key{suggest(words[-1], known) or listed}", field=place)
+    return SpecError(sentence_of_all(one for one in errors if _words(one, tree) == words), field=place)
+
+
+def _words(error: Any, tree: Any) -> list[str]:
+    """The place of an error in what was sent; where a value may be of several kinds, pydantic adds the one it tried."""
+    words = []
+    for word in error["loc"]:
+        if isinstance(tree, dict) and (word in tree or error["type"] == "missing"):
+            tree = tree.get(word)
+        elif isinstance(tree, list) and isinstance(word, int):
+            tree = tree[word]
+        else:
+            break
+        words.append(str(word))
+    return words

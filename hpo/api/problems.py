@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from hpo.account import hide_secrets
 from hpo.api.json import Json
 from hpo.api.schemas.problem import MEDIA_TYPE
+from hpo.api.wording import sentence_of
 from hpo.asking import REQUEST_ID
 from hpo.errors import BadRequest, HpoError, StorageUnavailable, TooManyRequests, TooSlow
 
@@ -26,16 +27,6 @@ RETRY_AFTER_S = 2  # when the database is away
 # What the framework itself answers with, in our words.
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _NOWHERE = "nothing is at this address; /api/v1/openapi.json lists those of the API, the Optuna dashboard is at /dashboard"
-
-# What pydantic says of a part of an address, where our words help more.
-_WORDS = {
-    "missing": "is needed",
-    "int_parsing": "must be a whole number",
-    "int_parsing_size": "the number is too large",
-    "bool_parsing": "must be true or false",
-    "string_pattern_mismatch": "holds a character that no text may hold (NUL)",
-    "string_too_long": "is too long",
-}
 
 
 def problem(
@@ -91,8 +82,7 @@ async def _malformed(_request: Request, error: Exception) -> Json:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where, *path = (str(word) for word in first["loc"])
-    words = _WORDS.get(first["type"], f"{first['msg'][:1].lower()}{first['msg'][1:]}")
-    return problem(422, BadRequest.code, words, path=".".join(path) or where)
+    return problem(422, BadRequest.code, sentence_of(first), path=".".join(path) or where)
 
 
 async def _cut_off(_request: Request, _error: Exception) -> Json:
