@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpo.progress import Progress
 from hpo.service.lifecycle import DRIVEN, IsAlive, driver_of
+from hpo.service.resting import counts_of
 from hpo.states import StudyState
 from hpo.storage.base import Storage
 from hpo.study import Study
@@ -28,7 +29,7 @@ def progress(storage: Storage, name: str, *, is_alive: IsAlive) -> Progress:
         study=name,
         state=study.state,
         n_trials=study.n_trials,
-        counts=study.counts,
+        counts=counts_of(study),
         metric=study.metric,
         best_number=found[0].number if found else None,
         best_value=found[0].first if found else None,

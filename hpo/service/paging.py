@@ -11,6 +11,7 @@ from typing import Any
 from hpo.errors import SpecError, UnknownName, suggest
 from hpo.service import records, specfile
 from hpo.service.cursors import cursor_of, keys_of
+from hpo.service.resting import seen, stored
 from hpo.service.results import lines_of, study_state, trial_state
 from hpo.service.where import check_sort, parse_where
 from hpo.storage.base import After, Storage, StudyQuery, TrialQuery
@@ -87,7 +88,10 @@ def trials_page(
     if len(found) > limit:
         last = after_of(found[limit - 1], query.sort)
         more = cursor_of(question, [last.key, last.number])
-    return {"items": [select(records.trial_record(t)) for t in found[:limit]], "next_cursor": more}
+    return {
+        "items": [select(records.trial_record(seen(study, t))) for t in found[:limit]],
+        "next_cursor": more,
+    }
 
 
 def _unread(wanted: Wanted) -> tuple[str, ...]:
@@ -105,7 +109,7 @@ def query_of(study: Study, wanted: Wanted) -> TrialQuery:
     """The words as a question for a storage. Raises UnknownName, SpecError."""
     space = specfile.parameters_of(study.spec)
     return TrialQuery(
-        states=tuple(trial_state(word) for word in wanted.states),
+        states=stored(study, map(trial_state, wanted.states)),
         sort=check_sort(wanted.sort, space),
         where=() if wanted.where is None else parse_where(wanted.where, space),
     )

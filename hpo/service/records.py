@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from hpo.dataset import DatasetInfo
+from hpo.service.resting import counts_of
 from hpo.study import Study
 from hpo.trial import Trial
 
@@ -103,7 +104,7 @@ def objectives_record(study: Study, trial: Trial | None) -> dict[str, Any]:
 
 def counts_record(study: Study) -> dict[str, int]:
     """How many trials there are by state, without the states that no trial is in."""
-    return {state.value: n for state, n in study.counts.items() if n}
+    return {state.value: n for state, n in counts_of(study).items() if n}
 
 
 def study_summary(study: Study, *, best: Trial | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from hpo.errors import SpecError, StudyFailed, TrialNotFound, UnknownName, sugge
 from hpo.service import records, specfile
 from hpo.service.populations import POPULATION
 from hpo.service.repeating import commands
+from hpo.service.resting import seen, stored
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import FINAL, StudyState, TrialState
 from hpo.storage.base import Storage, StudyQuery, TrialQuery
@@ -135,14 +136,15 @@ def trials(
     sort: number, value, or either with `-`, without a value last. Raises StudyNotFound, SpecError.
     """
     query = query_of(sort=sort, states=states, limit=limit)
-    storage.get_study(name)  # so that an unknown name is told before the first page
-    return (records.trial_record(trial) for trial in pages(storage, name, query))
+    study = storage.get_study(name)
+    query = replace(query, states=stored(study, query.states))
+    return (records.trial_record(seen(study, trial)) for trial in pages(storage, name, query))
 
 
 def exported(storage: Storage, name: str) -> Iterator[dict[str, Any]]:
     """All trials of a study as exports show them, with their facts. Raises StudyNotFound."""
-    storage.get_study(name)
-    return (records.exported_record(trial) for trial in pages(storage, name, TrialQuery()))
+    study = storage.get_study(name)
+    return (records.exported_record(seen(study, trial)) for trial in pages(storage, name, TrialQuery()))
 
 
 def pages(storage: Storage, name: str, query: TrialQuery) -> Iterator[Trial]:
@@ -181,7 +183,7 @@ def trial(storage: Storage, name: str, number: int) -> dict[str, Any]:
     fixed = fixed_of(specfile.parameters_of(study.spec), found.params)
     about = {"study": study.name, "metric": study.metric, **records.objectives_record(study, found)}
     more = {"fixed": records.plain(fixed), "repeat": commands(study, found)}
-    return about | records.exported_record(found) | more
+    return about | records.exported_record(seen(study, found)) | more
 
 
 def studies(storage: Storage, *, state: str | None = None, limit: int = 50) -> list[dict[str, Any]]:

@@ -1,0 +1,41 @@
+"""What trials look like in a study at rest: those that were handed back wait for it to go on.
+
+The database keeps them RUNNING, or a foreign `study.ask` would hand out trials that are WAITING in Optuna's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hpo.states import StudyState, TrialState
+from hpo.study import Study
+from hpo.trial import Trial
+
+_AT_REST = (StudyState.QUEUED, StudyState.PAUSED)
+_SEEN = {TrialState.RUNNING: TrialState.WAITING, TrialState.WAITING: TrialState.RUNNING}
+
+
+def at_rest(study: Study) -> bool:
+    """Whether nothing of a study trains and nothing of it has ended; who trains elsewhere may go on."""
+    return study.state in _AT_REST and not study.external
+
+
+def counts_of(study: Study) -> dict[TrialState, int]:
+    """How many trials are seen in each state."""
+    counts = {state: study.counts.get(state, 0) for state in TrialState}
+    if at_rest(study):
+        counts[TrialState.WAITING] += counts[TrialState.RUNNING]
+        counts[TrialState.RUNNING] = 0
+    return counts
+
+
+def seen(study: Study, trial: Trial) -> Trial:
+    """A trial as it is seen."""
+    running = trial.state is TrialState.RUNNING
+    return replace(trial, state=TrialState.WAITING) if running and at_rest(study) else trial
+
+
+def stored(study: Study, states: Iterable[TrialState]) -> tuple[TrialState, ...]:
+    """The states that trials have in the database which are seen in one of these."""
+    return tuple(_SEEN.get(state, state) if at_rest(study) else state for state in states)
