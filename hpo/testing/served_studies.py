@@ -56,16 +56,17 @@ def alone(text: str) -> tuple[list[tuple[object, ...]], Any]:
 
 
 class Gate:
-    """Holds a simulated pool's epochs back, once it has something to train, until a test opens it."""
+    """Holds a simulated pool's epochs back, once it was given so many tasks, until a test opens it."""
 
-    def __init__(self, n_slots: int) -> None:
+    def __init__(self, n_slots: int, *, tasks: int = 1) -> None:
         self.pool = SimulatedPool(n_slots=n_slots, each_poll=self)
+        self._tasks = tasks
         self.open = threading.Event()
         self.polled = threading.Event()
 
     def __call__(self) -> None:
         """Wait, within a poll."""
-        if self.pool.submitted:
+        if len(self.pool.submitted) >= self._tasks:
             self.polled.set()
             self.open.wait(30.0)
 

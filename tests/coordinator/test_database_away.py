@@ -16,15 +16,19 @@ from hpo.testing.simulated_pool import SimulatedPool
 @pytest.mark.postgres
 @pytest.mark.skipif(not has_postgres(), reason="this machine has no PostgreSQL server")
 @pytest.mark.timeout(150)
-def test_a_study_goes_on_when_postgresql_that_was_stopped_is_back():
-    files = {name: file_of(name, seed=seed, trials=400) for seed, name in enumerate(("a", "b"))}
+def test_a_study_goes_on_when_postgresql_that_was_stopped_is_back(caplog):
+    few = "{parallel: 4}"
+    files = {name: file_of(name, seed=seed, trials=100, limits=few) for seed, name in enumerate(("a", "b"))}
+    gate = Gate(n_slots=2, tasks=20)
     with own_server() as server:
         storage = open_storage(server.url)
-        with serving_coordinator(storage, SimulatedPool(n_slots=2)) as serving:
+        with serving_coordinator(storage, gate.pool) as serving:
             for text in files.values():
                 submit(storage, text)
-            serving.finished("a", 20)
+            serving.finished("a", 4)
             server.stop()
+            gate.open.set()
+            wait_until(lambda: "again in" in caplog.text, "the coordinator waits")
             away = [thread.is_alive() for thread in threading.enumerate() if thread.name in files]
             server.start()
             studies = serving.ended(*files)
@@ -38,14 +42,16 @@ def test_a_study_goes_on_when_postgresql_that_was_stopped_is_back():
 
 def test_a_study_goes_on_when_the_lock_on_sqlite_is_gone(tmp_path, caplog):
     file = tmp_path / "hpo.db"
-    text = file_of("wine", trials=200)
+    text, gate = file_of("wine", trials=200), Gate(n_slots=2, tasks=3)
     storage = open_storage(f"sqlite:///{file}", busy_timeout_s=0.2)
-    with serving_coordinator(storage, SimulatedPool(n_slots=2)) as serving:
+    with serving_coordinator(storage, gate.pool) as serving:
         submit(storage, text)
         serving.finished("wine", 1)
+        gate.polled.wait(30.0)
         locking = sqlite3.connect(file, isolation_level=None)
         locking.execute("BEGIN IMMEDIATE")
         n_then = storage.get_study("wine").n_finished
+        gate.open.set()
         wait_until(lambda: "again in" in caplog.text, "the coordinator waits")
         wait_until(lambda: "is away" in caplog.text, "the service does, too")
         n_later = storage.get_study("wine").n_finished

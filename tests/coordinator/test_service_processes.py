@@ -15,6 +15,7 @@ from hpo.models import from_bytes
 from hpo.states import FINAL, StudyState
 from hpo.storage.open import open_storage
 from hpo.testing.coordinating import submit, wait_until
+from hpo.testing.frozen import freeze_a_worker
 from hpo.testing.pool_talk import alive
 from hpo.testing.served_studies import bits, file_of
 from hpo.workers.local_pool import LocalPool
@@ -58,8 +59,9 @@ def alone(url, text, folder):
 def test_a_study_of_a_coordinator_that_is_killed_goes_on_at_once_under_the_next(tmp_path):
     url = f"sqlite:///{tmp_path / 'hpo.db'}"
     storage, text = open_storage(url), file_of("wine", trials=48, epochs=400)
-    submit(storage, text)
     with coordinator(url, tmp_path) as first:
+        freeze_a_worker(first.pid)
+        submit(storage, text)
         wait_until(lambda: storage.get_study("wine").n_finished > 0, "a trial has ended")
         children = psutil.Process(first.pid).children(recursive=True)
         first.kill()

@@ -13,6 +13,7 @@ import optuna
 import pytest
 
 import hpo
+from hpo.testing.frozen import freeze_a_worker
 
 # log_loss and 23 hidden units: values and widths in which a lane's neighbours would show first.
 STUDY = """
@@ -29,7 +30,7 @@ parameters:
   hidden_units: 23
 """
 
-LONG = {"trials": 24, "epochs": 40}  # long enough to be interrupted half-way
+LONG = {"trials": 24, "epochs": 40}
 SMALL = ("--data", "iris", "--epochs", "3", "--workers", "1")
 
 
@@ -69,8 +70,12 @@ class Program:
         return json.loads(self("trials", name, "-f", "json"))
 
     def interrupted(self, *words, by):
-        """Run until some trials have finished, then send a signal; (exit code, standard error)."""
-        program = self.start("run", *words)
+        """Run until some trials have finished, and a stopped worker keeps others; then send a signal.
+
+        Gives (exit code, standard error).
+        """
+        program = self.start("run", *words, "--workers", "2")
+        freeze_a_worker(program.pid)
         lines = []
         for line in program.stderr:
             lines.append(line)

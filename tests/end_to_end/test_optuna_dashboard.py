@@ -15,6 +15,7 @@ import pytest
 
 import hpo
 from hpo.storage.open import open_storage
+from hpo.testing.frozen import freeze_a_worker
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -77,7 +78,7 @@ def dashboard(environment, tmp_path):
 
 @pytest.fixture
 def search(environment, tmp_path, dashboard):
-    """A search that is under way: some of its trials have finished."""
+    """A search that is under way: some of its trials have finished, a stopped worker keeps others; and that worker."""
     dashboard("/api/studies")
     command = [
         sys.executable,
@@ -86,17 +87,18 @@ def search(environment, tmp_path, dashboard):
         "run",
         "study.yaml",
         "--workers",
-        "1",
+        "2",
         "--cohort-lanes",
         "3",
     ]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, cwd=tmp_path, **pipes) as program:
+        frozen = freeze_a_worker(program.pid)
         for line in program.stderr:
             before, slash, _ = line.partition("/60 trials,")
             if slash and int(before.split()[-1]) > 0:
                 break
-        yield program
+        yield program, frozen
         program.kill()
 
 
@@ -118,17 +120,17 @@ def best(environment, tmp_path):
 def test_the_dashboard_and_optuna_read_a_search_while_it_runs_and_after_it(
     search, dashboard, environment, tmp_path
 ):
+    program, frozen = search
     (summary,) = dashboard("/api/studies")["study_summaries"]
     running = dashboard(f"/api/studies/{summary['study_id']}")
-    still = search.poll() is None
     loaded = optuna.load_study(study_name="seen", storage=f"sqlite:///{tmp_path / 'hpo.db'}")
     frame = loaded.trials_dataframe()
-    search.stderr.read()
-    code = search.wait(PATIENCE_S)
+    frozen.resume()
+    program.stderr.read()
+    code = program.wait(PATIENCE_S)
     ended = settled(dashboard, f"/api/studies/{summary['study_id']}")
     ours = best(environment, tmp_path)
 
-    assert still
     assert (summary["study_name"], summary["directions"]) == ("seen", ["maximize"])
     assert {"Complete", "Running"} <= {trial["state"] for trial in running["trials"]}
     assert {"COMPLETE", "RUNNING"} >= set(frame["state"])
