@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpo.api.problems import problem
+from hpo.api.verbs import Verb, unknown_verb, verbs_of
+
+_HEADS = ("HEAD", "OPTIONS")
 
 
 class _Enough(Exception):
@@ -21,7 +25,6 @@ class Methods:
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         self._app, self._routes = app, routes
-        self._known: list[tuple[re.Pattern[str], frozenset[str]]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -29,7 +32,14 @@ class Methods:
             await self._app(scope, receive, send)
             return
         taken, method = self._taken(scope["path"]), scope["method"]
-        if not taken or method in taken:  # the router says what there is to say
+        if method in taken:
+            await self._app(scope, receive, send)
+            return
+        missing = None if method in _HEADS else unknown_verb(scope["path"], self._verbs)
+        if missing is not None:  # else `wine:paus` would pass for a name, and POST for the mistake
+            await problem(404, "not_found", missing)(scope, receive, send)
+            return
+        if not taken:  # the router says what there is to say
             await self._app(scope, receive, send)
             return
         allowed = ", ".join(sorted(taken | {"OPTIONS"} | ({"HEAD"} if "GET" in taken else set())))
@@ -70,13 +80,20 @@ class Methods:
 
     def _taken(self, path: str) -> set[str]:
         """The methods that routes of an address take; none where there is no such address."""
-        if self._known is None:
-            self._known = [
-                (compile_path(route.path)[0], frozenset(route.methods or ()))
-                for route in iter_route_contexts(self._routes)
-                if route.path is not None
-            ]
         return {method for pattern, methods in self._known if pattern.match(path) for method in methods}
+
+    @cached_property
+    def _known(self) -> list[tuple[re.Pattern[str], frozenset[str]]]:
+        return [(compile_path(path)[0], methods) for path, methods in self._templates()]
+
+    @cached_property
+    def _verbs(self) -> list[Verb]:
+        return verbs_of(path for path, _ in self._templates())
+
+    def _templates(self) -> Iterator[tuple[str, frozenset[str]]]:
+        for route in iter_route_contexts(self._routes):
+            if route.path is not None:
+                yield route.path, frozenset(route.methods or ())
 
 
 def _start(status: int, headers: list[tuple[bytes, bytes]]) -> Message:

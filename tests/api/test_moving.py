@@ -89,13 +89,26 @@ def test_a_verb_needs_no_body_and_takes_no_other_keys(server, ended):
     assert (none.status_code, none.json()["state"]) == (200, "QUEUED")
 
 
-def test_there_is_no_other_verb(server, given):
-    given("wine")
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/studies/wine:paus", "it has cancel, fork, pause, resume, stop; did you mean 'pause'?"),
+        ("/studies/wine:explode", "it has cancel, fork, pause, resume, stop"),
+        ("/studies/wine:", "it has cancel, fork, pause, resume, stop"),
+        ("/studies:valid", "it has validate; did you mean 'validate'?"),
+        ("/studies/wine/trials:aks", "it has ask, enqueue, retry; did you mean 'ask'?"),
+        ("/studies/wine/trials/0:tel", "it has heartbeat, report, retry, tell; did you mean 'tell'?"),
+        ("/keys/key_1:rewoke", "it has revoke; did you mean 'revoke'?"),
+    ],
+)
+def test_a_verb_that_there_is_not_is_told_with_those_that_there_are(server, given, path, words):
+    before = given("wine")
 
-    assert (
-        move(server, "wine", "explode").status_code == 405
-        or move(server, "wine", "explode").status_code == 404
-    )
+    answer = server.client.post(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert answer.json()["detail"] == f"this address has no verb {path.rpartition(':')[2]!r}; {words}"
+    assert server.storage.get_study("wine") == before
 
 
 def test_a_fork_is_a_new_study_with_what_is_different(server, ended):
