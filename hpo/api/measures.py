@@ -18,6 +18,7 @@ from hpo.errors import HpoError
 from hpo.states import TrialState
 from hpo.storage.base import CoordinatorBeat, Storage
 from hpo.storage.base_census import Census
+from hpo.storage.rules import SEEN_S
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -158,7 +159,7 @@ def _of_coordinators(coordinators: Iterable[CoordinatorBeat]) -> Iterable[Metric
     slots = [slot for beat in beats for slot in beat.slots]
     busy = sum(slot.get("study") is not None for slot in slots)
     figures = {
-        "hpo_coordinators": ("Coordinators seen within the last minute.", len(beats)),
+        "hpo_coordinators": (f"Coordinators seen within the last {SEEN_S:.0f} s.", len(beats)),
         "hpo_slots": ("Slots of all worker pools.", len(slots)),
         "hpo_slots_busy": ("Slots that do something.", busy),
         "hpo_lanes_training": ("Lanes that train now.", _sum(slots, "lanes")),

@@ -9,7 +9,7 @@ from hpo.storage.base import CoordinatorBeat, Storage
 
 
 def workers(storage: Storage) -> list[dict[str, Any]]:
-    """Each coordinator seen within the last minute, the oldest first, with its slots."""
+    """Each coordinator that was seen lately, the oldest first, with its slots."""
     return [_record(beat) for beat in storage.coordinators()]
 
 

@@ -322,7 +322,7 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         """It has gone."""
 
     def coordinators(self) -> list[CoordinatorBeat]:
-        """Those that were seen within the last minute, the oldest first."""
+        """Those that were seen within `rules.SEEN_S`, the oldest first."""
 
     # Data sets
 

@@ -43,7 +43,7 @@ def forget(connection: Connection, token: str) -> None:
 
 
 def seen(connection: Connection) -> list[CoordinatorBeat]:
-    """Those that were seen within the last minute, the oldest first."""
+    """Those that were seen within SEEN_S, the oldest first."""
     now = database_now()
     wanted = (
         select(coordinators, (now - coordinators.c.seen_at_s).label("age_s"))

@@ -272,7 +272,7 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
             coordinators.forget(connection, token)
 
     def coordinators(self) -> list[CoordinatorBeat]:
-        """Those that were seen within the last minute."""
+        """Those that were seen within `rules.SEEN_S`."""
         with self._db.read() as connection:
             return coordinators.seen(connection)
 

@@ -33,7 +33,7 @@ class MemoryCoordinators(MemoryBase):
 
     @alone
     def coordinators(self) -> list[CoordinatorBeat]:
-        """Those that were seen within the last minute, the oldest first."""
+        """Those that were seen within SEEN_S, the oldest first."""
         now = now_s()
         return [
             replace(beat, age_s=now - seen) for seen, beat in self._beats.values() if now - seen <= SEEN_S

@@ -17,7 +17,7 @@ from hpo.storage.base import Amendment, Once, StoredDataset
 from hpo.study import MAX_TRIALS, Direction, Driver, Study
 from hpo.trial import TrialPlan, TrialResult
 
-SEEN_S = 60.0  # after that a coordinator that said nothing is not there
+SEEN_S = 15.0  # after that a coordinator that said nothing, it does so every second, is not there
 DRIVEN = frozenset({StudyState.RUNNING, StudyState.STOPPING})
 HEEDS_WISHES = DRIVEN | {StudyState.QUEUED}
 

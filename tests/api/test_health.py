@@ -45,6 +45,25 @@ def test_without_a_coordinator_readers_are_still_served_and_it_is_said(server):
     assert answer.json()["checks"]["coordinator"]["ok"] is False
 
 
+@pytest.mark.parametrize(("silent_s", "believed"), [(8, True), (16, False)])
+def test_a_coordinator_is_believed_for_some_of_its_beats_and_not_for_long(
+    server, database_url, silent_s, believed
+):
+    server.storage.beat(beat())
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE hpo_coordinators SET seen_at_s = seen_at_s - {silent_s}"))
+    engine.dispose()
+
+    check = httpx.get(f"{server.url}/readyz").json()["checks"]["coordinator"]
+    workers = server.client.get("/workers").json()["items"]
+    metrics = httpx.get(f"{server.url}/metrics").text
+
+    assert (check["ok"], len(workers)) == (believed, believed)
+    assert f"hpo_coordinators {float(believed)}" in metrics
+    assert check.get("detail", "within the last 15 s").count("within the last 15 s") == 1
+
+
 def test_tables_of_another_revision_are_not_ready(server, database_url):
     engine = create_engine(database_url)
     with engine.begin() as connection:

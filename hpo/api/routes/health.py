@@ -14,6 +14,7 @@ from hpo.api.json import Json
 from hpo.api.measures import CONTENT_TYPE, Measures
 from hpo.errors import HpoError
 from hpo.storage.base import Storage
+from hpo.storage.rules import SEEN_S
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,7 +66,8 @@ def _coordinator(storage: Storage) -> dict[str, Any]:
     """Whether somebody runs studies."""
     seen = storage.coordinators()
     if not seen:
-        return {"ok": False, "detail": "no coordinator was seen within the last minute; studies wait"}
+        detail = f"no coordinator was seen within the last {SEEN_S:.0f} s; studies wait"
+        return {"ok": False, "detail": detail}
     return {"age_s": round(min(beat.age_s for beat in seen), 3), "n": len(seen)}
 
 
