@@ -24,6 +24,18 @@ def obey_rules(drive: Drive) -> None:
                 drive.pool.keep(flight.id, ())
 
 
+def _withdraw(drive: Drive) -> None:
+    """Take back what still waits for its turn at a pool that others use too: it has not begun.
+
+    Who is judged stays: the others of his bracket may train already.
+    """
+    training = {slot.task for slot in drive.pool.slots()}
+    for flight in drive.flights.values():
+        if flight.id not in training and flight.work.contest is None and not flight.work.losses:
+            flight.withdrawn = True
+            drive.pool.cancel(flight.id)
+
+
 def stop(
     drive: Drive, reason: str | None = None, *, counted: int | None = None, at_once: bool = False
 ) -> None:
@@ -42,5 +54,6 @@ def stop(
     if counted is not None:
         best = drive.write(lambda: drive.storage.best_trials(claim.name))
         drive.tally.count_only(counted, best[0] if best else None)
+    _withdraw(drive)
     running = "end with their best so far" if at_once else "finish"
     drive.show(message=f"{reason or 'stopping'}: no further trials begin, the running ones {running}")

@@ -38,6 +38,7 @@ class Flight:
     written_epoch: int = 0
     written_at: float = field(default_factory=time.monotonic)
     called_in: bool = False  # its time is over: what still trains ends with its best so far
+    withdrawn: bool = False  # it is not to begin: its trials end with the study
     task: int | None = None
 
     @property

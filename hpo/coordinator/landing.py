@@ -60,6 +60,10 @@ class Landing:
     def failed(self, flight: Flight, failed: CohortFailed) -> None:
         """Train again, in halves, or give the trials up."""
         work = flight.work
+        if flight.withdrawn and failed.reason == Reason.CANCELLED:
+            work.parts.clear()
+            del self.flights[flight.id]
+            return
         rest = tuple(flight.living.values())
         if failed.reason in (Reason.LOST, Reason.CANCELLED):
             work.losses += 1

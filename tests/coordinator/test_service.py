@@ -16,6 +16,16 @@ from hpo.testing.served_studies import KINDS, Gate, alone, bits, file_of, n_wait
 from hpo.testing.simulated_pool import Fault, SimulatedPool
 
 
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 @pytest.mark.parametrize("n_slots", [1, 3])
 def test_many_studies_at_once_come_to_what_each_comes_to_alone(n_slots):
     storage, pool = open_storage("memory://"), SimulatedPool(n_slots=n_slots)
@@ -224,6 +234,32 @@ def test_two_coordinators_share_the_studies_of_a_database_and_each_is_run_once(t
         numbers = [n for task in trained if getattr(task, "seed", None) == seed for n in task.numbers]
         assert sorted(numbers) == list(range(40))
         assert bits(storage, name) == alone(file_of(name, seed=seed, trials=40))[0]
+
+
+@pytest.mark.parametrize("ending", ["stop", "wall_time"])
+def test_what_waits_for_its_turn_does_not_begin_once_a_study_is_stopping(ending):
+    storage, pool, clock = open_storage("memory://"), SimulatedPool(n_slots=1), Clock()
+    options = replace(QUICK, driving=replace(QUICK.driving, clock=clock))
+
+    with serving_coordinator(storage, pool, options) as serving:
+        submit(storage, file_of("long", trials=1, epochs=100_000))
+        wait_until(lambda: bool(pool.submitted), "it has the slot")
+        submit(storage, file_of("wine", seed=1, limits="{wall_time: 10m}"))
+        wait_until(lambda: n_waiting(serving) == 1, "the other waits for it")
+        if ending == "stop":
+            storage.want("wine", Wanted.STOP)
+        else:
+            clock.now += 600.0
+        [study] = serving.ended("wine")
+        during = storage.get_study("long")
+        storage.want("long", Wanted.CANCEL)
+        serving.ended("long")
+
+    assert study.state is StudyState.COMPLETED
+    assert study.reason == (None if ending == "stop" else "limits.wall_time 10m is over")
+    assert (during.state, during.n_finished) == (StudyState.RUNNING, 0)
+    assert {(t.state, t.reason) for t in storage.trials("wine")} == {(TrialState.FAIL, "cancelled")}
+    assert {task.seed for task in pool.submitted} == {0}
 
 
 def test_studies_of_terminals_and_external_trainers_are_left_alone():
