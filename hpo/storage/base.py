@@ -235,7 +235,7 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         self, claim: Claim, state: StudyState, *, reason: str | None = None, counted: int | None = None
     ) -> Study:
         """Move a driven study (RUNNING to STOPPING); reason and counted stay with it until it is claimed
-        again after its end. Raises LeaseLost, IllegalMove."""
+        again after its end. The same once more is no move. Raises LeaseLost, IllegalMove."""
 
     def set_notes(self, claim: Claim, notes: Mapping[str, Any]) -> None:
         """Keep what the sampler decided in place of what it said before. Raises LeaseLost."""
@@ -250,7 +250,8 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         cohorts: Sequence[CohortPlan],
     ) -> list[Cohort]:
         """Insert trials of the next consecutive numbers, RUNNING, in order, and their cohorts, READY;
-        take the entries of plans that were enqueued off the queue. Raises LeaseLost, ValueError when
+        take the entries of plans that were enqueued off the queue. The same once more, as when an answer
+        was lost, gives those cohorts until one is begun. Raises LeaseLost, ValueError when
         numbers do not follow the last, cohorts do not cover them or an entry is not in the queue,
         IllegalMove when another program added trials through Optuna."""
 

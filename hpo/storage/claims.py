@@ -103,6 +103,7 @@ def move(
 ) -> Study:
     """Move a study and go on driving it. Raises LeaseLost, IllegalMove."""
     row = fence(connection, held)
-    check_move(held.name, StudyState(row.state), state)
+    if row.state != state:
+        check_move(held.name, StudyState(row.state), state)
     study_rows.change(connection, held.study, state=state, reason=reason, counted=counted)
     return study_rows.reread(connection, held.study)

@@ -18,6 +18,7 @@ from hpo.storage.rules import (
     DRIVEN,
     check_plan,
     check_queued,
+    planned_before,
     state_once_claimed,
     state_once_left,
     storable,
@@ -107,7 +108,8 @@ class MemoryDriving(MemoryBase):
     ) -> Study:
         """Move a driven study."""
         kept = self.fence(claim)
-        check_move(claim.name, kept.study.state, state)
+        if kept.study.state is not state:
+            check_move(claim.name, kept.study.state, state)
         kept.study = replace(kept.study, state=state, reason=reason, counted=counted)
         return kept.now()
 
@@ -129,6 +131,11 @@ class MemoryDriving(MemoryBase):
     ) -> list[Cohort]:
         """Insert trials, RUNNING, and their cohorts, READY."""
         kept = self.fence(claim)
+        if plans and plans[0].number < len(kept.trials):
+            last = [trial for trial in kept.trials.values() if trial.number >= plans[0].number]
+            before = planned_before(plans, cohorts, last, list(kept.cohorts.values()))
+            if before:
+                return before
         check_plan(len(kept.trials), plans, cohorts)
         taken = [plan.queued for plan in plans if plan.queued is not None]
         check_queued(taken, kept.queue)

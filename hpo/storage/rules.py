@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Any
 
 from hpo.account import Quota, Usage
-from hpo.cohort import CohortPlan
+from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import DatasetNotFound, IllegalMove, KeyReused, QuotaReached, SpecError, StudyOwned
 from hpo.front import pareto_front
 from hpo.states import FINAL, Reason, StudyState, TrialState, Wanted, check_move
 from hpo.storage.base import Amendment, Once, StoredDataset
 from hpo.study import MAX_TRIALS, Direction, Driver, Study
-from hpo.trial import TrialPlan, TrialResult
+from hpo.trial import Trial, TrialPlan, TrialResult
 
 SEEN_S = 15.0  # after that a coordinator that said nothing, it does so every second, is not there
 DRIVEN = frozenset({StudyState.RUNNING, StudyState.STOPPING})
@@ -107,6 +107,24 @@ def check_plan(first: int, plans: Sequence[TrialPlan], cohorts: Sequence[CohortP
     for cohort in cohorts:
         if list(cohort.numbers) != sorted(cohort.numbers) or not cohort.numbers:
             raise ValueError(f"a cohort's numbers must ascend, got {_some(list(cohort.numbers))}")
+
+
+def planned_before(
+    plans: Sequence[TrialPlan],
+    cohorts: Sequence[CohortPlan],
+    last: Sequence[Trial],
+    unfinished: Sequence[Cohort],
+) -> list[Cohort]:
+    """The cohorts of plans that have been carried out, only the answer was lost; none where they have not.
+
+    last: the study's trials from the first of the plans on; unfinished: its cohorts that are not DONE
+    """
+    said = [(p.number, p.params, p.retry_of, p.epochs, p.queued is None) for p in plans]
+    if said != [(t.number, t.params, t.retry_of, t.budget, t.sampled) for t in last]:
+        return []
+    fresh = {(c.numbers, c.repeats, c.folds): c for c in unfinished if c.attempt == 0}
+    found = [fresh.get((c.numbers, c.repeats, c.folds)) for c in cohorts]
+    return [cohort for cohort in found if cohort is not None] if None not in found else []
 
 
 def _some(numbers: list[int]) -> str:

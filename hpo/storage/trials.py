@@ -26,8 +26,8 @@ from hpo.storage.base import Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
-from hpo.storage.records import COUNTERS, curve_columns, lineage_text, n_finished, to_json
-from hpo.storage.rules import check_plan, facts_of, finite, storable, values_of
+from hpo.storage.records import COUNTERS, curve_columns, lineage_text, n_finished, to_json, trial_of
+from hpo.storage.rules import check_plan, facts_of, finite, planned_before, storable, values_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
 
@@ -49,6 +49,10 @@ def plan(
     """Insert trials, RUNNING, and their cohorts, READY. Raises LeaseLost, IllegalMove, ValueError."""
     row = fence(connection, held)
     first = sum(getattr(row, column) for column in COUNTERS.values())
+    if plans and plans[0].number < first:
+        before = _planned_before(connection, held, plans, cohort_plans)
+        if before:
+            return before
     check_plan(first, plans, cohort_plans)
     if not plans:
         return []
@@ -56,6 +60,15 @@ def plan(
     made = cohort_rows.add(connection, held.study, cohort_plans)
     add(connection, row, space, plans, {number: cohort.id for cohort in made for number in cohort.numbers})
     return made
+
+
+def _planned_before(
+    connection: Connection, held: Claim, plans: Sequence[TrialPlan], cohort_plans: Sequence[CohortPlan]
+) -> list[Cohort]:
+    last = select(trials).where(trials.c.study_id == held.study, trials.c.number >= plans[0].number)
+    rows = connection.execute(last.order_by(trials.c.number))
+    unfinished = cohort_rows.not_done(connection, held.study)
+    return planned_before(plans, cohort_plans, [trial_of(row) for row in rows], unfinished)
 
 
 def add(

@@ -68,6 +68,42 @@ class TrialsContract:
         assert counted(storage.get_study("wine").counts) == {"RUNNING": 2}
         assert len(storage.open_cohorts("wine")) == 1
 
+    def test_a_plan_repeated_after_its_answer_was_lost_gives_what_was_made(self, storage: Storage) -> None:
+        storage.create_study(new_study(enqueue=({"hidden_units": 17},)))
+        claim = storage.claim_study("wine", driver())
+        [entry] = storage.queue("wine")
+        said = [TrialPlan(number=0, params=entry.params, queued=entry.id, epochs=3), *plans(1, 3)]
+        wanted = [CohortPlan(numbers=(0, 2), repeats=2), CohortPlan(numbers=(1, 3))]
+        storage.plan_trials(claim, SPACE, [], [])
+        made = storage.plan_trials(claim, SPACE, said, wanted)
+        before = storage.trials("wine")
+
+        again = storage.plan_trials(claim, SPACE, said, wanted)
+
+        assert again == made == storage.open_cohorts("wine")
+        assert storage.trials("wine") == before
+        assert counted(storage.get_study("wine").counts) == {"RUNNING": 4}
+        [later] = storage.plan_trials(claim, SPACE, plans(4, 1), [CohortPlan(numbers=(4,))])
+        assert (later.numbers, storage.queue("wine")) == ((4,), [])
+
+    @pytest.mark.parametrize("what", ["settings", "cohorts", "begun", "planned further"])
+    def test_a_plan_of_numbers_that_are_given_to_others_is_refused(self, storage: Storage, what: str) -> None:
+        storage.create_study(new_study())
+        claim = storage.claim_study("wine", driver())
+        said, wanted = plans(0, 2), [CohortPlan(numbers=(0, 1))]
+        [made] = storage.plan_trials(claim, SPACE, said, wanted)
+        if what == "settings":
+            said = [said[0], TrialPlan(number=1, params={"hidden_units": 17})]
+        elif what == "cohorts":
+            wanted = [CohortPlan(numbers=(0,)), CohortPlan(numbers=(1,))]
+        elif what == "begun":
+            storage.start_cohort(claim, made.id)
+        else:
+            storage.plan_trials(claim, SPACE, plans(2, 1), [CohortPlan(numbers=(2,))])
+
+        with pytest.raises(ValueError, match="next trial number"):
+            storage.plan_trials(claim, SPACE, said, wanted)
+
     def test_cohorts_may_mix_numbers_and_have_several_lanes_a_trial(self, storage: Storage) -> None:
         storage.create_study(new_study())
         claim = storage.claim_study("wine", driver())

@@ -60,20 +60,24 @@ class Deadly:
 
 
 class Mute:
-    """A storage that loses its n-th answer to a finished cohort: the database went away after the commit."""
+    """A storage that loses its n-th answer to a kind of write: the database went away after the commit."""
 
-    def __init__(self, storage: Storage, nth: int) -> None:
-        self._storage, self._left = storage, nth
-
-    def finish_trials(self, *args, **kwargs):
-        answer = self._storage.finish_trials(*args, **kwargs)
-        self._left -= 1
-        if self._left == -1:
-            raise StorageUnavailable("the connection was closed")
-        return answer
+    def __init__(self, storage: Storage, nth: int, write: str = "finish_trials") -> None:
+        self._storage, self._left, self._write = storage, nth, write
 
     def __getattr__(self, name):
-        return getattr(self._storage, name)
+        found = getattr(self._storage, name)
+        if name != self._write:
+            return found
+
+        def loses(*args, **kwargs):
+            answer = found(*args, **kwargs)
+            self._left -= 1
+            if self._left == -1:
+                raise StorageUnavailable("the connection was closed")
+            return answer
+
+        return loses
 
 
 SPEC = spec_of(trials=30, epochs=2)
@@ -293,6 +297,31 @@ def test_a_wish_from_another_process_is_obeyed(make_world, tmp_path: Path):
     assert last == study.state == StudyState.PAUSED
     assert study.driver is None
     assert is_alive(this_process())
+
+
+@pytest.mark.parametrize("write", ["plan_trials", "start_cohort"])
+def test_an_answer_that_is_lost_before_trials_are_trained_makes_none_of_them_twice(make_world, write):
+    spec = replace(CONSTRAINED, trials=80)
+    undisturbed, world = make_world(spec), make_world(spec)
+    undisturbed.run(max_lanes=8)
+
+    study = world.run(storage=Mute(world.storage, 0, write), max_lanes=8)
+
+    assert study.state is StudyState.COMPLETED
+    assert world.bits() == undisturbed.bits()
+
+
+def test_a_study_goes_on_stopping_though_the_answer_was_lost(make_world):
+    world = make_world(spec_of(trials=400, epochs=5))
+
+    study = world.run(
+        storage=Mute(world.storage, 0, "move_claimed"),
+        max_lanes=8,
+        each_poll=lambda: world.n_finished and world.coordinator.ask(Wanted.STOP),
+    )
+
+    assert study.state is StudyState.COMPLETED
+    assert study.n_planned < 400
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
