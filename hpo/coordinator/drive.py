@@ -29,6 +29,7 @@ from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.flight import Flight, TaskMaker, has_room
 from hpo.coordinator.landing import Landing
 from hpo.coordinator.launching import Launcher
+from hpo.coordinator.narrowing import narrow
 from hpo.coordinator.noting import Noting
 from hpo.coordinator.planner import Planner, Resolver, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
@@ -293,12 +294,11 @@ class Drive:
 
     def _dispatch(self) -> None:
         """Give free slots the next cohorts."""
-        n_free = self.pool.room()
-        while (
-            n_free
-            and self.ready
-            and has_room(self.ready[0], self.flights.values(), self.spec.limits.parallel)
-        ):
+        n_free, most = self.pool.room(), self.spec.limits.parallel
+        while n_free and self.ready:
+            narrow(self.ready, self.referee, most)
+            if not has_room(self.ready[0], self.flights.values(), most):
+                return
             work = self.ready.popleft()
             self.launcher.start(work)
             if not work.parts:  # an earlier driver died between its last result and the word done
