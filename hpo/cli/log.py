@@ -17,6 +17,8 @@ LEVELS: dict[str, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+# Whose warnings are news that --quiet leaves out: a database that was upgraded.
+NEWS = ("hpo.storage.open",)
 
 
 class Lines(logging.Formatter):
@@ -71,3 +73,11 @@ def set_up_log(words: str) -> None:
         log.handlers[:] = [handler]
         log.propagate = False
         log.setLevel(level)
+    for name in NEWS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def hush_news() -> None:
+    """Say no more than answers and errors, as --quiet has it."""
+    for name in NEWS:
+        logging.getLogger(name).setLevel(logging.ERROR)

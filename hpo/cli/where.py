@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hpo.cli.log import hush_news
 from hpo.cli.output import say
 from hpo.errors import SpecError
 from hpo.settings import read_settings
@@ -97,7 +98,10 @@ def _with_option(verb: Verb, option: Any, heed: Callable[[str | None, bool], Non
 
     @functools.wraps(verb)
     def obeyed(*, server: str | None, **words: Any) -> Any:
-        heed(server, bool(words.get("quiet")))
+        quiet = bool(words.get("quiet"))
+        if quiet:
+            hush_news()
+        heed(server, quiet)
         return verb(**words)
 
     obeyed.__signature__ = signature.replace(parameters=[*signature.parameters.values(), server])  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from hpo.storage.engine import BUSY_TIMEOUT_S, Transactions, server_engine, sqli
 from hpo.storage.memory import Memory
 from hpo.storage.tables import REVISIONS, VERSION_TABLE
 from hpo.storage.versions import version_of
+
+log = logging.getLogger(__name__)
 
 SQLITE_MAGIC = b"SQLite format 3\0"  # how a SQLite file begins
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -44,9 +47,14 @@ def open_storage(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, upgrade: b
     if not _is_current(transactions, file):
         # Optuna and Alembic take 0.7 s to import, and only a database that is not current needs them.
         schema = importlib.import_module("hpo.storage.schema")
-        schema.bring_up_to_date(
+        older = schema.bring_up_to_date(
             transactions, parsed, file, upgrade=file is not None if upgrade is None else upgrade
         )
+        if upgrade is None and file is not None and older is not None:  # nobody has asked for it
+            copy = schema.copy_of(file, older)
+            log.warning(
+                "%s was upgraded from revision %s to %s; %s is as it was", file, older, REVISIONS[-1], copy
+            )
     return Database(transactions)
 
 

@@ -26,10 +26,10 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 7_301_952  # any number, the same for all
 
 
-def bring_up_to_date(transactions: Transactions, url: URL, file: Path | None, *, upgrade: bool) -> None:
-    """Make the tables that are missing and upgrade ours; several processes may try at once.
+def bring_up_to_date(transactions: Transactions, url: URL, file: Path | None, *, upgrade: bool) -> str | None:
+    """Make the tables that are missing and upgrade ours, from the revision that is returned, if any.
 
-    file: SQLite's, copied to FILE.bak-REVISION before an upgrade; None: a server
+    Several processes may try at once. file: SQLite's, copied to `copy_of` before an upgrade; None: a server
     Raises StorageVersion when an older database would have to be upgraded and `upgrade` is False.
     """
     with _alone(transactions, file):
@@ -37,7 +37,7 @@ def bring_up_to_date(transactions: Transactions, url: URL, file: Path | None, *,
             revision = _revision(connection)
             bare = not inspect(connection).has_table(optuna.VERSION_TABLE)
         if revision == REVISIONS[-1] and not bare:
-            return
+            return None
         if revision is not None and not upgrade:
             raise StorageVersion(
                 f"the database {transactions.place} is of revision {revision}, this hpo needs "
@@ -47,8 +47,14 @@ def bring_up_to_date(transactions: Transactions, url: URL, file: Path | None, *,
             # Another engine than ours: Optuna makes one of its own, from the URL.
             RDBStorage(url.render_as_string(hide_password=False)).engine.dispose()
         if file is not None and revision is not None:
-            _copy(file, file.with_name(f"{file.name}.bak-{revision}"))
+            _copy(file, copy_of(file, revision))
         migrate(transactions, REVISIONS[-1])
+        return revision
+
+
+def copy_of(file: Path, revision: str) -> Path:
+    """Where a SQLite file is kept as it was before an upgrade."""
+    return file.with_name(f"{file.name}.bak-{revision}")
 
 
 def migrate(transactions: Transactions, revision: str) -> None:

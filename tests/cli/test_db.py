@@ -11,7 +11,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import create_engine, make_url, text
 
 from hpo.storage import schema
-from hpo.storage.engine import Transactions, server_engine
+from hpo.storage.engine import Transactions, server_engine, sqlite_engine
 from hpo.storage.open import open_storage
 from hpo.storage.tables import REVISIONS
 from hpo.testing.studies import finished
@@ -48,6 +48,42 @@ def older_postgres(fresh_postgres):
     schema.migrate(transactions, OLD)
     transactions.close()
     return fresh_postgres
+
+
+@pytest.fixture
+def older_file(home):
+    """The SQLite file of HPO_HOME as the hpo before this one left it."""
+    home.mkdir()
+    file = home / "hpo.db"
+    file.touch()
+    RDBStorage(f"sqlite:///{file}").engine.dispose()
+    transactions = Transactions(sqlite_engine(file), "here", file)
+    schema.migrate(transactions, OLD)
+    transactions.close()
+    return file
+
+
+def test_a_verb_says_once_that_it_has_upgraded_the_file(hpo, older_file):
+    first, again = hpo("ls")[2], hpo("ls")[2]
+
+    assert first.splitlines()[:1] == [
+        f"WARNING hpo.storage.open: {older_file} was upgraded from revision {OLD} to {NEW}; "
+        f"{older_file}.bak-{OLD} is as it was"
+    ]
+    assert "upgraded" not in again
+
+
+def test_a_quiet_verb_upgrades_the_file_without_a_word(hpo, older_file):
+    code, _, err = hpo("ls", "--quiet")
+
+    assert (code, err) == (0, "")
+    assert status(hpo)["state"] == "current"
+
+
+def test_who_asks_for_the_upgrade_is_told_of_it_once(hpo, older_file):
+    code, _, err = hpo("db", "upgrade", "--yes")
+
+    assert (code, err) == (0, f"{older_file}: from revision {OLD} to {NEW}\n")
 
 
 def test_a_database_that_is_not_there_is_not_made_by_looking(hpo, home):

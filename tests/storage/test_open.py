@@ -88,7 +88,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(file: Path):
     transactions.close()
 
 
-def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path):
+def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path, caplog):
     file = tmp_path / "hpo.db"
     file.touch()
     schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
@@ -106,6 +106,8 @@ def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path)
     assert query(backup, "SELECT study_name FROM studies") == [("from before",)]
     assert query(file, "SELECT study_name FROM studies") == [("from before",)]
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    said = f"{file} was upgraded from revision 0001 to {REVISIONS[-1]}; {backup} is as it was"
+    assert [record.getMessage() for record in caplog.records if record.name == "hpo.storage.open"] == [said]
 
 
 def test_trials_of_an_older_file_have_no_facts_and_can_get_some(tmp_path: Path):
