@@ -21,6 +21,7 @@ class HpoError(Exception):
     code: ClassVar[str] = "error"
     status: ClassVar[int] = 500  # HTTP
     exit_code: ClassVar[int] = 1  # command line
+    internal: ClassVar[bool] = False  # the log has its message, clients hear the class's sentence
 
     def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
         self.detail = detail or _said_by(type(self))
@@ -306,6 +307,7 @@ class StorageUnavailable(HpoError):
 
     code = "storage_unavailable"
     status = 503
+    internal = True
 
 
 class StorageFull(StorageUnavailable):
@@ -314,10 +316,15 @@ class StorageFull(StorageUnavailable):
     code = "storage_full"
 
 
+class UploadsFull(StorageFull):
+    """The server's folder for temporary files takes no more; nothing was kept, try again later."""
+
+
 class StorageVersion(HpoError):
     """The database was written by another version of hpo."""
 
     code = "storage_version"
+    internal = True
 
 
 class PoolError(HpoError):

@@ -63,7 +63,11 @@ def problem_of(error: HpoError) -> Json:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooSlow):
         headers["Connection"] = "close"  # the rest of it would be taken for the next request
-    return problem(error.status, error.code, error.detail, path=error.field, headers=headers)
+    detail = error.detail
+    if error.internal:
+        log.warning("%s", detail)
+        detail = type(error)().detail
+    return problem(error.status, error.code, detail, path=error.field, headers=headers)
 
 
 async def _ours(_request: Request, error: Exception) -> Json:

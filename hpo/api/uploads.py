@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
 from hpo.api.bodies import media_type_of
-from hpo.errors import BadRequest, StorageFull, WrongMediaType
+from hpo.errors import BadRequest, UploadsFull, WrongMediaType
 
 # What a file of a table may be sent as; which it is, its content says.
 MEDIA_TYPES = (
@@ -27,7 +27,7 @@ _IN_MEMORY = 1 << 20
 
 
 async def _uploaded(request: Request) -> AsyncIterator[IO[bytes]]:
-    """The body as a file, gone when the request is answered. Raises WrongMediaType, BadRequest, StorageFull.
+    """The body as a file, gone when the request is answered. Raises WrongMediaType, BadRequest, UploadsFull.
 
     How long it may be the guard sees to: TooLarge comes out of the stream.
     """
@@ -45,8 +45,8 @@ async def _uploaded(request: Request) -> AsyncIterator[IO[bytes]]:
         except ClientDisconnect:
             raise BadRequest("the upload was cut off; nothing of it was kept") from None
         except OSError as error:
-            raise StorageFull(
-                f"the server's folder for temporary files takes no more: {error.strerror}"
+            raise UploadsFull(
+                f"the folder {tempfile.gettempdir()} takes no more: {error.strerror}"
             ) from error
         yield file
 

@@ -80,7 +80,7 @@ def test_tables_of_another_revision_are_not_ready(server, database_url):
 @pytest.fixture
 def away(tmp_path):
     """The URL of a server whose database does not answer, and a wall of nothing behind it."""
-    url = "postgresql+psycopg://hpo:secret@127.0.0.1:1/none"
+    url = "postgresql+psycopg://keeper:secret@127.0.0.1:1/treasury"
     settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
     with serving(Site(settings=settings, storage=open_late(url))) as address:
         yield address
@@ -98,8 +98,33 @@ def test_a_database_that_is_away_is_a_problem_with_the_time_to_try_again(away):
     answer = httpx.get(f"{away}/api/v1/studies")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert answer.json()["detail"] == "the database cannot be used now; nothing is lost, try again"
     assert int(answer.headers["retry-after"]) > 0
-    assert "secret" not in answer.text
+
+
+def test_where_the_database_is_and_who_uses_it_is_for_the_log_alone(away, caplog):
+    asked = {"headers": {"X-Request-ID": "mine"}}
+    answers = [
+        httpx.get(f"{away}/api/v1/studies", **asked),
+        httpx.get(f"{away}/api/v1/studies/wine/events", **asked),
+        httpx.post(f"{away}/api/v1/studies:validate", json={"data": "ds_1"}, **asked),
+        httpx.get(f"{away}/readyz", **asked),
+        httpx.get(f"{away}/metrics", **asked),
+    ]
+
+    said = "".join(f"{answer.headers}{answer.text}" for answer in answers)
+    assert [word for word in ("127.0.0.1", "keeper", "secret", "treasury") if word in said] == []
+    assert "keeper:***@127.0.0.1:1/treasury" in caplog.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_ails_a_file_is_said_without_its_place(server, tmp_path):
+    (tmp_path / "hpo.db").rename(tmp_path / "moved.db")
+
+    answer = server.client.get("/studies")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert str(tmp_path) not in answer.text
 
 
 def test_a_database_that_comes_late_is_used_from_then_on(tmp_path):
