@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from hpo.service.cursors import cursor_of, keys_of
 from hpo.service.objectives import metrics_named
 from hpo.service.paging import check_limit
 from hpo.service.remembered import Remembered
+from hpo.service.turns import Turns
 from hpo.storage.base import Storage, StoredDataset
 from hpo.study import DataSpec, StudySpec
 
@@ -31,8 +31,8 @@ NOWHERE = Path("/dev/null")  # no path begins here: what a server shows are neve
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f/\\\ud800-\udfff]")
 _MAX_NAME = 255
 _PAGES = "datasets"
-# A file takes several times its size in memory while it is looked into.
-_looking = threading.BoundedSemaphore(2)
+# A file takes several times its size in memory while it is looked into. An API process has 40 threads for all.
+LOOKING = Turns(2, waiting=8, patience_s=5.0)
 _shown: Remembered[dict[str, Any]] = Remembered(kept=64)
 
 # Opens the database; called only when a data set of the database is asked for.
@@ -85,15 +85,14 @@ def add(storage: Storage, path: Path, *, name: str | None = None) -> dict[str, A
 def keep(storage: Storage, name: str, file: IO[bytes], *, owner: str | None = None) -> dict[str, Any]:
     """Keep a table's bytes after a look into it; the same bytes again give the same data set.
 
-    Raises SpecError for a name that cannot be, DataError for what is no table that hpo can read.
+    Raises SpecError for a name that cannot be, DataError for what is no table that hpo can read, TooManyRequests.
     """
     check_name(name)
     try:
         check_kind(name)
-        with _looking:
-            table = read_content(
-                file.read(), ""
-            )  # as it will be read from the database, by its content alone
+        with LOOKING.turn():
+            # As it will be read from the database, by its content alone.
+            table = read_content(file.read(), "")
     except DataError as error:
         raise DataError(f"the file {name!r} {error.detail}") from error
     info = {"file": name, "owner": owner, "n_rows": table.n_rows, "n_columns": len(table.names)}
@@ -180,7 +179,10 @@ def shown(storage: OpenStorage, source: str, *, target: str | None, folder: Path
 
 
 def shown_by_server(storage: Storage, key: str, *, target: str | None) -> dict[str, Any]:
-    """The same of what is built in or stored, never of a server's own files. Raises DataError, DatasetNotFound."""
+    """The same of what is built in or stored, never of a server's own files.
+
+    Raises DataError, DatasetNotFound, TooManyRequests.
+    """
     kept = None if key in BUILT_IN else storage.get_dataset(key)
     record = _built_in_record(key) if kept is None else stored_record(kept)
     # Named by its content: what was found of it once holds for ever.
@@ -189,7 +191,7 @@ def shown_by_server(storage: Storage, key: str, *, target: str | None) -> dict[s
 
 
 def _looked_at(storage: OpenStorage, source: str, target: str | None, folder: Path) -> dict[str, Any]:
-    with _looking:
+    with LOOKING.turn():
         summary, info = look(DataSpec(source=source, target=target), folder, stored=_reader(storage))
     known = {"source": source, **asdict(summary)}
     rows, columns = known.pop("rows"), known.pop("shown")

@@ -6,6 +6,9 @@ import io
 import pickle
 import socket
 import zipfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +21,7 @@ from hpo.account import Account, Role
 from hpo.api.schemas.dataset import DatasetPage, DatasetRecord, DatasetSummary
 from hpo.errors import NotAllowed
 from hpo.service import datasets
+from hpo.service.turns import Turns
 from hpo.states import StudyState
 from hpo.testing.studies import new_study
 
@@ -216,6 +220,40 @@ def test_an_upload_that_is_cut_off_leaves_nothing(server, whole):
     assert answer == b"" or b" 400 " in answer.splitlines()[0]
     assert server.client.get("/version").status_code == 200
     assert server.storage.list_datasets() == []
+
+
+def test_uploads_wait_for_their_turn_and_never_so_many_that_other_requests_wait(server, upload, monkeypatch):
+    turns = Turns(2, waiting=8, patience_s=30.0)
+    monkeypatch.setattr(datasets, "LOOKING", turns)
+
+    with ThreadPoolExecutor(60) as many:
+        with turns.turn(), turns.turn():  # two large files are looked into
+            sent = [many.submit(upload, CSV + b"%d,u,y\n" % n, f"n{n}.csv") for n in range(60)]
+            refused = [future.result() for future in islice(as_completed(sent), 52)]
+            preview, others = (
+                server.client.get(path) for path in ("/datasets/iris?target=sepal width (cm)", "/studies")
+            )
+            n_answered = sum(future.done() for future in sent)
+        answers = [future.result() for future in sent]
+
+    assert (preview.status_code, others.status_code, n_answered) == (429, 200, 52)
+    assert Counter(answer.status_code for answer in answers) == {429: 52, 201: 8}
+    for answer in refused:
+        assert (answer.json()["code"], answer.headers["retry-after"]) == ("too_many_requests", "30")
+    assert len(server.storage.list_datasets()) == 8
+
+
+def test_an_upload_whose_turn_does_not_come_is_told_when_to_try_again(server, upload, monkeypatch):
+    turns = Turns(1, waiting=1, patience_s=0.2)
+    monkeypatch.setattr(datasets, "LOOKING", turns)
+
+    with turns.turn():
+        refused = upload(CSV)
+    taken = upload(CSV)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert "try again in some seconds" in refused.json()["detail"]
+    assert taken.status_code == 201
 
 
 def test_a_data_set_is_not_removed_while_a_study_needs_it(upload, server):
