@@ -18,9 +18,11 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.functions import FunctionElement
 
-from hpo.errors import HpoError, StorageFull, StorageUnavailable
+from hpo.errors import HpoError, SpecError, StorageFull, StorageUnavailable
 
 BUSY_TIMEOUT_S = 10.0  # nothing is heard meanwhile, not even Ctrl-C; coordinators try again for longer
+CONNECT_TIMEOUT = "connect_timeout"  # of PostgreSQL's URLs, in seconds
+CONNECT_TIMEOUT_S = 10
 _WRITE = "hpo_write"
 
 
@@ -63,7 +65,7 @@ class Transactions:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One snapshot. Raises StorageUnavailable."""
+        """One snapshot. Raises StorageUnavailable, SpecError when the database's URL asks for what there is not."""
         with self._errors(), self.engine.begin() as connection:
             yield connection
 
@@ -80,8 +82,15 @@ class Transactions:
             raise StorageUnavailable(f"the database {self.place} is gone")
         try:
             yield
-        except (IntegrityError, ProgrammingError, DataError):
-            raise  # a clash that the caller knows about, or a mistake of ours: not the database's fault
+        except (IntegrityError, ProgrammingError, DataError) as error:
+            if error.statement is not None:
+                raise  # a clash that the caller knows about, or a mistake of ours: not the database's fault
+            said = " ".join(
+                str(error.orig).split()
+            )  # before there was a connection: of what the URL asks for
+            raise SpecError(
+                f"the database {self.place} cannot be used: {said}", field="HPO_STORAGE"
+            ) from error
         except (DBAPIError, PoolTimeout) as error:
             raise translated(error, self.place) from error
 
@@ -157,8 +166,10 @@ def sqlite_engine(file: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
 
 def server_engine(url: URL) -> Engine:
     """An engine for a database server. Raises StorageUnavailable when its driver is not installed."""
+    # The driver itself waits 130 s for a host that cannot be reached.
+    given = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
     try:
-        return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=20)
+        return create_engine(url, connect_args=given, pool_pre_ping=True, pool_size=5, max_overflow=20)
     except ImportError as error:
         raise StorageUnavailable(
             f"the driver of {url.get_backend_name()} is not installed: pip install 'hpo[postgres]'"

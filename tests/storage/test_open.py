@@ -2,10 +2,12 @@
 
 import importlib
 import os
+import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -44,6 +46,32 @@ def test_a_new_file_and_its_folder_are_for_the_owner_only(tmp_path: Path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert query(file, "PRAGMA journal_mode") == [("wal",)]
     assert query(file, "SELECT version_num FROM hpo_alembic_version") == [(REVISIONS[-1],)]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The URL of a server that never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"postgresql+psycopg://hpo:secret@127.0.0.1:{listening.getsockname()[1]}/hpo"
+
+
+@pytest.mark.parametrize(("ours", "asked"), [(2, ""), (600, "?connect_timeout=2")])
+def test_a_server_that_never_answers_is_away_within_the_time_that_the_url_gives_or_ours(
+    silent: str, monkeypatch: pytest.MonkeyPatch, ours: int, asked: str
+):
+    monkeypatch.setattr("hpo.storage.engine.CONNECT_TIMEOUT_S", ours)
+
+    with pytest.raises(StorageUnavailable, match="timeout"):
+        open_storage(silent + asked)
+
+
+@pytest.mark.parametrize(("asked", "word"), [("connect_timeout=soon", "soon"), ("colour=blue", "colour")])
+def test_a_url_that_asks_for_what_there_is_not_is_refused_by_its_setting(silent: str, asked: str, word: str):
+    with pytest.raises(SpecError, match=word) as refused:
+        open_storage(f"{silent}?{asked}")
+
+    assert refused.value.field == "HPO_STORAGE"
+    assert "secret" not in str(refused.value)
 
 
 def test_opening_a_current_file_imports_neither_optuna_nor_alembic(file: Path):
