@@ -95,16 +95,14 @@ def retry(
 
 def _failed(storage: Storage, name: str) -> list[Trial]:
     """The trials that may be retried; each once, though others may fail while pages are read."""
-    failed = pages(storage, name, TrialQuery(states=(TrialState.FAIL,)))
+    failed = pages(storage, name, TrialQuery(states=(TrialState.FAIL,), unread=("facts", "lineage")))
     return list({trial.number: trial for trial in failed if trial.reason in RETRIED}.values())
 
 
 def _again(storage: Storage, name: str) -> dict[int, int | None]:
     """Trials that were retried already -> their new number, None while it waits."""
     waiting = {entry.retry_of: None for entry in storage.queue(name) if entry.retry_of is not None}
-    return waiting | {
-        t.retry_of: t.number for t in pages(storage, name, TrialQuery()) if t.retry_of is not None
-    }
+    return waiting | dict(storage.origins(name).retries)
 
 
 def _check_retry(study: Study, trial: Trial, again: dict[int, int | None]) -> None:

@@ -21,7 +21,7 @@ def importance(storage: Storage, name: str, *, metric: str | None = None) -> dic
     """
     study = storage.get_study(name)
     place, chosen, direction = _objective(study, metric)
-    complete = TrialQuery(states=(TrialState.COMPLETE,))
+    complete = TrialQuery(states=(TrialState.COMPLETE,), unread=("facts", "lineage"))
     seen = [
         (trial.params, value)
         for trial in pages(storage, name, complete)

@@ -11,9 +11,8 @@ from hpo.durations import seconds_of
 from hpo.errors import IllegalMove, LeaseLost, SpecError, StudyOwned
 from hpo.samplers.points import grid_size
 from hpo.service import specfile
-from hpo.service.results import pages
 from hpo.states import FINAL, StudyState, Wanted, check_move
-from hpo.storage.base import Storage, TrialQuery
+from hpo.storage.base import Storage
 from hpo.storage.base_external import Terms
 from hpo.study import MAX_TRIALS, Driver, Study, StudySpec
 
@@ -194,8 +193,7 @@ def check_total(storage: Storage, study: Study, spec: StudySpec, trials: int) ->
 
 def _n_enqueued(storage: Storage, name: str) -> int:
     """How many of a study's trials are no proposals of its sampler, those that still wait included."""
-    taken = sum(not trial.sampled for trial in pages(storage, name, TrialQuery()))
-    return taken + len(storage.queue(name))
+    return storage.origins(name).n_enqueued + len(storage.queue(name))
 
 
 def go_on(storage: Storage, study: Study) -> Study:

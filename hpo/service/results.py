@@ -171,7 +171,7 @@ def record_of(storage: Storage, study: Study) -> dict[str, Any]:
     found = storage.pareto(name) if study.objectives else storage.best_trials(name)
     rare: dict[str, Any] = {"on_front": len(found)} if study.objectives else {}
     if study.spec.get("pruner", {}).get("name") == POPULATION:
-        rare["n_inherited"] = sum(bool(t.lineage) for t in pages(storage, name, TrialQuery()))
+        rare["n_inherited"] = storage.origins(name).n_inherited
     rare["n_enqueued"] = study.n_queued
     return records.study_record(study, best=found[0] if found else None) | rare
 

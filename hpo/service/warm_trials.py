@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hpo.errors import StudyNotFound
+from hpo.service.results import pages
 from hpo.space import Params, SearchSpace, Value
 from hpo.states import TrialState
 from hpo.storage.base import Storage, TrialQuery
 from hpo.study import Study, StudySpec
 from hpo.trial import Trial
 
-PAGE = 1000
 FINISHED = tuple(state for state in TrialState if state.finished)
 
 
@@ -29,7 +29,7 @@ def warm_trials(storage: Storage, study: Study, spec: StudySpec) -> list[Trial]:
         except StudyNotFound:
             continue
         fixed = fixed_of(source.spec)
-        for trial in _pages(storage, name):
+        for trial in pages(storage, name, TrialQuery(states=FINISHED, unread=("facts", "lineage"))):
             if trial.finished_at is None or trial.finished_at >= study.created_at:
                 continue
             params = in_words_of(spec.parameters, {**fixed, **trial.params})
@@ -77,10 +77,3 @@ def _value_of(written: object) -> Value:
     if isinstance(written, Mapping):
         return None if written.get("when") else _value_of(written.get("value"))
     return written if isinstance(written, bool | int | float | str) else None
-
-
-def _pages(storage: Storage, name: str) -> Iterator[Trial]:
-    offset = 0
-    while page := storage.trials(name, TrialQuery(states=FINISHED, limit=PAGE, offset=offset)):
-        yield from page
-        offset += len(page)

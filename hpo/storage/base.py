@@ -72,6 +72,19 @@ class TrialQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origins:
+    """Where the trials of a study come from, beside its sampler.
+
+    n_enqueued: how many stood in the queue; n_inherited: how many went on from another one
+    retries: failed trial -> the trial that is it once more, the last one if there are several
+    """
+
+    n_enqueued: int
+    n_inherited: int
+    retries: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyQuery:
     """Which studies, the newest first. labels: all of them; after: the id of the last one of the page before."""
 
@@ -290,6 +303,9 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
 
     def get_trial(self, name: str, number: int) -> Trial:
         """One trial. Raises StudyNotFound, TrialNotFound."""
+
+    def origins(self, name: str) -> Origins:
+        """Where its trials come from, without reading them. Raises StudyNotFound."""
 
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials, ties to the lowest number; values NaN or inf are never best, nor

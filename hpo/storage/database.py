@@ -34,6 +34,7 @@ from hpo.storage.base import (
     CoordinatorBeat,
     Entry,
     Once,
+    Origins,
     ScoredTest,
     StoredDataset,
     StoredModel,
@@ -228,6 +229,11 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         """One trial."""
         with self._db.read() as connection:
             return reading.one(connection, name, number)
+
+    def origins(self, name: str) -> Origins:
+        """Where its trials come from."""
+        with self._db.read() as connection:
+            return reading.origins(connection, name)
 
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials."""

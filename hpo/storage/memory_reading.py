@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hpo.errors import TrialNotFound
 from hpo.states import TrialState
-from hpo.storage.base import TrialQuery
+from hpo.storage.base import Origins, TrialQuery
 from hpo.storage.memory_base import MemoryBase, alone
 from hpo.storage.memory_query import page
 from hpo.storage.rules import directions_of, front_of
@@ -29,6 +29,16 @@ class MemoryReading(MemoryBase):
         if number not in kept.trials:
             raise TrialNotFound(f"study {name!r} has no trial {number}")
         return kept.trials[number]
+
+    @alone
+    def origins(self, name: str) -> Origins:
+        """Where its trials come from."""
+        found = self.find(name).trials.values()
+        return Origins(
+            n_enqueued=sum(not trial.sampled for trial in found),
+            n_inherited=sum(bool(trial.lineage) for trial in found),
+            retries={trial.retry_of: trial.number for trial in found if trial.retry_of is not None},
+        )
 
     @alone
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:

@@ -13,7 +13,7 @@ from hpo.states import TrialState
 from hpo.storage import optuna_tables as optuna
 from hpo.storage import querying
 from hpo.storage import studies as study_rows
-from hpo.storage.base import TrialQuery
+from hpo.storage.base import Origins, TrialQuery
 from hpo.storage.records import curve_of, objectives_of, trial_of
 from hpo.storage.rules import front_of
 from hpo.storage.tables import curves, studies, trials
@@ -169,6 +169,17 @@ def one(connection: Connection, name: str, number: int) -> Trial:
     if row is None:
         raise TrialNotFound(f"study {name!r} has no trial {number}")
     return trial_of(row)
+
+
+def origins(connection: Connection, name: str) -> Origins:
+    """Where the trials of a study come from. Raises StudyNotFound."""
+    mine = trials.c.study_id == study_rows.study_id(connection, name)
+    counted = select(func.count().filter(~trials.c.sampled), func.count(trials.c.lineage)).where(mine)
+    n_enqueued, n_inherited = connection.execute(counted).one()
+    again = select(trials.c.retry_of, trials.c.number).where(mine, trials.c.retry_of.is_not(None))
+    rows = connection.execute(again.order_by(trials.c.number))
+    retries = {row.retry_of: row.number for row in rows}
+    return Origins(n_enqueued=n_enqueued, n_inherited=n_inherited, retries=retries)
 
 
 def finished_after(connection: Connection, name: str, place: int, limit: int) -> list[Trial]:

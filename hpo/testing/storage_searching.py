@@ -9,10 +9,10 @@ import math
 import pytest
 
 from hpo.cohort import CohortPlan
-from hpo.errors import IllegalMove, SpecError
+from hpo.errors import IllegalMove, SpecError, StudyNotFound
 from hpo.space import Params
 from hpo.states import StudyState, TrialState
-from hpo.storage.base import Claim, Storage
+from hpo.storage.base import Claim, Origins, Storage
 from hpo.study import MAX_TRIALS, Direction, ObjectiveSpec
 from hpo.testing.studies import (
     SPACE,
@@ -100,6 +100,27 @@ class QueueContract:
 
         [second] = storage.queue("wine")
         assert second.id > first.id
+
+    def test_where_trials_come_from_is_counted_without_their_study_mates(self, storage: Storage) -> None:
+        finished(storage, [0.5], name="other")
+        storage.create_study(new_study(enqueue=(SMALL, LARGE)))
+        before = storage.origins("wine")
+        claim = storage.claim_study("wine", driver())
+        taken = [
+            TrialPlan(number=n, params=entry.params, queued=entry.id, retry_of=n or None)
+            for n, entry in enumerate(storage.queue("wine"))
+        ]
+        drawn = [TrialPlan(number=2, params=LARGE), TrialPlan(number=3, params=SMALL, retry_of=0)]
+        [cohort] = storage.plan_trials(claim, SPACE, taken + drawn, [CohortPlan(numbers=(0, 1, 2, 3))])
+        started = storage.start_cohort(claim, cohort.id)
+        step = Inheritance(epoch=2, source=0, params=LARGE)
+        results = [complete(0, 0.5), complete(2, 0.7, lineage=(step, step))]
+        storage.finish_trials(claim, cohort.id, started.attempt, results)
+
+        assert before == Origins(n_enqueued=0, n_inherited=0, retries={})
+        assert storage.origins("wine") == Origins(n_enqueued=2, n_inherited=1, retries={0: 3, 1: 1})
+        with pytest.raises(StudyNotFound):
+            storage.origins("nobody")
 
     def _plan(self, storage: Storage, claim: Claim, entry: int) -> None:
         plan = TrialPlan(number=0, params=SMALL, queued=entry)
