@@ -1,15 +1,18 @@
-"""Set the environment that exact training needs, before any test imports torch."""
+"""Set the environment that exact training needs, before any test imports torch; deal out what all tests share."""
 
 import logging
 import os
 import sys
 from collections.abc import Iterator
+from itertools import chain, groupby
 
 if "torch" in sys.modules and os.environ.get("MKL_CBWR") != "AVX2":
     raise RuntimeError(
         "torch was imported before tests/conftest.py could set MKL_CBWR=AVX2; run pytest from the root"
     )
 os.environ["MKL_CBWR"] = "AVX2"
+# As in the processes that train and plan. Idle threads spin, and as many processes as cores test at once.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 import pytest
 from hypothesis import settings
@@ -17,6 +20,26 @@ from hypothesis import settings
 # Machines are shared and busy: a property test is judged by what it says, not by how long it takes.
 settings.register_profile("hpo", deadline=None)
 settings.load_profile("hpo")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes test, each begins with slow files of its own: one that came last would be waited for.
+
+    pytest-xdist gives each process one stretch of the list, and moves what is left of the longest at its end.
+    """
+    n = getattr(config, "workerinput", {}).get("workercount", 1)
+    if n == 1:
+        return
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    files = [list(tests) for _, tests in groupby(slow, key=lambda item: item.path)]  # they share fixtures
+    dealt: list[pytest.Item] = []
+    for i in range(n):
+        share = list(chain(*files[i::n]))
+        n_quick = len(items) * (i + 1) // n - len(dealt) - len(share)
+        dealt += share + quick[:n_quick]
+        del quick[:n_quick]
+    items[:] = dealt
 
 
 @pytest.fixture(autouse=True)

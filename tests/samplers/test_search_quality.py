@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,10 +58,11 @@ def test_a_surface_is_nowhere_below_its_known_best(seed, number):
     ],
 )
 def test_samplers_that_learn_beat_random_search_at_the_same_number_of_trials(name, trials):
-    wins = sum(
+    # Not one more is tried than it takes.
+    wins = (
         best_found(sampler_of(name, seed, trials), surface_of(seed), trials)
         < best_found(sampler_of("random", 1000 + seed, trials), surface_of(seed), trials)
         for seed in SEEDS
     )
 
-    assert wins >= ENOUGH
+    assert sum(islice(filter(None, wins), ENOUGH)) == ENOUGH
