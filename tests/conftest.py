@@ -2,9 +2,11 @@
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from itertools import chain, groupby
+from pathlib import Path
 
 if "torch" in sys.modules and os.environ.get("MKL_CBWR") != "AVX2":
     raise RuntimeError(
@@ -59,6 +61,22 @@ def _log_as_it_was() -> Iterator[None]:
     yield
     log.handlers[:], log.propagate = before[0], before[1]
     log.setLevel(before[2])
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and no rows, to be copied: making one takes most of a second."""
+    from hpo.storage.open import open_storage
+
+    file = tmp_path_factory.mktemp("empty") / "hpo.db"
+    open_storage(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture
+def sqlite(empty_database: Path, tmp_path: Path) -> str:
+    """The URL of an empty SQLite database."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path / 'hpo.db')}"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The program in this process, with a home of its own and studies in its database."""
 
+import shutil
 from contextlib import closing
 
 import pytest
@@ -31,13 +32,26 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def made(home, empty_database):
+    """Makes the database that the program uses, unless it is there; gives its URL."""
+
+    def make():
+        home.mkdir(mode=0o700, exist_ok=True)
+        file = home / "hpo.db"
+        if not file.exists():
+            shutil.copy(empty_database, file)
+        return f"sqlite:///{file}"
+
+    return make
+
+
+@pytest.fixture
 def place(request, home, monkeypatch):
     """Where verbs work: `here`, on the local database, or on a `server` over it; for `indirect` parameters."""
     if request.param == "here":
         yield request.param
         return
-    home.mkdir()
-    url = f"sqlite:///{home / 'hpo.db'}"
+    url = request.getfixturevalue("made")()
     settings = read_settings({"HPO_HOME": str(home), "HPO_STORAGE": url})
     with closing(open_storage(url)) as storage, serving(Site(settings=settings, storage=storage)) as address:
         monkeypatch.setenv("HPO_SERVER", address)
@@ -58,11 +72,11 @@ def hpo(capsys):
 
 
 @pytest.fixture
-def database(home):
+def database(made):
     """Opens the database that the program uses."""
 
     def opened():
-        return closing(open_storage(f"sqlite:///{home / 'hpo.db'}"))
+        return closing(open_storage(made()))
 
     return opened
 

@@ -129,9 +129,7 @@ class House:
 @pytest.fixture(params=["local", "server", pytest.param("server on postgres", marks=pytest.mark.postgres)])
 def house(request, tmp_path):
     """The local database, or a server over each of the two databases."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    if "postgres" in request.param:
-        url = request.getfixturevalue("postgres")
+    url = request.getfixturevalue("postgres" if "postgres" in request.param else "sqlite")
     storage = open_storage(url)
     if request.param == "local":
         backend = Local(url)

@@ -16,9 +16,8 @@ FILE = {"data": "iris", "trials": 4, "epochs": 2, "parameters": {"learning_rate"
 
 
 @pytest.fixture(params=["here", "server"])
-def client(request, tmp_path, monkeypatch):
+def client(request, tmp_path, sqlite, monkeypatch):
     """A client of the local database, or of a server over it."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
     monkeypatch.setenv("HPO_HOME", str(tmp_path))
     monkeypatch.delenv("HPO_SERVER", raising=False)
     monkeypatch.setattr("hpo.client.following.LOOK_S", 0.0)
@@ -26,8 +25,8 @@ def client(request, tmp_path, monkeypatch):
         with Client() as found:
             yield found
         return
-    storage = open_storage(url)
-    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+    storage = open_storage(sqlite)
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
     with serving(Site(settings=settings, storage=storage)) as address, Client(address) as found:
         yield found
     storage.close()

@@ -12,11 +12,10 @@ from hpo.testing.serving import serving
 
 
 @pytest.fixture
-def keyed(tmp_path):
+def keyed(tmp_path, sqlite):
     """Makes clients of one server that asks for keys: keyed(role), or without one."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    storage, opened = open_storage(url), []
-    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+    storage, opened = open_storage(sqlite), []
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
     with serving(Site(settings=settings, storage=storage, auth=True)) as address:
 
         def client(role=None):

@@ -32,14 +32,13 @@ def saved(tmp_path_factory):
 
 
 @pytest.fixture(params=["local", "server"])
-def backend(request, tmp_path, saved):
+def backend(request, tmp_path, sqlite, saved):
     """Where a study is whose best trial's model is kept."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    with closing(open_storage(url)) as storage:
+    with closing(open_storage(sqlite)) as storage:
         claim = finished(storage, [0.5, 0.9, float("nan")], data={"source": "iris"})
         storage.save_model(claim, StoredModel(number=1, value=0.9, data=to_bytes(saved.model)))
         if request.param == "local":
-            with closing(Local(url)) as local:
+            with closing(Local(sqlite)) as local:
                 yield local
             return
         settings = read_settings({"HPO_HOME": str(tmp_path)})

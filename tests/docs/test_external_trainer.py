@@ -20,11 +20,10 @@ BLOCKS = dict(re.findall(r"```(yaml|python|bash)\n(.*?)```", PAGE.read_text(enco
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, sqlite):
     """The URL of a server, its database, and a folder with the page's files."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
-    storage = open_storage(url)
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
+    storage = open_storage(sqlite)
     (tmp_path / "cache.yaml").write_text(BLOCKS["yaml"])
     with serving(Site(settings=settings, storage=storage)) as address:
         yield address, storage, tmp_path

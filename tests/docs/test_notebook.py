@@ -19,13 +19,12 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re
 
 
 @pytest.mark.timeout(180)
-def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys):
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": url})
+def test_every_block_of_the_page_runs(tmp_path, sqlite, monkeypatch, capsys):
+    settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
     notebook = {}
     monkeypatch.chdir(tmp_path)
     with (
-        closing(open_storage(url)) as storage,
+        closing(open_storage(sqlite)) as storage,
         serving(Site(settings=settings, storage=storage)) as address,
         serving_coordinator(storage, SimulatedPool(n_slots=2)),
     ):

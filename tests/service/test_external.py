@@ -61,17 +61,14 @@ def params_of(storage):
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def url(request, tmp_path):
-    if request.param == "postgres":
-        return request.getfixturevalue("postgres")
-    return f"sqlite:///{tmp_path / 'hpo.db'}"
+def url(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
-def storages(tmp_path):
+def storages(sqlite):
     """Two processes' handles on one database: what one knows the other does not."""
-    url = f"sqlite:///{tmp_path / 'hpo.db'}"
-    both = open_storage(url), open_storage(url)
+    both = open_storage(sqlite), open_storage(sqlite)
     yield both
     for storage in both:
         storage.close()
