@@ -6,13 +6,13 @@ It asks how the best tenth of the trials differs from all of them, at a cost tha
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import optuna
 from optuna.distributions import json_to_distribution
-from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.study import StudyDirection
 from optuna.trial import create_trial
 
@@ -87,7 +87,9 @@ def _shares(
         study.add_trial(
             create_trial(params=mine, distributions={name: kinds[name] for name in mine}, value=value)
         )
-    found = PedAnovaImportanceEvaluator().evaluate(study, params=list(kinds))
+    # Optuna's other evaluators bring scikit-learn: 1.5 s for every start of the API, which is seldom asked this.
+    evaluator = importlib.import_module("optuna.importance").PedAnovaImportanceEvaluator()
+    found = evaluator.evaluate(study, params=list(kinds))
     total = sum(found.values())
     return {name: float(found[name] / total) if total > 0 else 0.0 for name in kinds}
 

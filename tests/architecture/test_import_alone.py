@@ -23,7 +23,7 @@ WITHOUT = {
     "data": ("torch", "ray", "optuna", "fastapi", "pydantic", "sqlalchemy", "plotly"),
     "service": ("torch", "ray", "fastapi", "typer"),
     "coordinator": ("torch", "ray", "fastapi"),
-    "api": ("torch", "ray"),
+    "api": ("torch", "ray", "sklearn", "pandas"),
     "client": ("torch", "optuna", "ray", "fastapi", "sqlalchemy"),
 }
 # modules that must come up quickly or before anything heavy, one by one
