@@ -1,6 +1,7 @@
 """The page on notebooks: its blocks run as they stand, in one notebook, with a server and its coordinator."""
 
 import re
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -21,16 +22,24 @@ BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re
 @pytest.mark.timeout(180)
 def test_every_block_of_the_page_runs(tmp_path, sqlite, monkeypatch, capsys):
     settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
-    notebook = {}
+    notebook, changed = {}, threading.Event()
+
+    def hold():
+        """The page cancels its second study, so that one does not train before the block is over."""
+        if any(study.name == "flowers-wide" for study in storage.list_studies()):
+            changed.wait(30.0)
+
     monkeypatch.chdir(tmp_path)
     with (
         closing(open_storage(sqlite)) as storage,
         serving(Site(settings=settings, storage=storage)) as address,
-        serving_coordinator(storage, SimulatedPool(n_slots=2)),
+        serving_coordinator(storage, SimulatedPool(n_slots=2, each_poll=hold)),
     ):
         monkeypatch.setenv("HPO_SERVER", address)
         for block in BLOCKS:
             exec(block, notebook)
+            if "wider.cancel()" in block:
+                changed.set()
         notebook["client"].close()
 
     said = capsys.readouterr().out
