@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +28,8 @@ _RUN = """
 import sys
 from hpo.server import sockets
 from hpo.server.dashboard import run_dashboard
-run_dashboard(sys.argv[1], sockets.inherited(), ready=lambda: None)
+idle_s = float(sys.argv[2]) if len(sys.argv) > 2 else None
+run_dashboard(sys.argv[1], sockets.inherited(), ready=lambda: print("ready", flush=True), idle_s=idle_s)
 """
 
 
@@ -46,21 +49,50 @@ def behind(server):
         context.__exit__(None, None, None)
 
 
-@pytest.fixture
-def real(server, database_url):
-    """The address of the real dashboard, in a process of its own, with one study to show."""
-    server.storage.release(finished(server.storage, [0.5, 0.25]), StudyState.COMPLETED)
+@contextmanager
+def dashboard(*words):
+    """The real dashboard, in a process of its own: the process, once it answers, and its address."""
     listening, address = sockets.listen_privately()
     environment = os.environ | {
         "PYTHONPATH": str(Path(hpo.__file__).parents[1]),
         sockets.VARIABLE: str(listening.fileno()),
     }
-    command = [sys.executable, "-c", _RUN, address_of(database_url)]
-    with subprocess.Popen(command, env=environment, pass_fds=[listening.fileno()]) as program:
+    command = [sys.executable, "-c", _RUN, *words]
+    with subprocess.Popen(
+        command, env=environment, pass_fds=[listening.fileno()], stdout=subprocess.PIPE, text=True
+    ) as program:
         listening.close()
-        yield address
+        program.stdout.readline()
+        yield program, address
         program.kill()
     sockets.remove_private(address)
+
+
+@pytest.fixture
+def real(server, database_url):
+    """The address of the real dashboard, with one study to show."""
+    server.storage.release(finished(server.storage, [0.5, 0.25]), StudyState.COMPLETED)
+    with dashboard(address_of(database_url)) as (_, address):
+        yield address
+
+
+def test_a_dashboard_ends_when_it_is_asked_to(server, database_url):
+    with dashboard(address_of(database_url)) as (program, _):
+        program.terminate()
+        code = program.wait(30)
+
+    assert code == 0
+
+
+def test_a_dashboard_ends_when_nobody_has_come_for_long_and_not_before(server, behind, database_url):
+    with dashboard(address_of(database_url), "2.0") as (program, address):
+        client = behind(address)
+        began = time.monotonic()
+        while time.monotonic() - began < 4.0:
+            assert client.get("/dashboard").status_code == 200
+        code = program.wait(30)
+
+    assert code == 0
 
 
 def test_the_page_of_the_real_dashboard_and_all_it_asks_for_come_through(behind, real):

@@ -127,6 +127,23 @@ def test_what_ails_a_file_is_said_without_its_place(server, tmp_path):
     assert str(tmp_path) not in answer.text
 
 
+def test_what_the_database_refuses_is_counted(away):
+    httpx.get(f"{away}/api/v1/studies")
+
+    page = httpx.get(f"{away}/metrics").text
+
+    assert 'hpo_database_errors_total{call="list_studies",code="storage_unavailable"} 1.0' in page
+    assert "\nhpo_database_up 0.0\n" in page
+
+
+def test_probes_may_ask_for_the_head_alone(server):
+    statuses = {
+        path: httpx.head(f"{server.url}/{path}").status_code for path in ("healthz", "readyz", "metrics")
+    }
+
+    assert statuses == {"healthz": 200, "readyz": 200, "metrics": 200}
+
+
 def test_a_database_that_comes_late_is_used_from_then_on(tmp_path):
     folder = tmp_path / "not yet"
     folder.write_text("in the way")

@@ -102,6 +102,18 @@ def test_transactions_are_timed_and_refusals_of_the_database_counted(server):
     assert not any(key[0] == "hpo_database_errors_total" for key in found)
 
 
+def test_who_follows_events_is_counted_while_he_does(server, waited):
+    server.storage.create_study(new_study("wine"))
+
+    with server.client.stream("GET", "/studies/wine/events") as answer:
+        lines = answer.iter_lines()
+        next(lines)
+        during = metrics(server.url)["hpo_event_followers",]
+
+    assert during == 1
+    waited(lambda: metrics(server.url)["hpo_event_followers",] == 0, 10.0)
+
+
 def test_a_database_that_is_away_is_a_figure_and_not_an_error():
     page = Measures(open_late("postgresql+psycopg://hpo@127.0.0.1:1/none")).page().decode()
 

@@ -2,14 +2,19 @@
 
 import http.server
 import logging
+import signal
 import sys
 import threading
+from dataclasses import replace
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from hpo.server.api import traces_wanted
+from hpo.storage.late import open_late
+from hpo.testing.server_program import server_program
 from hpo.testing.serving import serving
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -55,13 +60,13 @@ def attributes(span):
 
 
 def test_a_request_is_a_span_named_by_its_route(server, collector):
-    spans = traced(server, collector, "/api/v1/studies/none?secret=1")
+    spans = traced(server, collector, "/api/v1/studies/none/trials?state=FAIL")
 
-    span = spans["GET /api/v1/studies/{name}"]
+    span = spans["GET /api/v1/studies/{name}/trials"]
     assert attributes(span) == {
         "http.request.method": "GET",
-        "url.path": "/api/v1/studies/none",
-        "http.route": "/api/v1/studies/{name}",
+        "url.path": "/api/v1/studies/none/trials",
+        "http.route": "/api/v1/studies/{name}/trials",
         "http.response.status_code": 404,
     }
     assert {service for service, _ in collector} == {"hpo"}
@@ -82,6 +87,35 @@ def test_a_request_joins_the_trace_of_whoever_sent_it(server, collector):
 
     span = spans["GET /healthz"]
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
+
+
+def test_what_the_server_could_not_answer_is_an_error_and_what_it_refused_is_none(server, collector):
+    away = replace(
+        server, site=replace(server.site, storage=open_late("postgresql+psycopg://127.0.0.1:1/none"))
+    )
+
+    refused = traced(server, collector, "/api/v1/studies/none")
+    failed = traced(away, collector, "/api/v1/studies/none")
+
+    names = ("GET /api/v1/studies/{name}", "storage.get_study")
+    assert [refused[name].status.code for name in names] == [Status.STATUS_CODE_UNSET] * 2
+    assert [failed[name].status.code for name in names] == [Status.STATUS_CODE_ERROR] * 2
+
+
+def test_the_environment_names_the_service(server, collector, monkeypatch):
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "searches")
+
+    traced(server, collector, "/healthz")
+
+    assert {service for service, _ in collector} == {"searches"}
+
+
+def test_a_server_that_ends_sends_what_it_still_holds(collector, tmp_path):
+    with server_program(tmp_path, "--only", "api") as server:
+        server.request("GET", "/healthz")
+        server.end(signal.SIGTERM)
+
+    assert "GET /healthz" in {span.name for _, span in collector}
 
 
 def test_no_key_is_in_any_span(server, collector):

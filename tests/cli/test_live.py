@@ -92,11 +92,18 @@ def test_a_message_is_shown_at_once_and_once():
 
 
 def test_a_reader_that_left_does_not_stop_the_study():
+    tried = []
+
     class Closed(io.StringIO):
         def write(self, text):
+            tried.append(text)
             raise BrokenPipeError
 
-    PlainView(Closed(), clock=Clock()).show(progress(1))
+    view = PlainView(Closed(), clock=Clock())
+    view.show(progress(1))
+    view.show(progress(50))
+
+    assert [text.split(",")[0] for text in tried] == ["digits: 1/100 trials", "digits: 50/100 trials"]
 
 
 def test_a_line_says_no_rate_and_no_time_left_while_they_are_unknown():

@@ -23,9 +23,12 @@ def test_data_that_no_study_needs_any_more_leave_the_pool():
         wait_until(
             lambda: all(s.waiting or pool.submitted for s in serving.service._pool._shares.values()), "begun"
         )
+        held = len(pool.data)
         gate.open.set()
         serving.ended("a", "b", "c")
         wait_until(lambda: not pool.data, "no data are left")
+
+    assert held > 0
 
 
 def test_a_pool_that_dies_ends_the_coordinator_and_leaves_the_studies_to_the_next():
@@ -106,8 +109,11 @@ def test_a_priority_that_is_changed_counts_at_once():
     with serving_coordinator(storage, gate.pool) as serving:
         wait_until(lambda: bool(serving.service._pool._shares), "it is driven")
         [share] = serving.service._pool._shares.values()
+        before = share.weight
         storage.amend_study("wine", Amendment(priority=3))
         wait_until(lambda: share.weight == 8.0, "it weighs eight times as much")
         gate.open.set()
         storage.want("wine", Wanted.CANCEL)
         serving.ended("wine")
+
+    assert before == 1.0

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import hpo
+from hpo.server import part
 from hpo.server.part import FIRST_PAUSE_S, LONGEST_PAUSE_S, Child, Part
 
 PATIENCE_S = 30.0
@@ -27,15 +28,16 @@ def until(condition):
 
 
 class Supervised:
-    """The program tests/server/parts.py and the parts that it runs."""
+    """The program tests/server/parts.py and the parts that it runs. under: words before its command."""
 
-    def __init__(self, folder, *parts, grace_s=10.0):
+    def __init__(self, folder, *parts, grace_s=10.0, under=()):
         self.folder = folder
         script = Path(__file__).with_name("parts.py")
         environment = os.environ | {"PYTHONPATH": str(Path(hpo.__file__).parents[1])}
         self.program = subprocess.Popen(
-            [sys.executable, str(script), str(folder), str(grace_s), *parts],
+            [*under, sys.executable, str(script), str(folder), str(grace_s), *parts],
             env=environment,
+            stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -91,15 +93,34 @@ def test_a_part_that_is_killed_is_started_again_and_the_others_do_not_notice(sup
     assert not gone(second)
 
 
-def test_termination_ends_all_parts_well(supervised, tmp_path):
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_whoever_asks_all_parts_end_well(supervised, tmp_path, by):
     running = supervised("first", "second").ready()
 
+    running.program.send_signal(by)
+    said = running.end()
+
+    assert (running.program.returncode, said) == (0, "")
+    assert (tmp_path / "ended_by").read_text() == by.name
+    assert all(gone(pid) for name in ("first", "second") for pid in running.pids(name))
+
+
+def test_a_closed_terminal_does_not_end_what_was_started_with_nohup(supervised, tmp_path):
+    running = supervised("first", under=("nohup",)).ready()
+
+    running.program.send_signal(signal.SIGHUP)
     running.program.send_signal(signal.SIGTERM)
     running.end()
 
-    assert running.program.returncode == 0
     assert (tmp_path / "ended_by").read_text() == "SIGTERM"
-    assert all(gone(pid) for name in ("first", "second") for pid in running.pids(name))
+
+
+def test_ctrl_c_in_a_terminal_reaches_the_supervisor_alone(supervised):
+    running = supervised("first").ready()
+
+    [first] = running.pids("first")
+
+    assert os.getpgid(first) == first
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -172,3 +193,28 @@ def test_a_part_that_fails_at_once_is_tried_less_and_less_often():
 
     assert pauses[:3] == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S, 4 * FIRST_PAUSE_S]
     assert pauses[-1] == LONGEST_PAUSE_S
+
+
+def test_a_part_that_was_well_for_long_is_started_again_at_once(monkeypatch):
+    monkeypatch.setattr(part, "STEADY_S", 0.0)
+    child = Child(Part(name="broken", command=("false",)))
+
+    for _ in range(5):
+        child.start()
+        child.process.wait()
+        child.reap()
+
+    assert child.pause_s == FIRST_PAUSE_S
+
+
+@pytest.mark.parametrize(("on_demand", "command", "again"), [
+    (True, "true", False), (True, "false", True), (False, "true", True)
+])  # fmt: skip
+def test_a_part_that_nobody_has_visited_for_long_waits_for_the_next_visitor(on_demand, command, again):
+    child = Child(Part(name="shy", command=(command,), on_demand=on_demand))
+
+    child.start()
+    child.process.wait()
+    child.reap()
+
+    assert (child.due_at is not None) == again
