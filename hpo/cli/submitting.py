@@ -27,6 +27,7 @@ from hpo.cli.searching import (
 from hpo.cli.watching import follow
 from hpo.cli.where import typed
 from hpo.errors import SpecError
+from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.client.base import Backend
@@ -67,7 +68,7 @@ def submit(
         if format is not Format.TABLE:
             write_record(record, format, "")
         else:
-            say(_who_runs(backend, record["name"]), quiet=quiet)
+            say(_who_runs(backend, record), quiet=quiet)
     return 0
 
 
@@ -80,10 +81,14 @@ def _tell(record: dict[str, Any], *, quiet: bool) -> None:
     say(f"study {record['name']}: {sentence(specfile.from_json(record['spec']))}", quiet=quiet)
 
 
-def _who_runs(backend: Backend, study: str) -> str:
+def _who_runs(backend: Backend, record: dict[str, Any]) -> str:
     """Who will train it, and how to follow that."""
+    study = record["name"]
+    follows = f"`{typed(f'hpo watch {study}')}` follows it"
+    if record["spec"].get("trainer") == EXTERNAL:
+        return f"the trials of study {study} can be asked for; {follows}"
     message = backend.progress(study).message
     if message is not None:
         return message
     who = "the coordinator of this database" if backend.server is None else backend.server
-    return f"{who} runs study {study}; `{typed(f'hpo watch {study}')}` follows it"
+    return f"{who} runs study {study}; {follows}"

@@ -10,6 +10,7 @@ from hpo.client.base import Backend, Record
 from hpo.errors import StudyOwned
 from hpo.progress import Event, Progress
 from hpo.states import StudyState, TrialState
+from hpo.study import EXTERNAL
 
 # States in which nothing more will happen by itself.
 RESTING = frozenset({StudyState.PAUSED, StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED})
@@ -116,6 +117,8 @@ def progress_of(record: Record) -> Progress:
 def _message(record: Record) -> str | None:
     """A sentence for a study that nobody runs though somebody should."""
     name, state = record["name"], StudyState(record["state"])
+    if record.get("spec", {}).get("trainer") == EXTERNAL:  # whoever trains comes and goes
+        return None
     if state is StudyState.QUEUED and record.get("served") is False:
         return f"nobody runs study {name!r}; `hpo resume {name}` has the server run it"
     if state in (StudyState.RUNNING, StudyState.STOPPING) and (record.get("lease_left_s") or 0.0) < 0.0:

@@ -52,6 +52,15 @@ def test_a_submitted_study_is_shown_as_one_that_is_trained_elsewhere(hpo, file):
     assert json.loads(hpo("show", "cache", "-f", "json")[1])["data"] == {}
 
 
+@pytest.mark.parametrize("place", ["here", "server"], indirect=True)
+def test_who_submits_it_is_told_that_its_trials_can_be_asked_for_and_nobody_is_missed(hpo, file, place):
+    _, _, err = hpo("submit", file)
+
+    assert "the trials of study cache can be asked for; `hpo watch cache` follows it" in err
+    assert "nobody runs" not in err
+    assert "resume" not in err
+
+
 def test_it_can_be_forked_paused_resumed_and_added_to(hpo, file):
     hpo("submit", file)
 
