@@ -6,9 +6,7 @@ import atexit
 import logging
 import os
 import re
-import signal
 import socket
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from hpo.workers.child_process import worker_environment
 from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, n_cores, torch_has_cuda, visible_gpus
 from hpo.workers.messages import FromWorker, Hello, Order, ToWorker, Unfit
+from hpo.workers.ray_signals import sigterm_kept
 from hpo.workers.ray_token import token_file
 from hpo.workers.ray_worker import RayWorker
 from hpo.workers.undertaker import VARIABLE, Undertaker
@@ -315,15 +314,11 @@ def _init(**options: Any) -> None:
     """Start or join Ray, quietly, and leave SIGTERM to whoever had it. Raises PoolError."""
     # Ray prints what it thinks of a dead worker on standard output; the pool reports it in its own way.
     ray_internals._worker_logs_enabled = False
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM) if in_main else None
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+        with sigterm_kept():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         raise PoolError(f"Ray could not be started or reached: {_first_line(error)}") from error
-    finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, handler if handler is not None else signal.SIG_DFL)
 
 
 def _heads() -> dict[str, Any]:

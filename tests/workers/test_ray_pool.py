@@ -41,6 +41,32 @@ while True:
     pool.poll(10.0)
 """
 
+# As in a server, where the pool has a thread of its own.
+SERVER = """
+import os, signal, sys, threading
+from pathlib import Path
+from hpo.testing.pool_talk import FOREVER, KEY, first_epoch, make_data, make_task
+from hpo.workers.ray_pool import RayPool
+
+told = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: told.set())
+
+def own():
+    pool = RayPool(n_workers=1, address=None, device="cpu", home=Path(sys.argv[1]))
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], epochs=FOREVER))
+    first_epoch(pool)
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(told.wait(10))
+    pool.close()
+
+owner = threading.Thread(target=own)
+owner.start()
+while owner.is_alive():
+    owner.join(0.1)  # so that Python comes to the signal
+"""
+
 
 class TestRayPool(WorkerPoolContract):
     @classmethod
@@ -62,6 +88,14 @@ def test_ray_is_quiet_leaves_sigterm_alone_and_dies_with_its_driver(tmp_path):
     assert first == "lost\n"
     assert len(gone) > 3  # the store, the raylet, an actor and more
     assert not alive
+
+
+def test_a_sigterm_goes_to_whoever_had_it_and_is_not_written_about(tmp_path):
+    command = [sys.executable, "-c", SERVER, str(tmp_path)]
+
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
 
 
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
