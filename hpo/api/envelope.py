@@ -10,7 +10,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hpo.account import hide_secrets
-from hpo.api.problems import problem
+from hpo.api.problems import unexpected
 from hpo.asking import REQUEST_ID
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,11 @@ class Envelope:
 
         try:
             await self._app(scope, receive, sealed)
-        except Exception as error:
-            # Nobody outside learns more than that it happened.
-            log.error("%s %s failed", scope["method"], _address(scope), exc_info=error)
+        except Exception as error:  # the door: whatever it is, it has become a problem and a line of the log
+            answer = unexpected(scope["method"], _address(scope), error)
             if begun:
                 raise  # the server cuts the connection: half an answer must not look whole
-            await problem(500, "internal", "the server itself failed; its log has the details")(
-                scope, receive, sealed
-            )
+            await answer(scope, receive, sealed)
 
 
 def _address(scope: Scope) -> str:

@@ -94,10 +94,15 @@ async def _cut_off(_request: Request, _error: Exception) -> Json:
     return problem(400, BadRequest.code, "the request was cut off")
 
 
-async def _unexpected(request: Request, error: Exception) -> Json:
-    """Nobody outside learns more than that it happened; the log has the rest."""
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+def unexpected(method: str, address: str, error: Exception) -> Json:
+    """A fault of ours: nobody outside learns more than that it happened; the log has the rest."""
+    log.error("%s %s failed", method, address, exc_info=error)
     return problem(500, "internal", "the server itself failed; its log has the details")
+
+
+async def _unexpected(request: Request, error: Exception) -> Json:
+    """Of what goes around the envelope; all else it has caught."""
+    return unexpected(request.method, request.url.path, error)
 
 
 def add_problems(app: FastAPI) -> None:

@@ -192,7 +192,7 @@ class Streams:
                 channel.end()
             except StorageUnavailable:
                 wait_s = AWAY_S
-            except Exception:
+            except Exception:  # the task's door: nobody waits for it, and followers must not wait for ever
                 log.exception("following study %s failed", channel.name)
                 channel.end()
             await asyncio.sleep(wait_s)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import create_engine, text
 
 
 def test_head_is_get_without_its_body(server, given):
@@ -93,3 +94,24 @@ def test_a_body_that_is_cut_off_is_no_fault_of_the_servers(server, caplog, waite
     [ours] = [record for record in caplog.records if record.name == "hpo.api.envelope"]
     assert (ours.levelname, ours.exc_info) == ("DEBUG", None)
     assert "studies:validate: 400" in ours.getMessage()
+
+
+def test_a_fault_of_ours_is_a_problem_without_details_and_a_line_of_the_log(
+    server, given, database_url, caplog
+):
+    given("wine")
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE hpo_studies SET spec = 'no JSON'"))
+    engine.dispose()
+
+    answer = server.client.get("/studies/wine", headers={"X-Request-ID": "mine"})
+
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert problem["detail"] == "the server itself failed; its log has the details"
+    assert (problem["code"], problem["request_id"]) == ("internal", "mine")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+        "GET /api/v1/studies/wine failed"
+    ]
