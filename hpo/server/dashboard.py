@@ -55,8 +55,8 @@ def run_dashboard(
 ) -> None:
     """Show the studies of a database until nobody has asked for idle_s seconds (None: for ever).
 
-    ready: called when visitors are answered. url: of SQLAlchemy. The dashboard gets a storage, not a URL: with a URL each look at a study of
-    10,000 trials reads them all again.
+    ready: called when visitors are answered; url: of SQLAlchemy. The dashboard gets a storage, not a URL:
+    with a URL each look at a study of 10,000 trials reads them all again.
     """
     os.nice(NICENESS)
     application: Application = optuna_dashboard.wsgi(optuna.storages.get_storage(url))

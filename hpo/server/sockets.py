@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -78,8 +79,9 @@ def listen_privately(folder: Path | None = None) -> tuple[socket.socket, str]:
 def remove_private(address: str) -> None:
     """Remove what `listen_privately` has made in the file system."""
     path = Path(address.removeprefix(UNIX))
-    path.unlink(missing_ok=True)
-    path.parent.rmdir()
+    with contextlib.suppress(FileNotFoundError):  # machines clear their folders of temporary files
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def inherited() -> socket.socket | None:

@@ -1,6 +1,7 @@
 """Sockets for servers: quick ones, private ones, and a sentence where there can be none."""
 
 import asyncio
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -65,6 +66,16 @@ def test_a_private_socket_is_for_this_user_alone_and_leaves_nothing(tmp_path):
 
     assert mode == 0o700
     assert not path.parent.exists()
+
+
+def test_a_private_socket_that_somebody_has_cleared_away_is_no_fault():
+    listening, address = listen_privately()
+    listening.close()
+    shutil.rmtree(Path(address.removeprefix("unix:")).parent)
+
+    remove_private(address)
+
+    assert not Path(address.removeprefix("unix:")).exists()
 
 
 def test_a_private_socket_fits_where_the_folder_of_temporary_files_has_a_long_name(tmp_path):
