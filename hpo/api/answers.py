@@ -34,7 +34,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
     501: ("not_installed", "The server lacks a package that this needs."),
     503: ("storage_unavailable", "The database is away; Retry-After says when to try again."),
 }
-_ALWAYS = (401, 403, 421, 422, 429, 431, 503)
+ALWAYS = (401, 403, 421, 422, 429, 431, 503)  # any address may answer so
 _OF_BODIES = (408, 413, 415)
 
 JSON, YAML = "application/json", "application/yaml"
@@ -66,7 +66,7 @@ def answers(
     if takes is not None:
         problems = (*problems, *_OF_BODIES)
         found["openapi_extra"] = {"requestBody": _body(takes)}
-    also = {number: _problem(number) for number in sorted({*problems, *_ALWAYS})}
+    also = {number: _problem(number) for number in sorted({*problems, *ALWAYS})}
     return found | {"responses": {status: answer, **also}}
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hpo.api.answers import ALWAYS
 from hpo.api.app import make_app
 from hpo.api.site import Site
 from hpo.settings import read_settings
@@ -21,7 +22,6 @@ Every error is `application/problem+json` with `code`, for programs; `detail`, w
 `path`, the place in what was sent. A parameter, or a key of a body, that an address does not know is an error: 422.
 Each address may answer with {ALWAYS}; others stand with it.
 """
-ALWAYS = (401, 403, 421, 422, 429, 503)
 
 Node = Mapping[str, Any]
 

@@ -40,7 +40,10 @@ def list_datasets(_: Viewer, storage: StorageOf, limit: Limit = 50, cursor: Curs
     ),
 )
 def upload_dataset(account: Submitter, storage: StorageOf, name: FileName, file: Uploaded) -> Json:
-    """Keep a file. It is read once to the end, so that what no study could read is refused now."""
+    """Keep a file. It is read once to the end, so that what no study could read is refused now.
+
+    Two files are read at a time; a few more wait for a while, and the others are told when to come back: 429.
+    """
     kept = datasets.keep(storage, name, file, owner=account.owner)
     return Json(kept, status_code=201, headers={"Location": f"/api/v1/datasets/{kept['id']}"})
 
