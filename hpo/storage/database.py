@@ -289,8 +289,13 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         # Spooled first: a slow upload must not hold SQLite's only write lock.
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as file:
             sha256, n_bytes = datasets.spool(chunks, file)
-            with self._db.write() as connection:
-                return datasets.add(connection, name, file, sha256, n_bytes, info)
+            try:
+                with self._db.write() as connection:
+                    return datasets.add(connection, name, file, sha256, n_bytes, info)
+            except IntegrityError:  # as for a study: somebody has just kept the same bytes
+                file.seek(0)
+                with self._db.write() as connection:
+                    return datasets.add(connection, name, file, sha256, n_bytes, info)
 
     def list_datasets(
         self, *, limit: int | None = None, after: tuple[str, str] | None = None

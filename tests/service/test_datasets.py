@@ -2,8 +2,11 @@
 
 import pytest
 
-from hpo.errors import DataError, DatasetNotFound
+from hpo.account import Account, Role
+from hpo.errors import DataError, DatasetNotFound, IllegalMove, NotAllowed
 from hpo.service import datasets, specfile
+from hpo.states import StudyState
+from hpo.testing.studies import new_study
 
 CSV = "a,b,y\n" + "\n".join(f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}" for i in range(60)) + "\n"
 
@@ -23,6 +26,27 @@ def test_the_same_bytes_are_kept_once(storage, csv_file):
     assert first["id"].startswith(datasets.STORED)
     assert first["n_bytes"] == len(CSV)
     assert b"".join(storage.read_dataset(first["id"])) == CSV.encode()
+
+
+def test_bytes_that_two_keep_are_the_firsts_and_in_use_by_both(storage, csv_file):
+    ann, bob = (Account(owner=name, role=Role.SUBMITTER) for name in ("ann", "bob"))
+
+    def kept_by(account):
+        with csv_file.open("rb") as file:
+            return datasets.keep(storage, f"{account.owner}.csv", file, owner=account.owner)
+
+    first, second = kept_by(ann), kept_by(bob)
+    storage.create_study(new_study("bobs", owner="bob", spec={"data": {"source": second["id"]}}))
+
+    assert second == first
+    assert (second["name"], second["owner"]) == ("ann.csv", "ann")
+    with pytest.raises(NotAllowed, match="belongs to ann"):
+        datasets.remove(storage, second["id"], account=bob)
+    with pytest.raises(IllegalMove, match=r"'bobs' uses data set 'ann\.csv'"):
+        datasets.remove(storage, first["id"], account=ann)
+    storage.move_study("bobs", StudyState.CANCELLED)
+    datasets.remove(storage, "ann.csv", account=ann)
+    assert (kept_by(bob)["id"], kept_by(ann)["owner"]) == (first["id"], "bob")
 
 
 def test_the_list_has_the_built_in_ones_and_the_kept_ones(storage, csv_file):

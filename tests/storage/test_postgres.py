@@ -1,6 +1,7 @@
 """PostgreSQL keeps the same contract, and Optuna reads it there as well. A server of its own is started."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import optuna
 import pytest
@@ -52,6 +53,20 @@ def test_numbers_go_on_after_optunas_own_studies_took_ids(postgres: str):
     study.ask()
     with pytest.raises(IllegalMove, match="another program"):
         storage.plan_trials(claim, SPACE, plans(4, 1), [CohortPlan(numbers=(4,))])
+    storage.close()
+
+
+def test_the_same_bytes_kept_by_many_at_one_moment_are_one_data_set(postgres: str):
+    storage = open_storage(postgres)
+    names = [f"{n}.csv" for n in range(8)]
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        for n in range(10):
+            data = bytes([n]) * 100_000
+            kept = list(threads.map(lambda name, data=data: storage.add_dataset(name, [data], {}), names))
+            assert kept == [kept[0]] * len(names)
+
+    assert len(storage.list_datasets()) == 10
     storage.close()
 
 
