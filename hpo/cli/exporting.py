@@ -1,10 +1,8 @@
-"""The verb that takes all trials home: export; and how files are written, whole or not at all."""
+"""The verb that takes all trials home: export."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +11,8 @@ import typer
 
 from hpo.cli import session
 from hpo.cli.output import QuietOption, StudyArgument, say
-from hpo.errors import HpoError, SpecError
+from hpo.errors import SpecError
+from hpo.files import write_whole
 
 STANDARD_OUTPUT = Path("-")
 
@@ -49,7 +48,7 @@ def export(
                 sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
             return
-        write_file(chunks, output)
+        write_whole(output, chunks)
     say(f"{output} holds the trials of study {study}", quiet=quiet)
 
 
@@ -57,17 +56,3 @@ def _format_of(output: Path | None) -> ExportFormat:
     """What a file is by the end of its name; CSV when that says nothing."""
     ending = "" if output is None else output.suffix.lower().removeprefix(".")
     return ExportFormat(ending) if ending in set(ExportFormat) else ExportFormat.CSV
-
-
-def write_file(chunks: Iterable[bytes], path: Path) -> None:
-    """A file that is there whole or not at all. Raises HpoError when it cannot be written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as out:
-            for chunk in chunks:
-                out.write(chunk)
-        part.replace(path)
-    except OSError as error:
-        raise HpoError(f"{str(path)!r} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)

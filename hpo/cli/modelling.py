@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpo.cli import session
-from hpo.cli.exporting import write_file
 from hpo.cli.output import (
     Format,
     FormatOption,
@@ -30,6 +29,7 @@ from hpo.cli.output import (
     write_rows,
 )
 from hpo.errors import ModelNotKept, SpecError
+from hpo.files import write_whole
 
 if TYPE_CHECKING:
     from hpo.client.base import Backend
@@ -177,7 +177,7 @@ def _write(record: Mapping[str, Any], path: Path) -> None:
         json.dump(record, text, ensure_ascii=False, allow_nan=False)
     else:
         write_csv(prediction_rows(record), text)
-    write_file([text.getvalue().encode()], path)
+    write_whole(path, [text.getvalue().encode()])
 
 
 def _predictions_text(record: Mapping[str, Any]) -> str:

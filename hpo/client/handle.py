@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from hpo.client.base import Backend, Record
 from hpo.client.following import followed
 from hpo.errors import HpoError
+from hpo.files import write_whole
 from hpo.progress import Event, Progress
 
 Show = Callable[[Progress], object]
@@ -100,7 +101,7 @@ class StudyHandle:
         """Write all trials to a file: csv, json or parquet, else as its name ends."""
         file = Path(path)
         ending = format or file.suffix.lower().removeprefix(".")
-        _write(self._backend.export(self.name, ending), file)
+        write_whole(file, self._backend.export(self.name, ending))
 
     # Following
 
@@ -112,7 +113,7 @@ class StudyHandle:
         """
         while (data := self._backend.model(self.name, trial=trial)) is None:
             time.sleep(MODEL_LOOK_S)
-        _write(iter([data]), Path(path))
+        write_whole(Path(path), [data])
 
     def predict(self, rows: Sequence[Mapping[str, Any]], *, trial: int | None = None) -> Record:
         """What the best trial's model, or another that was kept, says of rows, cells by the names of columns.
@@ -232,20 +233,6 @@ class StudyHandle:
         told = {key: given, "state": state, "reason": reason, "epochs": epochs}
         outcome = {name: word for name, word in told.items() if word is not None}
         return self._backend.tell(self.name, number, outcome)
-
-
-def _write(chunks: Iterator[bytes], path: Path) -> None:
-    """A file that is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as out:
-            for chunk in chunks:
-                out.write(chunk)
-        part.replace(path)
-    except OSError as error:
-        raise HpoError(f"{str(path)!r} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Line:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hpo.errors import HpoError, lookup
+from hpo.errors import lookup
 from hpo.service import results, specfile
 from hpo.service.flat import Row, flat, write_csv
 from hpo.space import Range
@@ -121,19 +119,6 @@ def export(storage: Storage, name: str, format: str, out: BinaryIO) -> None:  # 
         out.write(piece)
 
 
-def export_to(storage: Storage, name: str, format: str, path: Path) -> None:  # noqa: A002
-    """The same into a file, which is there whole or not at all. Raises HpoError when it cannot be written."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as out:
-            export(storage, name, format, out)
-        part.replace(path)
-    except OSError as error:
-        raise HpoError(f"{str(path)!r} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _by_column(records: Records, spec: StudySpec) -> Records:
     """Records with the values of several objectives by metric, and feasible said of every trial."""
     metrics = [one.metric for one in spec.objectives]
@@ -148,7 +133,7 @@ def _by_column(records: Records, spec: StudySpec) -> Records:
 
 def schema_of(spec: StudySpec) -> pa.Schema:
     """The columns of a study's file: the trial's own, one for each of several objectives, whether it meets
-    the constraints where there are any, one for each searched parameter, one for each fact."""
+    the constraints where there are any, one for each searched parameter, one for each fact that is noted."""
     types = [pa.field(name, kind) for name, kind in COLUMNS.items()]
     types += [pa.field(f"values.{one.metric}", pa.float64()) for one in spec.objectives]
     types += [pa.field("feasible", pa.bool_())] if spec.constraints else []
@@ -158,7 +143,8 @@ def schema_of(spec: StudySpec) -> pa.Schema:
         else:
             kind = _type_of(parameter.choices)
         types.append(pa.field(f"params.{name}", kind))
-    return pa.schema([*types, *(pa.field(name, pa.float64()) for name in FACT_COLUMNS)])
+    facts = () if spec.external else FACT_COLUMNS  # who trains elsewhere notes none
+    return pa.schema([*types, *(pa.field(name, pa.float64()) for name in facts)])
 
 
 def _type_of(choices: Sequence[Any]) -> pa.DataType:

@@ -3,17 +3,18 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import read_csv as csv_of
 
-from hpo.errors import HpoError, StudyNotFound, UnknownName
+from hpo.errors import UnknownName
 from hpo.service import results
-from hpo.service.export import export, export_to, schema_of
+from hpo.service.export import export, schema_of
 from hpo.service.flat import write_csv
 from hpo.space import Choice, Range, SearchSpace
-from hpo.study import StudySpec
+from hpo.study import EXTERNAL, StudySpec
 from hpo.trial import FACTS
 
 
@@ -104,24 +105,12 @@ def test_text_that_looks_like_a_formula_is_made_harmless_but_numbers_are_not_tou
     assert row == {"text": f"'{text}", "number": "-1.5"}
 
 
-def test_a_file_is_there_whole_or_not_at_all(storage, studies, tmp_path):
-    studies.ended(values=[0.5])
-    path = tmp_path / "digits.csv"
+def test_a_study_that_is_trained_elsewhere_has_no_columns_of_facts():
+    spec = StudySpec(parameters=SearchSpace({"rate": Range(low=0.1, high=1.0)}))
 
-    with pytest.raises(StudyNotFound):
-        export_to(storage, "nothing", "csv", path)
-    assert list(tmp_path.iterdir()) == []
-    export_to(storage, "digits", "csv", path)
+    here, elsewhere = schema_of(spec).names, schema_of(replace(spec, trainer=EXTERNAL)).names
 
-    assert [p.name for p in tmp_path.iterdir()] == ["digits.csv"]
-    assert path.read_bytes() == exported(storage, "csv")
-
-
-def test_a_folder_that_is_not_there_is_an_error_with_its_name(storage, studies, tmp_path):
-    studies.ended(values=[0.5])
-
-    with pytest.raises(HpoError, match="cannot be written"):
-        export_to(storage, "digits", "csv", tmp_path / "nowhere" / "digits.csv")
+    assert here == [*elsewhere, *(f"facts.{name}" for name in FACTS)]
 
 
 def test_an_unknown_format_is_named(storage, studies):
