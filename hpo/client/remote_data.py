@@ -76,7 +76,7 @@ class RemoteData(Asking):
 
     def spaces(self) -> list[Record]:
         """The named search spaces."""
-        return list(self._pages("spaces"))
+        return self._list(self._get("spaces"))
 
     def space(self, name: str) -> Record:
         """One of them with its text."""
