@@ -319,6 +319,8 @@ class StorageFull(StorageUnavailable):
 class UploadsFull(StorageFull):
     """The server's folder for temporary files takes no more; nothing was kept, try again later."""
 
+    code = "uploads_full"
+
 
 class StorageVersion(HpoError):
     """The database was written by another version of hpo."""
