@@ -43,7 +43,7 @@ def asked(operation, examples, headers):
 
 def all_asked(url, *, examples=EXAMPLES, reading=None, headers=None):
     """What is wrong with the answers of a server, by address. reading, headers: for the document, for the rest."""
-    schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json", headers=reading)
+    schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json", headers=reading or {})
     wrong = {}
     for found in schema.get_all_operations():
         operation = found.ok()
