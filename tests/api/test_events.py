@@ -278,6 +278,22 @@ def test_a_server_that_stops_ends_its_streams_at_once(server):
     assert ended[-1] == "over"
 
 
+def test_who_comes_when_the_server_stops_is_sent_away():
+    storage = open_storage("memory://")
+    storage.create_study(new_study())
+
+    async def allowed():
+        return True
+
+    async def hear():
+        streams = Streams(storage)
+        streams.stop()
+        async with asyncio.timeout(5), aclosing(streams.follow("wine", None, allowed)) as parts:
+            return [part async for part in parts]
+
+    assert asyncio.run(hear()) == [b"retry: 2000\n\n"]
+
+
 @contextmanager
 def counted_queries():
     """How many statements of ours the databases of this process were sent so far."""

@@ -38,6 +38,20 @@ def test_a_whole_server_is_ready(server):
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_of_several_coordinators_the_one_seen_last_counts(server, database_url):
+    server.storage.beat(replace(beat(), driver=replace(driver(), token="older")))
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE hpo_coordinators SET seen_at_s = seen_at_s - 5"))
+    engine.dispose()
+    server.storage.beat(beat())
+
+    seen = httpx.get(f"{server.url}/readyz").json()["checks"]["coordinator"]
+
+    assert seen["n"] == 2
+    assert seen["age_s"] < 5
+
+
 def test_without_a_coordinator_readers_are_still_served_and_it_is_said(server):
     answer = httpx.get(f"{server.url}/readyz")
 

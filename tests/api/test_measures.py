@@ -50,7 +50,8 @@ def test_metrics_count_what_the_database_has(server):
         study.state for study in studies
     )
     assert {key[1]: n for key, n in found.items() if key[0] == "hpo_trials" and n} == trials
-    assert found["hpo_trials_finished_total", "COMPLETE"] == 2
+    ended = {key[1]: n for key, n in found.items() if key[0] == "hpo_trials_finished_total"}
+    assert ended == {"COMPLETE": 2, "PRUNED": 0, "FAIL": 0}
     assert found["hpo_trials_training",] == 3
     assert found["hpo_database_up",] == 1
     assert 0 <= found["hpo_queue_age_seconds",] < 60

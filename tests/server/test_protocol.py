@@ -12,15 +12,17 @@ from hpo.server.protocol import Protocol
 from hpo.settings import read_settings
 from hpo.storage.open import open_storage
 from hpo.testing.serving import serving
+from hpo.testing.studies import new_study
 
 HEAD = b"GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @pytest.fixture
 def connect():
-    """Opens connections to a server."""
-    opened = []
-    with serving(Site(settings=read_settings({}), storage=open_storage("memory://"))) as url:
+    """Opens connections to a server with a study."""
+    opened, storage = [], open_storage("memory://")
+    storage.create_study(new_study("wine"))
+    with serving(Site(settings=read_settings({}), storage=storage)) as url:
 
         def connection():
             where = urlsplit(url)
@@ -98,3 +100,35 @@ def test_a_connection_goes_on_after_an_answer_and_a_slow_second_head_ends_it(con
 
     assert answer_of(connection)[0] == 408
     assert is_closed(connection)
+
+
+def test_many_heads_of_one_connection_may_together_be_long(connect):
+    connection = connect()
+
+    for _ in range(20):
+        connection.sendall(HEAD + b"X-A: " + b"x" * 4_000 + b"\r\n\r\n")
+        assert answer_of(connection)[0] == 200
+
+
+def test_a_connection_at_rest_is_left_alone(connect, monkeypatch):
+    monkeypatch.setattr(Protocol, "head_s", 0.1)
+    connection = connect()
+    connection.sendall(HEAD + b"\r\n")
+    answer_of(connection)
+
+    connection.settimeout(1.0)
+
+    with pytest.raises(TimeoutError):
+        connection.recv(1)
+
+
+def test_junk_in_the_middle_of_an_answer_ends_it_without_another_within(connect):
+    connection = connect()
+    connection.sendall(b"GET /api/v1/studies/wine/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    said = connection.recv(4096)
+
+    connection.sendall(b"GET\r\n\r\n")
+    while piece := connection.recv(4096):
+        said += piece
+
+    assert said.count(b"HTTP/1.1") == 1

@@ -109,6 +109,8 @@ def test_a_closed_terminal_does_not_end_what_was_started_with_nohup(supervised, 
     running = supervised("first", under=("nohup",)).ready()
 
     running.program.send_signal(signal.SIGHUP)
+    os.kill(running.pids("first")[0], signal.SIGKILL)
+    until(lambda: len(running.pids("first")) == 2)
     running.program.send_signal(signal.SIGTERM)
     running.end()
 
