@@ -1,15 +1,20 @@
 """The page of metrics, read by Prometheus's own parser and compared with the database."""
 
 import threading
+import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import create_engine, text, update
 
+from hpo import __version__
 from hpo.api.measures import Measures
 from hpo.states import StudyState
 from hpo.storage.base import CoordinatorBeat, StudyQuery
 from hpo.storage.late import open_late
+from hpo.storage.tables import studies as studies_table
 from hpo.testing.serving import serving
 from hpo.testing.studies import begun, driver, finished, new_study
 
@@ -54,7 +59,7 @@ def test_metrics_count_what_the_database_has(server):
     assert ended == {"COMPLETE": 2, "PRUNED": 0, "FAIL": 0}
     assert found["hpo_trials_training",] == 3
     assert found["hpo_database_up",] == 1
-    assert 0 <= found["hpo_queue_age_seconds",] < 60
+    assert found["hpo_build_info", __version__] == 1
 
 
 def test_metrics_say_what_slots_do_and_how_fast(server):
@@ -65,7 +70,21 @@ def test_metrics_say_what_slots_do_and_how_fast(server):
     assert (found["hpo_coordinators",], found["hpo_slots",], found["hpo_slots_busy",]) == (1, 2, 1)
     assert (found["hpo_lanes_training",], found["hpo_model_steps_per_second",]) == (3, 1000)
     assert found["hpo_trials_per_second",] == 2.5
-    assert 0 <= found["hpo_coordinator_age_seconds", "node:7"] < 60
+
+
+def test_metrics_say_for_how_long_a_study_waits_and_a_coordinator_is_silent(server, database_url):
+    some_work(server.storage)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(update(studies_table).values(queued_at=hour_ago))
+        connection.execute(text("UPDATE hpo_coordinators SET seen_at_s = seen_at_s - 5"))
+    engine.dispose()
+
+    found = metrics(server.url)
+
+    assert 3600 <= found["hpo_queue_age_seconds",] < 3660
+    assert 5 <= found["hpo_coordinator_age_seconds", "node:7"] < 15
 
 
 def test_every_process_of_an_api_tells_the_same_of_the_database(server):
@@ -81,8 +100,10 @@ def test_every_process_of_an_api_tells_the_same_of_the_database(server):
 
 
 def test_requests_are_counted_by_route_and_not_by_what_they_name(server):
+    began = time.monotonic()
     for path in ("studies/one", "studies/two", "nothing", "studies?limit=1"):
         server.client.get(path)
+    took = time.monotonic() - began
 
     found = metrics(server.url)
 
@@ -91,6 +112,7 @@ def test_requests_are_counted_by_route_and_not_by_what_they_name(server):
     assert requests["GET", "/api/v1/studies", "200"] == 1
     assert requests["GET", "none", "404"] == 1
     assert found["hpo_http_request_seconds_count", "GET", "/api/v1/studies/{name}"] == 2
+    assert 0 < found["hpo_http_request_seconds_sum", "GET", "/api/v1/studies/{name}"] < took
     assert not any("one" in key or "two" in key for key in found)
 
 
