@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Connection
 
 from hpo.account import ApiKey, NewKey, Quota, Usage
-from hpo.storage import accounts
+from hpo.storage import accounts, quotas
 from hpo.storage.base_accounts import NOTED_S
 from hpo.storage.engine import Transactions
 
@@ -62,6 +62,7 @@ class DatabaseAccounts:
     def set_quota(self, owner: str, quota: Quota) -> None:
         """Give an owner a quota."""
         with self._db.write() as connection:
+            quotas.one_by_one(connection, owner)
             accounts.set_quota(connection, owner, quota)
 
     def quotas(self) -> Mapping[str, Quota]:

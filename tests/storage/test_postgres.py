@@ -7,6 +7,7 @@ import optuna
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
 
+from hpo.account import Quota
 from hpo.cohort import CohortPlan
 from hpo.errors import IllegalMove
 from hpo.states import StudyState
@@ -67,6 +68,20 @@ def test_the_same_bytes_kept_by_many_at_one_moment_are_one_data_set(postgres: st
             assert kept == [kept[0]] * len(names)
 
     assert len(storage.list_datasets()) == 10
+    storage.close()
+
+
+def test_of_quotas_given_to_one_owner_at_one_moment_one_holds(postgres: str):
+    storage = open_storage(postgres)
+    limits = range(1, 9)
+
+    with ThreadPoolExecutor(len(limits)) as threads:
+        for n in range(10):
+            list(threads.map(lambda most, n=n: storage.set_quota(f"owner-{n}", Quota(studies=most)), limits))
+
+    held = storage.quotas()
+    assert len(held) == 10
+    assert all(quota.studies in limits for quota in held.values())
     storage.close()
 
 
