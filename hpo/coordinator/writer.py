@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from hpo.errors import StorageFull, StorageUnavailable
+from hpo.errors import LeaseLost, StorageFull, StorageUnavailable
 from hpo.states import Wanted
 from hpo.storage.base import Claim, Storage
 
@@ -59,7 +59,8 @@ class Writer:
                 log.log(level, "the database is busy, again in %.1f s: %s", wait_s, error.detail)
             self._sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-            with contextlib.suppress(StorageUnavailable):
+            # A claim that is void may have been ended by this very operation, whose answer was lost.
+            with contextlib.suppress(StorageUnavailable, LeaseLost):
                 self._storage.renew(self._claim)
 
     def _sleep(self, seconds: float) -> None:

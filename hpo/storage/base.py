@@ -238,7 +238,8 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
         not DONE and their trials that still run end FAIL `cancelled` (PAUSED: cohorts go back to
         READY). A study to be PAUSED that somebody wants cancelled is CANCELLED. test: kept with it;
         `scored` counts how often. obeys: the word that the driver had found; of a pause that was taken
-        back since comes QUEUED, of one that became a stop COMPLETED. Raises LeaseLost, IllegalMove."""
+        back since comes QUEUED, of one that became a stop COMPLETED. To the same state once more, as when
+        an answer was lost, gives the study as it was left. Raises LeaseLost, IllegalMove."""
 
     def hand_over(self, claim: Claim) -> Study:
         """End driving, so that another driver may go on at once: RUNNING to QUEUED, by way of PAUSED; STOPPING

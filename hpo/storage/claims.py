@@ -70,6 +70,18 @@ def renew(connection: Connection, held: Claim, lease_s: float, live: Mapping[str
     return Wanted(row.wanted)
 
 
+def left_before(connection: Connection, held: Claim, state: StudyState) -> Study | None:
+    """The study, if this claim has left it in that state already and nobody has taken it since."""
+    left = study_rows.query().where(
+        studies.c.study_id == held.study,
+        studies.c.state == state,
+        studies.c.attempt == held.attempt,
+        studies.c.driver_token.is_(None),
+    )
+    row = connection.execute(left).one_or_none()
+    return None if row is None else study_of(row)
+
+
 def release(
     connection: Connection, held: Claim, state: StudyState, reason: str | None, obeys: Wanted
 ) -> Study:

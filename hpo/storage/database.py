@@ -150,6 +150,9 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     ) -> Study:
         """End driving."""
         with self._db.write() as connection:
+            left = claims.left_before(connection, claim, state)
+            if left is not None:
+                return left
             if test is not None:
                 models.save_test(connection, claim, test)
             return claims.release(connection, claim, state, reason, obeys)

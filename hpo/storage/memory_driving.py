@@ -81,6 +81,9 @@ class MemoryDriving(MemoryBase):
         obeys: Wanted = Wanted.NOTHING,
     ) -> Study:
         """End driving."""
+        before = self.kept.get(claim.name)
+        if before is not None and before.was_left(claim, state):
+            return before.now()
         kept = self.fence(claim)
         state = state_once_left(kept.study, state, obeys)
         if test is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hpo.cohort import Cohort
 from hpo.states import FINAL, CohortState, Reason, StudyState, TrialState, Wanted
-from hpo.storage.base import StoredModel
+from hpo.storage.base import Claim, StoredModel
 from hpo.storage.external_rules import Report
 from hpo.storage.rules import facts_of, finite, is_driven
 from hpo.study import EXTERNAL, NewStudy, Study
@@ -98,6 +98,12 @@ class KeptStudy:
     def _count(self, before: TrialState, after: TrialState) -> None:
         self.counts[before] -= 1
         self.counts[after] += 1
+
+    def was_left(self, claim: Claim, state: StudyState) -> bool:
+        """Whether that claim has left the study in that state already, and nobody has taken it since."""
+        study = self.study
+        same = (study.id, self.attempt) == (claim.study, claim.attempt)
+        return same and study.state is state and study.driver is None
 
     def leave(self, state: StudyState, reason: str | None) -> None:
         """Put the study into a state in which nobody drives it; settle what was open."""

@@ -17,7 +17,7 @@ from hpo.errors import (
     StudyOwned,
 )
 from hpo.states import CohortState, StudyState, TrialState, Wanted
-from hpo.storage.base import Storage, StoredModel, StudyQuery
+from hpo.storage.base import ScoredTest, Storage, StoredModel, StudyQuery
 from hpo.study import Direction
 from hpo.testing.studies import (
     GONE,
@@ -341,6 +341,23 @@ class ClaimsContract:
         trials = storage.trials("wine")
         assert [t.reason for t in trials] == ["cancelled", None, "cancelled", "cancelled"]
         assert all(t.finished_at is not None for t in trials)
+
+    def test_a_study_left_twice_since_an_answer_was_lost_is_left_once(self, storage: Storage) -> None:
+        claim = finished(storage, [0.5])
+        test = ScoredTest(number=0, scores={"accuracy": 0.25})
+        left = storage.release(claim, StudyState.COMPLETED, reason="enough", test=test)
+
+        again = storage.release(claim, StudyState.COMPLETED, reason="enough", test=test)
+
+        assert again == left == storage.get_study("wine")
+        assert left.test is not None
+        assert left.test["scored"] == 1
+        with pytest.raises(LeaseLost):
+            storage.release(claim, StudyState.FAILED)
+        storage.move_study("wine", StudyState.QUEUED)
+        storage.release(storage.claim_study("wine", driver("second")), StudyState.COMPLETED)
+        with pytest.raises(LeaseLost):
+            storage.release(claim, StudyState.COMPLETED)
 
     def test_an_illegal_end_is_refused_and_the_claim_holds(self, storage: Storage) -> None:
         claim, _ = begun(storage)

@@ -311,6 +311,14 @@ def test_an_answer_that_is_lost_before_trials_are_trained_makes_none_of_them_twi
     assert world.bits() == undisturbed.bits()
 
 
+def test_a_study_has_ended_well_though_the_answer_was_lost(make_world):
+    world = make_world(SPEC)
+
+    study = world.run(storage=Mute(world.storage, 0, "release"), max_lanes=8)
+
+    assert (study.state, study.test["scored"]) == (StudyState.COMPLETED, 1)
+
+
 def test_a_study_goes_on_stopping_though_the_answer_was_lost(make_world):
     world = make_world(spec_of(trials=400, epochs=5))
 
