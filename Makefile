@@ -3,9 +3,11 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Not compiled: most of what is installed is never imported, and the rest is compiled when it is.
+INSTALL := $(PIP) install --quiet --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs bench clean
+.PHONY: help demo test check lint types rules format docs bench clean
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -16,10 +18,16 @@ demo: $(VENV)/installed  ## set up, then search 256 settings of a network on han
 test: $(VENV)/installed-test  ## set up, then run all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
-check: $(VENV)/installed-test  ## lint, format, types and the rules of the house
+check: lint types rules  ## lint, format, types and the rules of the house
+
+lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-test
 	$(BIN)/mypy
+
+rules: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/architecture
 
 format: $(VENV)/installed-test  ## format the code
@@ -42,9 +50,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	$(INSTALL) --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/installed
