@@ -16,6 +16,10 @@ from pathlib import Path
 from sqlalchemy import create_engine, inspect, text
 
 _KEPT = {"alembic_version", "hpo_alembic_version", "version_info"}
+_COUNT_ANEW = (
+    "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) "
+    "FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+)
 
 
 @contextmanager
@@ -84,10 +88,12 @@ def _as_server(*command: str) -> None:
 
 
 def empty(url: str) -> None:
-    """Delete all rows of a database, whatever a test left."""
+    """Delete all rows of a database, whatever a test left, and count from 1 again."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        tables = set(inspect(connection).get_table_names()) - _KEPT
+        tables = sorted(set(inspect(connection).get_table_names()) - _KEPT)
         if tables:
-            connection.execute(text(f"TRUNCATE {', '.join(sorted(tables))} RESTART IDENTITY"))
+            # Rows may point at each other until a statement ends. TRUNCATE would make every file anew: 0.03 s more.
+            deleting = ", ".join(f"_{table} AS (DELETE FROM {table})" for table in tables)
+            connection.execute(text(f"WITH {deleting} {_COUNT_ANEW}"))
     engine.dispose()
