@@ -42,7 +42,7 @@ def failing(error):
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", None),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "error", None),
         (KeyError("weights"), "error", "KeyError: 'weights'"),
-        (Cancelled(), "cancelled", "The cohort was cancelled."),
+        (Cancelled(), "cancelled", "the cohort was cancelled"),
     ],
 )
 def test_a_failure_is_one_report_with_one_sentence(error, reason, detail):
