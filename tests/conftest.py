@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     dealt: list[pytest.Item] = []
     for i in range(n):
         share = list(chain(*files[i::n]))
-        n_quick = len(items) * (i + 1) // n - len(dealt) - len(share)
+        n_quick = max(0, len(items) * (i + 1) // n - len(dealt) - len(share))
         dealt += share + quick[:n_quick]
         del quick[:n_quick]
     items[:] = dealt
