@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import select
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Float, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import QueuePool
@@ -20,6 +23,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from hpo.errors import HpoError, SpecError, StorageFull, StorageUnavailable
 
+_TRUSTED_S = 10.0  # for so long a connection that nobody uses is taken to be alive
 BUSY_TIMEOUT_S = 10.0  # nothing is heard meanwhile, not even Ctrl-C; coordinators try again for longer
 CONNECT_TIMEOUT = "connect_timeout"  # of PostgreSQL's URLs, in seconds
 CONNECT_TIMEOUT_S = 10
@@ -62,11 +66,14 @@ class Transactions:
         self.place = place
         self._file = file
         self._writer = engine.execution_options(**{_WRITE: True})
+        # PostgreSQL would give each statement a snapshot of its own anyway; BEGIN and COMMIT are two round trips.
+        at_once = engine.dialect.name == "postgresql"
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT") if at_once else engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One snapshot. Raises StorageUnavailable, SpecError when the database's URL asks for what there is not."""
-        with self._errors(), self.engine.begin() as connection:
+        """On SQLite one snapshot, on PostgreSQL one a statement. Raises StorageUnavailable, SpecError when the database's URL asks for what there is not."""
+        with self._errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager
@@ -169,8 +176,37 @@ def server_engine(url: URL) -> Engine:
     # The driver itself waits 130 s for a host that cannot be reached.
     given = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
     try:
-        return create_engine(url, connect_args=given, pool_pre_ping=True, pool_size=5, max_overflow=20)
+        engine = create_engine(url, connect_args=given, pool_size=5, max_overflow=20)
     except ImportError as error:
         raise StorageUnavailable(
             f"the driver of {url.get_backend_name()} is not installed: pip install 'hpo[postgres]'"
         ) from error
+    _ask_whether_alive(engine)
+    return engine
+
+
+def _ask_whether_alive(engine: Engine) -> None:
+    """Ping a connection that comes from the pool if it may be dead; SQLAlchemy's `pool_pre_ping` always does.
+
+    Of an idle connection nothing is to be read, but for its end; and who cuts it without a word waits for minutes.
+    """
+    dialect = engine.dialect
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:
+        record.info["since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _is_used(connection: Any, record: Any, _proxy: Any) -> None:
+        rested_s = time.monotonic() - record.info.get("since", math.inf)
+        try:
+            if rested_s > _TRUSTED_S or _has_something_to_say(connection):
+                dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("the server has ended this connection") from error
+
+
+def _has_something_to_say(connection: Any) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

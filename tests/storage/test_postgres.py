@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import optuna
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
+from sqlalchemy import Connection, make_url, text
 
 from hpo.account import Quota
 from hpo.cohort import CohortPlan
 from hpo.errors import IllegalMove
 from hpo.states import StudyState
+from hpo.storage.engine import Transactions, server_engine
 from hpo.storage.open import open_storage
+from hpo.testing.postgres import has_postgres, own_server
 from hpo.testing.storage import StorageContract
 from hpo.testing.studies import SPACE, begun, complete, finished, plans
 
@@ -105,3 +108,39 @@ class TestOptunasStorageSuite(StorageTestCase):
         storage = optuna.storages.RDBStorage(postgres)
         yield storage
         storage.engine.dispose()
+
+
+@pytest.mark.skipif(not has_postgres(), reason="this machine has no PostgreSQL server")
+def test_connections_from_before_a_restart_of_the_server_are_not_used():
+    with own_server() as server:
+        transactions = Transactions(server_engine(make_url(server.url)), "")
+
+        def sessions() -> set[int]:
+            with transactions.read() as one, transactions.read() as other, transactions.write() as third:
+                return {its.scalar(text("SELECT pg_backend_pid()")) for its in (one, other, third)}
+
+        before, kept = sessions(), sessions()
+        server.stop()
+        server.start()
+        after = sessions()
+        transactions.close()
+
+    assert kept == before
+    assert len(after) == 3
+
+
+def test_a_reader_holds_no_transaction_open_and_a_writer_does(postgres: str):
+    transactions = Transactions(server_engine(make_url(postgres)), "")
+    state = text("SELECT state FROM pg_stat_activity WHERE pid = :pid")
+
+    def seen(session: Connection) -> str:
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        with transactions.read() as looking:
+            return str(looking.scalar(state, {"pid": pid}))
+
+    for _ in range(2):  # the same connections, the other way round
+        with transactions.read() as reader, transactions.write() as writer:
+            assert (seen(reader), seen(writer)) == ("idle", "idle in transaction")
+        with transactions.write() as writer, transactions.read() as reader:
+            assert (seen(reader), seen(writer)) == ("idle", "idle in transaction")
+    transactions.close()
