@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from hpo.samplers.base import Learner, Sampler
@@ -142,8 +141,7 @@ def running_trial(plan: TrialPlan) -> Trial:
 
 def told_trial(result: TrialResult, running: Trial, cohort: int) -> Trial:
     """A finished trial as samplers are told of it."""
-    return replace(
-        running,
+    return running._replace(
         state=result.state,
         reason=result.reason,
         value=result.value,

@@ -6,7 +6,6 @@ The database keeps them RUNNING, or a foreign `study.ask` would hand out trials 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from hpo.states import StudyState, TrialState
 from hpo.study import Study
@@ -33,7 +32,7 @@ def counts_of(study: Study) -> dict[TrialState, int]:
 def seen(study: Study, trial: Trial) -> Trial:
     """A trial as it is seen."""
     running = trial.state is TrialState.RUNNING
-    return replace(trial, state=TrialState.WAITING) if running and at_rest(study) else trial
+    return trial._replace(state=TrialState.WAITING) if running and at_rest(study) else trial
 
 
 def stored(study: Study, states: Iterable[TrialState]) -> tuple[TrialState, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from hpo.errors import StudyNotFound
 from hpo.service.results import pages
@@ -34,7 +33,7 @@ def warm_trials(storage: Storage, study: Study, spec: StudySpec) -> list[Trial]:
                 continue
             params = in_words_of(spec.parameters, {**fixed, **trial.params})
             if params is not None:
-                found.append(replace(trial, params=params))
+                found.append(trial._replace(params=params))
     return found
 
 

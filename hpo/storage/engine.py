@@ -72,7 +72,10 @@ class Transactions:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """On SQLite one snapshot, on PostgreSQL one a statement. Raises StorageUnavailable, SpecError when the database's URL asks for what there is not."""
+        """On SQLite one snapshot, on PostgreSQL one a statement.
+
+        Raises StorageUnavailable, SpecError when the database's URL asks for what there is not.
+        """
         with self._errors(), self._reader.begin() as connection:
             yield connection
 

@@ -32,7 +32,7 @@ from hpo.storage.external_rules import (
     result_of,
     rung_of,
 )
-from hpo.storage.records import queued_of, study_of, to_json, trial_of
+from hpo.storage.records import TRIAL, queued_of, study_of, to_json, trial_of
 from hpo.storage.rules import DRIVEN, storable
 from hpo.storage.service_tables import leases, reports
 from hpo.storage.tables import queue as queue_table
@@ -87,7 +87,7 @@ def hand_out(
         _lease(connection, row, [plan.number for plan in plans], wanted.client, terms)
     numbers += [plan.number for plan in plans]
     of_study = trials.c.study_id == row.study_id, trials.c.number.in_(numbers)
-    found = connection.execute(select(trials).where(*of_study).order_by(trials.c.number))
+    found = connection.execute(select(*TRIAL).where(*of_study).order_by(trials.c.number))
     return HandedOut(
         study=_end_if_over(connection, name), trials=[trial_of(one) for one in found], stale=stale
     )
@@ -204,7 +204,9 @@ def _running(connection: Connection, row: Row[Any], number: int) -> tuple[Trial,
 
 
 def _trial(connection: Connection, row: Row[Any], number: int) -> tuple[Trial, int]:
-    wanted = select(trials).where(trials.c.study_id == row.study_id, trials.c.number == number)
+    wanted = select(*TRIAL, trials.c.trial_id).where(
+        trials.c.study_id == row.study_id, trials.c.number == number
+    )
     found = connection.execute(wanted).one_or_none()
     if found is None:
         raise TrialNotFound(f"study {row.study_name!r} has no trial {number}")

@@ -95,7 +95,7 @@ class MemoryExternal(MemoryBase):
         if terms.judge is not None and rung is not None:
             prune = terms.judge.loses(number, best, _rivals(kept, number, rung, terms.judge))
         before.append(Report(epoch, value, best, rung, prune))
-        kept.trials[number] = replace(kept.trials[number], epochs=epoch)
+        kept.trials[number] = kept.trials[number]._replace(epochs=epoch)
         if is_shown(epoch, terms.epochs):
             kept.steps.setdefault(number, {})[epoch] = value
         return prune

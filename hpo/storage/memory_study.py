@@ -71,8 +71,7 @@ class KeptStudy:
         trial = self.trials[result.number]
         if trial.state.finished:
             return False
-        self.trials[result.number] = replace(
-            trial,
+        self.trials[result.number] = trial._replace(
             state=result.state,
             reason=result.reason,
             value=finite(result.value),
@@ -116,8 +115,7 @@ class KeptStudy:
                 self.cohorts[cohort.id] = replace(cohort, state=CohortState.DONE, driver=None)
         for trial in list(self.trials.values()):
             if state in FINAL and not trial.state.finished:
-                self.trials[trial.number] = replace(
-                    trial,
+                self.trials[trial.number] = trial._replace(
                     state=TrialState.FAIL,
                     reason=Reason.CANCELLED.value,
                     finished_at=now,

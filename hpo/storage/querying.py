@@ -30,6 +30,7 @@ from hpo.space import Value
 from hpo.storage.base import After, Condition, TrialQuery
 from hpo.storage.ordering import Order, condition_param, number_of, order_of, time_of
 from hpo.storage.params import Param, param
+from hpo.storage.records import TRIAL
 from hpo.storage.tables import trials
 
 Expression = ColumnElement[Any]
@@ -54,7 +55,7 @@ _SORTED_BY = _COLUMNS | {"finished_at": trials.c.place}
 @cache
 def _read(unread: tuple[str, ...]) -> Select[Any]:
     """Rows of trials, with nothing in the columns that are not to be read."""
-    return select(*[null().label(column.name) if column.name in unread else column for column in trials.c])
+    return select(*[null().label(column.name) if column.name in unread else column for column in TRIAL])
 
 
 def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:

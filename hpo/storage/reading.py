@@ -14,7 +14,7 @@ from hpo.storage import optuna_tables as optuna
 from hpo.storage import querying
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Origins, TrialQuery
-from hpo.storage.records import curve_of, objectives_of, trial_of
+from hpo.storage.records import TRIAL, curve_of, objectives_of, trial_of
 from hpo.storage.rules import front_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.study import Direction
@@ -31,7 +31,7 @@ _OBJECTIVES = (
 )
 _COUNTED = select(studies.c.counted).where(studies.c.study_id == bindparam("study")).scalar_subquery()
 # Trials that may be the best.
-_ELIGIBLE = select(trials).where(
+_ELIGIBLE = select(*TRIAL).where(
     trials.c.study_id == bindparam("study"),
     trials.c.state == TrialState.COMPLETE,
     trials.c.feasible,
@@ -102,8 +102,9 @@ def _led(direction: Direction) -> Select[Any]:
         .scalar_subquery()
     )
     chosen = trials.alias()
+    its = [chosen.c[column.name] for column in TRIAL]
     return (
-        select(chosen, optuna.studies.c.study_name)
+        select(*its, optuna.studies.c.study_name)
         .select_from(studies)
         .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
         .join(chosen, (chosen.c.study_id == studies.c.study_id) & (chosen.c.number == best_number))
@@ -151,7 +152,7 @@ def _front(connection: Connection, study: int, directions: Sequence[Direction]) 
 
 def _numbered(connection: Connection, study: int, numbers: Sequence[int]) -> Iterator[Trial]:
     for some in in_parts(numbers):
-        wanted = select(trials).where(trials.c.study_id == study, trials.c.number.in_(some))
+        wanted = select(*TRIAL).where(trials.c.study_id == study, trials.c.number.in_(some))
         yield from map(trial_of, connection.execute(wanted))
 
 
@@ -164,7 +165,7 @@ def in_parts(numbers: Sequence[T]) -> Iterator[Sequence[T]]:
 def one(connection: Connection, name: str, number: int) -> Trial:
     """One trial. Raises StudyNotFound, TrialNotFound."""
     id_ = study_rows.study_id(connection, name)
-    wanted = select(trials).where(trials.c.study_id == id_, trials.c.number == number)
+    wanted = select(*TRIAL).where(trials.c.study_id == id_, trials.c.number == number)
     row = connection.execute(wanted).one_or_none()
     if row is None:
         raise TrialNotFound(f"study {name!r} has no trial {number}")
@@ -185,7 +186,7 @@ def origins(connection: Connection, name: str) -> Origins:
 def finished_after(connection: Connection, name: str, place: int, limit: int) -> list[Trial]:
     """Trials that finished after the one of that place, in that order. Raises StudyNotFound."""
     id_ = study_rows.study_id(connection, name)
-    wanted = select(trials).where(trials.c.study_id == id_, trials.c.place > place)
+    wanted = select(*TRIAL).where(trials.c.study_id == id_, trials.c.place > place)
     return [trial_of(row) for row in connection.execute(wanted.order_by(trials.c.place).limit(limit))]
 
 

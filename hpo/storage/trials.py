@@ -26,7 +26,7 @@ from hpo.storage.base import Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
-from hpo.storage.records import COUNTERS, curve_columns, lineage_text, n_finished, to_json, trial_of
+from hpo.storage.records import COUNTERS, TRIAL, curve_columns, lineage_text, n_finished, to_json, trial_of
 from hpo.storage.rules import check_plan, facts_of, finite, planned_before, storable, values_of
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
@@ -65,7 +65,7 @@ def plan(
 def _planned_before(
     connection: Connection, held: Claim, plans: Sequence[TrialPlan], cohort_plans: Sequence[CohortPlan]
 ) -> list[Cohort]:
-    last = select(trials).where(trials.c.study_id == held.study, trials.c.number >= plans[0].number)
+    last = select(*TRIAL).where(trials.c.study_id == held.study, trials.c.number >= plans[0].number)
     rows = connection.execute(last.order_by(trials.c.number))
     unfinished = cohort_rows.not_done(connection, held.study)
     return planned_before(plans, cohort_plans, [trial_of(row) for row in rows], unfinished)

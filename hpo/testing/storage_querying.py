@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -202,7 +201,7 @@ class QueryingContract:
 
         assert all(getattr(whole[0], name) and not getattr(cut[0], name) for name in unread)
         left_out = [{name: getattr(trial, name) for name in unread} for trial in whole]
-        assert [replace(trial, **left) for trial, left in zip(cut, left_out, strict=True)] == whole
+        assert [trial._replace(**left) for trial, left in zip(cut, left_out, strict=True)] == whole
 
     def test_several_objectives_are_sorted_and_filtered_by_the_first(self, storage: Storage) -> None:
         names = ("accuracy", "n_parameters")

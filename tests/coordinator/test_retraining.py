@@ -144,7 +144,7 @@ class Changed:
 
     def get_trial(self, name, number):
         trial = self._storage.get_trial(name, number)
-        return replace(trial, value=trial.value * (1 + self._shift))
+        return trial._replace(value=trial.value * (1 + self._shift))
 
 
 class Renamed:

@@ -157,7 +157,7 @@ second.tell([ended(plan) for plan in plans[:4]])
 second.planned([running(plan) for plan in plans[4:7]])
 both = ApartSampler(learning(directions=(Direction.MINIMIZE, Direction.MAXIMIZE), constrained=True), 7)
 asked = both.ask(0, 6)
-both.tell([replace(ended(plan), values=(1.0, plan.number), feasible=plan.number != 2) for plan in asked])
+both.tell([ended(plan)._replace(values=(1.0, plan.number), feasible=plan.number != 2) for plan in asked])
 print(waited_for(second, 7, 1) == plans[7:], len(waited_for(both, 6, 1)), "torch" in sys.modules)
 for one in (first, second, both):
     one.close()

@@ -161,7 +161,7 @@ def test_trials_lost_or_cancelled_teach_nothing_and_those_that_diverged_are_the_
     plans = sampler.ask(0, 20)
     ends = [{"reason": "lost"}, {"reason": "diverged@3"}]
     sampler.tell(
-        [replace(done(plan), state=TrialState.FAIL, value=None, **ends[plan.number % 2]) for plan in plans]
+        [done(plan)._replace(state=TrialState.FAIL, value=None, **ends[plan.number % 2]) for plan in plans]
     )
 
     [_, coming] = sampler.notes()["rounds"]
@@ -185,7 +185,7 @@ def test_a_choice_that_fails_by_its_own_fault_is_dropped_and_bad_luck_is_no_evid
     fails = {"state": state, "reason": reason, "value": None}
     sampler.tell(
         [
-            replace(done(plan), **fails) if plan.params["optimizer"] == "sgd" else done(plan)
+            done(plan)._replace(**fails) if plan.params["optimizer"] == "sgd" else done(plan)
             for plan in sampler.ask(0, 60)
         ]
     )
@@ -199,7 +199,7 @@ def test_a_trial_that_breaks_a_constraint_is_never_among_the_best():
     plans = sampler.ask(0, 20)
     best = min(plans, key=lambda plan: loss(plan.params)).number
 
-    sampler.tell([replace(done(plan), feasible=plan.number != best) for plan in plans])
+    sampler.tell([done(plan)._replace(feasible=plan.number != best) for plan in plans])
     without.tell([done(plan) for plan in plans])
 
     assert sampler.notes()["rounds"][0]["best_number"] != best

@@ -237,7 +237,7 @@ def test_only_trials_with_a_result_have_a_model(pool, tmp_path):
     for changed in ({"state": "RUNNING"}, {"state": "FAIL", "reason": "diverged@3"}):
         states = {name: type(trial.state)(v) if name == "state" else v for name, v in changed.items()}
         with pytest.raises(NotRepeatable):
-            kept_models.check_repeatable(study, replace(trial, **states))
+            kept_models.check_repeatable(study, trial._replace(**states))
     external = replace(study, spec={"trainer": "external"})
     with pytest.raises(NotRepeatable, match="trained elsewhere"):
         kept_models.check_repeatable(external, trial)

@@ -3,7 +3,6 @@
 import json
 import math
 import shlex
-from dataclasses import replace
 
 import pytest
 
@@ -57,7 +56,7 @@ def test_a_trial_that_failed_by_no_fault_of_its_own_is_to_be_retried(storage, st
     studies.ended(values=[0.5])
     study, trial = storage.get_study("digits"), storage.get_trial("digits", 0)
 
-    again = commands(study, replace(trial, state=TrialState.FAIL, reason=reason))
+    again = commands(study, trial._replace(state=TrialState.FAIL, reason=reason))
 
     assert again == ["hpo retry digits --trial 0", "hpo resume digits"]
 
@@ -75,12 +74,12 @@ def test_a_trial_that_cannot_be_had_again_says_nothing_of_it(storage, studies, s
     studies.ended(values=[0.5], state=state)
     study, trial = storage.get_study("digits"), storage.get_trial("digits", 0)
 
-    assert commands(study, replace(trial, **changes)) == []
+    assert commands(study, trial._replace(**changes)) == []
 
 
 def test_a_trial_that_inherited_is_replayed(storage, studies):
     studies.ended(values=[0.5])
-    trial = replace(storage.get_trial("digits", 0), lineage=(Inheritance(epoch=2, source=3, params={}),))
+    trial = storage.get_trial("digits", 0)._replace(lineage=(Inheritance(epoch=2, source=3, params={}),))
 
     assert commands(storage.get_study("digits"), trial) == ["hpo fork digits --replay --trial 0"]
 
