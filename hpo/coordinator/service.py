@@ -93,6 +93,7 @@ class Service:
         self._beaten = self._read_quotas = self._swept = -math.inf
         self._sweeper: threading.Thread | None = None
         self._away = False  # the database, when it was last asked
+        self._looked_around = False
         self._trusting = -math.inf  # from when on a lease that has run out means a dead driver
 
     def run(self, stop: threading.Event) -> None:
@@ -112,6 +113,7 @@ class Service:
             raise PoolError(self._pool.broken.detail)
         self._reap()
         try:
+            self._look_around()
             self._keep_quotas()
             self._beat()
             self._take_studies()
@@ -238,6 +240,20 @@ class Service:
         self._storage.beat(
             CoordinatorBeat(driver=self._me, version=__version__, pool=self._kind, slots=self._pool.doing())
         )
+
+    def _look_around(self) -> None:
+        """Say once who serves this database already: of two servers where one is meant nobody would know."""
+        if self._looked_around:
+            return
+        drivers = [beat.driver for beat in self._storage.coordinators()]
+        others = [str(one) for one in drivers if one.token != self._me.token and is_alive(one) is not False]
+        if others:
+            log.warning(
+                "another coordinator serves this database already (%s): each takes studies that wait, this one all "
+                "of them when the other ends",
+                ", ".join(others),
+            )
+        self._looked_around = True
 
     def _keep_quotas(self) -> None:
         if time.monotonic() - self._read_quotas >= self._options.quotas_s:

@@ -8,7 +8,7 @@ import pytest
 
 from hpo.service.processes import this_process
 from hpo.states import StudyState, TrialState, Wanted
-from hpo.storage.base import LEASE_S
+from hpo.storage.base import LEASE_S, CoordinatorBeat
 from hpo.storage.open import open_storage
 from hpo.study import NewStudy
 from hpo.testing.coordinating import QUICK, serving_coordinator, submit, wait_until
@@ -212,6 +212,36 @@ def test_studies_of_a_driver_that_died_on_this_host_go_on_at_once():
 
 def free_pid():
     return next(pid for pid in range(30_000, 60_000) if not psutil.pid_exists(pid))
+
+
+def test_a_coordinator_that_is_not_the_only_one_says_so_once(caplog):
+    storage = open_storage("memory://")
+
+    def beat(**who):
+        driver = replace(this_process(), **who)
+        storage.beat(CoordinatorBeat(driver=driver, version="1", pool="local", slots=()))
+
+    beat(host="elsewhere", pid=17, token="lives")
+    beat(pid=free_pid(), token="was killed a moment ago")
+    with serving_coordinator(storage, SimulatedPool()) as serving:
+        submit(storage, file_of("wine"))
+        serving.ended("wine")
+
+    said = [r.getMessage() for r in caplog.records if "serves this database already" in r.getMessage()]
+    assert said == [
+        "another coordinator serves this database already (process 17 on elsewhere): each takes studies that "
+        "wait, this one all of them when the other ends"
+    ]
+
+
+def test_a_coordinator_that_is_the_only_one_says_nothing(caplog):
+    storage = open_storage("memory://")
+
+    with serving_coordinator(storage, SimulatedPool()) as serving:
+        submit(storage, file_of("wine"))
+        serving.ended("wine")
+
+    assert not [record for record in caplog.records if record.name == "hpo.coordinator.service"]
 
 
 def test_two_coordinators_share_the_studies_of_a_database_and_each_is_run_once(tmp_path: Path):
