@@ -40,6 +40,7 @@ class Child:
         self.line: socket.socket | None = None  # our end of its lifeline
         self.ready = False
         self.due_at: float | None = None if part.on_demand else time.monotonic()
+        self.false_starts = 0  # processes, one after another, that ended before they were ready
         self._failures = 0
         self._started_at = 0.0
 
@@ -87,6 +88,7 @@ class Child:
             return None
         code, pid = self.process.returncode, self.process.pid
         self.process = None
+        self.false_starts = 0 if self.ready else self.false_starts + 1
         self._hang_up()
         self._plan(code)
         return f"process {pid} {_ending(code)}"

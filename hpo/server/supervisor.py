@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from hpo.server.part import Child, Part
+from hpo.server.part import LONGEST_PAUSE_S, Child, Part
 
 log = logging.getLogger(__name__)
 
+CANNOT_START = 3  # false starts, one after another: it will not mend by itself
 GRACE_S = 13.0  # from being asked to end until being killed
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -105,6 +106,14 @@ class Supervisor:
             if child.due_at is not None and not self._asked:
                 when = "on the next visit" if child.part.on_demand else f"in {child.pause_s:.1f} s"
                 log.warning("%s: %s; it is started again %s", child.part.name, how, when)
+                if child.false_starts == CANNOT_START:
+                    log.error(
+                        "%s cannot start, and has said above why: it has ended %d times before it was ready. "
+                        "It is tried again every %.0f s; the other parts go on meanwhile",
+                        child.part.name,
+                        CANNOT_START,
+                        LONGEST_PAUSE_S,
+                    )
 
     def _forget(self, line: socket.socket) -> None:
         """Stop watching a lifeline, which may have been closed already."""

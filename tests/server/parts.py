@@ -1,7 +1,8 @@
 """A supervisor over small parts, as a program: `python parts.py FOLDER GRACE_S NAME[=BEHAVIOUR] …`.
 
 Each part appends its process id to FOLDER/NAME when it is ready. Behaviours: deaf ignores SIGTERM, visited
-is started on demand and answers each visitor with its process id, silent never says that it is ready.
+is started on demand and answers each visitor with its process id, silent never says that it is ready, broken
+ends before it is.
 """
 
 import os
@@ -21,6 +22,8 @@ def part(folder: Path, name: str, behaviour: str) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with (folder / name).open("a") as file:
         file.write(f"{os.getpid()}\n")
+    if behaviour == "broken":
+        sys.exit("broken: there is no such device")
     if behaviour != "silent":
         lifeline.tell_ready()
     listening = sockets.inherited()

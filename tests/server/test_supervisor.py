@@ -93,6 +93,21 @@ def test_a_part_that_is_killed_is_started_again_and_the_others_do_not_notice(sup
     assert not gone(second)
 
 
+def test_a_part_that_cannot_start_is_told_of_once_and_tried_again(supervised):
+    running = supervised("well", "broken=broken")
+    until(lambda: len(running.pids("broken")) == 5)
+    [well] = running.pids("well")
+    lives = not gone(well)
+
+    running.program.send_signal(signal.SIGTERM)
+    said = running.end()
+
+    assert lives
+    assert said.count("broken cannot start, and has said above why: it has ended 3 times") == 1
+    assert said.index("broken: there is no such device") < said.index("broken cannot start")
+    assert "well cannot start" not in said
+
+
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_whoever_asks_all_parts_end_well(supervised, tmp_path, by):
     running = supervised("first", "second").ready()

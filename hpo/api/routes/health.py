@@ -66,7 +66,8 @@ def _coordinator(storage: Storage) -> dict[str, Any]:
     """Whether somebody runs studies."""
     seen = storage.coordinators()
     if not seen:
-        detail = f"no coordinator was seen within the last {SEEN_S:.0f} s; studies wait"
+        since = f"no coordinator was seen within the last {SEEN_S:.0f} s"
+        detail = f"{since}; studies wait, and the server's log says why one cannot start"
         return {"ok": False, "detail": detail}
     return {"age_s": round(min(beat.age_s for beat in seen), 3), "n": len(seen)}
 
