@@ -236,10 +236,11 @@ class Service:
         """Say who this is and what the slots do."""
         if time.monotonic() - self._beaten < self._options.beat_s:
             return
-        self._beaten = time.monotonic()
         self._storage.beat(
             CoordinatorBeat(driver=self._me, version=__version__, pool=self._kind, slots=self._pool.doing())
         )
+        # Not before: one that failed is due still, or a database that can only be read would look as if it were back.
+        self._beaten = time.monotonic()
 
     def _look_around(self) -> None:
         """Say once who serves this database already: of two servers where one is meant nobody would know."""

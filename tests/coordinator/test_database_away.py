@@ -1,13 +1,15 @@
 """The database goes away and comes back while studies run: nothing is lost, and each study goes on."""
 
+import logging
 import sqlite3
 import threading
+from dataclasses import replace
 
 import pytest
 
 from hpo.states import StudyState
 from hpo.storage.open import open_storage
-from hpo.testing.coordinating import serving_coordinator, submit, wait_until
+from hpo.testing.coordinating import QUICK, serving_coordinator, submit, wait_until
 from hpo.testing.postgres import has_postgres, own_server
 from hpo.testing.served_studies import Gate, alone, bits, file_of
 from hpo.testing.simulated_pool import SimulatedPool
@@ -44,7 +46,9 @@ def test_a_study_goes_on_when_the_lock_on_sqlite_is_gone(tmp_path, caplog):
     file = tmp_path / "hpo.db"
     text, gate = file_of("wine", trials=200), Gate(n_slots=2, tasks=3)
     storage = open_storage(f"sqlite:///{file}", busy_timeout_s=0.2)
-    with serving_coordinator(storage, gate.pool) as serving:
+    caplog.set_level(logging.DEBUG, "hpo.coordinator.writer")
+    between = replace(QUICK, beat_s=0.5)  # there are turns that only read
+    with serving_coordinator(storage, gate.pool, between) as serving:
         submit(storage, text)
         serving.finished("wine", 1)
         gate.polled.wait(30.0)
@@ -54,6 +58,7 @@ def test_a_study_goes_on_when_the_lock_on_sqlite_is_gone(tmp_path, caplog):
         gate.open.set()
         wait_until(lambda: "again in" in caplog.text, "the coordinator waits")
         wait_until(lambda: "is away" in caplog.text, "the service does, too")
+        wait_until(lambda: "again in 1.6 s" in caplog.text, "both have tried a few times")
         n_later = storage.get_study("wine").n_finished
         locking.rollback()
         [study] = serving.ended("wine")
