@@ -46,7 +46,8 @@ def check_length(head: Head, limit: int) -> None:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"a body here has at most {limit:,} bytes")
+    cure = "; HPO_MAX_UPLOAD_MB of the server says so" if limit > BODY_BYTES else ""
+    return TooLarge(f"a body here has at most {limit:,} bytes{cure}")
 
 
 def limited(receive: Receive, limit: int, patience_s: float) -> Receive:

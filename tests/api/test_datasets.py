@@ -323,7 +323,7 @@ def test_an_upload_over_the_limit_is_refused_and_the_limit_named(tmp_path, datab
 
     for answer in (said, unsaid):
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-        assert "2,097,152 bytes" in answer.json()["detail"]
+        assert "2,097,152 bytes; HPO_MAX_UPLOAD_MB" in answer.json()["detail"]
     assert fits.status_code == 201
     assert [kept.name for kept in storage.list_datasets()] == ["fits.csv"]
     storage.close()
