@@ -39,7 +39,9 @@ def create(connection: Connection, new: NewStudy, once: Once | None, quota: Quot
         made = _made_before(connection, once)  # on PostgreSQL by the same request, since the last look
         if made is not None:
             return study_rows.reread(connection, made)
-        raise StudyExists(f"a study called {new.name!r} exists already; choose another name")
+        raise StudyExists(
+            f"a study called {new.name!r} exists already, see `hpo show {new.name}`; choose another name"
+        )
     now = utc(connection.execute(select(database_now())).scalar_one())
     id_ = _create_for_optuna(connection, new)
     connection.execute(

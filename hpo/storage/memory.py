@@ -70,7 +70,9 @@ class Memory(
         if source is not None and source not in self.datasets:
             raise dataset_gone(source)
         if new.name in self.kept:
-            raise StudyExists(f"a study called {new.name!r} exists already; choose another name")
+            raise StudyExists(
+                f"a study called {new.name!r} exists already, see `hpo show {new.name}`; choose another name"
+            )
         self._last_study += 1
         self.kept[new.name] = kept = KeptStudy(study_of(self._last_study, new))
         self._put_in_queue(kept, [(params, None) for params in new.enqueue])

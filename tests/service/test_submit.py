@@ -89,7 +89,7 @@ def test_a_name_that_was_given_and_is_taken_is_an_error(storage, study_file):
 
     submit.create(storage, draft, INFO)
 
-    with pytest.raises(StudyExists):
+    with pytest.raises(StudyExists, match="`hpo show wine`; choose another name"):
         submit.create(storage, draft, INFO)
 
 
