@@ -87,6 +87,8 @@ class Sender:
 
 TERMINAL = Sender()  # whoever sits at the machine that will run it
 
+_STUDY_FILES = (".yaml", ".yml", ".json")  # nobody takes one for a table
+
 
 def parse_settings(
     words: Sequence[str], *, example: str = "parameters.dropout=0.5", field: str = "--set"
@@ -103,9 +105,10 @@ def draft_of_file(path: Path, options: Options = Options()) -> Draft:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise SpecError(
-            f"no study file is called {str(path)!r}; to search on a data set, say `hpo run --data {path}`"
-        ) from None
+        meant = (
+            "" if path.suffix in _STUDY_FILES else f"; a data set to search on is given by `--data {path}`"
+        )
+        raise SpecError(f"no study file is called {str(path)!r}{meant}") from None
     except OSError as error:
         raise SpecError(f"the study file {str(path)!r} cannot be read: {error.strerror}") from None
     spec = specfile.parse(text, overrides=options.overrides())

@@ -84,6 +84,24 @@ def test_a_study_says_in_which_precision_it_is_made(storage, study_file, precisi
     assert study.versions["precision"] == precision
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("wine.yaml", "no study file is called 'wine.yaml'"),
+        (
+            "wine.csv",
+            "no study file is called 'wine.csv'; a data set to search on is given by `--data wine.csv`",
+        ),
+        ("digits", "no study file is called 'digits'; a data set to search on is given by `--data digits`"),
+    ],
+)
+def test_a_study_file_that_is_not_there_may_have_been_meant_for_a_data_set(name, said):
+    with pytest.raises(SpecError) as caught:
+        submit.draft_of_file(Path(name))
+
+    assert caught.value.detail == said
+
+
 def test_a_name_that_was_given_and_is_taken_is_an_error(storage, study_file):
     draft = submit.draft_of_file(study_file, submit.Options(name="wine"))
 
