@@ -108,6 +108,17 @@ def test_the_status_counts_what_there_is(hpo, database, home):
     assert found["optuna"] == "v3.2.0.a"
 
 
+def test_the_size_is_that_of_the_write_ahead_log_too(hpo, database, home):
+    with database() as storage:
+        finished(storage, [0.5, 0.25])
+
+        found = status(hpo)
+        sizes = [(home / name).stat().st_size for name in ("hpo.db", "hpo.db-wal")]
+
+    assert min(sizes) > 0
+    assert found["n_bytes"] == sum(sizes)
+
+
 def test_people_read_the_same(hpo, database):
     with database() as storage:
         finished(storage, [0.5, 0.25])
