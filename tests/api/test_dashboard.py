@@ -62,9 +62,11 @@ def dashboard(*words):
         command, env=environment, pass_fds=[listening.fileno()], stdout=subprocess.PIPE, text=True
     ) as program:
         listening.close()
-        program.stdout.readline()
-        yield program, address
-        program.kill()
+        try:
+            program.stdout.readline()
+            yield program, address
+        finally:
+            program.kill()
     sockets.remove_private(address)
 
 
