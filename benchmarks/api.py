@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -185,8 +185,8 @@ def _hammer(port: int, paths: list[str], seconds: float, done: Any) -> None:
     done.put(n / seconds)
 
 
-def throughput(port: int, seconds: float) -> dict[str, float]:
-    """Requests a second with one client per core."""
+def throughput(ports: list[int], seconds: float) -> dict[str, float]:
+    """Requests a second with one client per core, dealt out to the API processes at these ports."""
     study = f"/api/v1/studies/{LARGE}"
     page, best = f"{study}/trials?limit=100", f"{study}/trials?limit=100&sort=-value"
     found = {}
@@ -198,7 +198,8 @@ def throughput(port: int, seconds: float) -> dict[str, float]:
     ):
         done: Any = multiprocessing.Queue()
         clients = [
-            multiprocessing.Process(target=_hammer, args=(port, paths, seconds, done)) for _ in range(N_CORES)
+            multiprocessing.Process(target=_hammer, args=(ports[n % len(ports)], paths, seconds, done))
+            for n in range(N_CORES)
         ]
         for process in clients:
             process.start()
@@ -206,6 +207,12 @@ def throughput(port: int, seconds: float) -> dict[str, float]:
         for process in clients:
             process.join()
     return found
+
+
+def throughput_of_several(url: str, seconds: float) -> dict[str, float]:
+    """The same with one API process per core beside one another, as `hpo serve --only api` starts them."""
+    with ExitStack() as servers:
+        return throughput([servers.enter_context(served(url)) for _ in range(N_CORES)], seconds)
 
 
 def submissions(port: int, seconds: float) -> float:
@@ -289,7 +296,8 @@ def measured(url: str, n_trials: int, seconds: float) -> dict[str, Any]:
     with served(url) as port:
         for key, measure in (
             ("pages", lambda: pages(port, seconds)),
-            ("requests_per_s", lambda: throughput(port, seconds)),
+            ("requests_per_s", lambda: throughput([port], seconds)),
+            ("requests_per_s_of_several", lambda: throughput_of_several(url, seconds)),
             ("submit_p95_ms", lambda: submissions(port, seconds)),
             ("event_longest_ms", lambda: events(port, storage)),
             ("beside_dashboard", lambda: beside_dashboard(port, url, seconds)),
@@ -308,8 +316,10 @@ def table(found: dict[str, Any]) -> None:
             f"  {label:36} {row['small_p95_ms']:8.1f} {row['large_p95_ms']:8.1f} {row['deep_p95_ms']:8.1f} "
             f"{row['ratio']:6.2f}"
         )
+    several = found["requests_per_s_of_several"]
+    print(f"  {'requests/s, one client per core':36} {'one API':>8} {N_CORES:2} APIs   (500 wanted)")
     for label, rate in found["requests_per_s"].items():
-        print(f"  requests/s, {label:24} {rate:8.0f}   (500 wanted)")
+        print(f"  {label:36} {rate:8.0f} {several[label]:7.0f}")
     print(f"  submit on known data, p95            {found['submit_p95_ms']:8.1f} ms (< 50)")
     print(f"  event at a follower, longest         {found['event_longest_ms']:8.0f} ms (< 1,000)")
     beside = found["beside_dashboard"]
