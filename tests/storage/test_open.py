@@ -116,13 +116,19 @@ def test_the_migrations_make_the_tables_that_the_code_knows(file: Path):
     transactions.close()
 
 
-def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path, caplog):
-    file = tmp_path / "hpo.db"
+def older_file(folder: Path, revision: str) -> Path:
+    """A database as an hpo of that revision left it."""
+    file = folder / "hpo.db"
     file.touch()
     schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
     transactions = Transactions(sqlite_engine(file), "test", file)
-    schema.migrate(transactions, "0001")
+    schema.migrate(transactions, revision)
     transactions.close()
+    return file
+
+
+def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path, caplog):
+    file = older_file(tmp_path, "0001")
     change(file, "INSERT INTO studies (study_name) VALUES ('from before')")
 
     open_storage(f"sqlite:///{file}").close()
@@ -139,12 +145,7 @@ def test_an_older_file_is_copied_then_upgraded_and_loses_nothing(tmp_path: Path,
 
 
 def test_trials_of_an_older_file_have_no_facts_and_can_get_some(tmp_path: Path):
-    file = tmp_path / "hpo.db"
-    file.touch()
-    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    transactions = Transactions(sqlite_engine(file), "test", file)
-    schema.migrate(transactions, "0002")
-    transactions.close()
+    file = older_file(tmp_path, "0002")
     change(file, "INSERT INTO studies (study_name) VALUES ('from before')")
     change(
         file,
@@ -162,12 +163,7 @@ def test_trials_of_an_older_file_have_no_facts_and_can_get_some(tmp_path: Path):
 
 
 def test_trials_of_an_older_file_were_proposed_and_feasible_and_its_studies_take_settings(tmp_path: Path):
-    file = tmp_path / "hpo.db"
-    file.touch()
-    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    transactions = Transactions(sqlite_engine(file), "test", file)
-    schema.migrate(transactions, "0003")
-    transactions.close()
+    file = older_file(tmp_path, "0003")
     change(file, "INSERT INTO studies (study_name) VALUES ('old')")
     change(
         file,
@@ -197,12 +193,7 @@ def test_trials_of_an_older_file_were_proposed_and_feasible_and_its_studies_take
 
 
 def test_trials_of_an_older_file_get_places_and_what_they_are_sorted_by(tmp_path: Path):
-    file = tmp_path / "hpo.db"
-    file.touch()
-    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    transactions = Transactions(sqlite_engine(file), "test", file)
-    schema.migrate(transactions, "0005")
-    transactions.close()
+    file = older_file(tmp_path, "0005")
     for id_, name in ((1, "one"), (2, "several")):
         change(file, f"INSERT INTO studies (study_name) VALUES ('{name}')")
         change(
@@ -247,12 +238,7 @@ def test_trials_of_an_older_file_get_places_and_what_they_are_sorted_by(tmp_path
 
 
 def test_an_older_database_is_left_alone_when_nobody_asked_for_the_upgrade(tmp_path: Path):
-    file = tmp_path / "hpo.db"
-    file.touch()
-    schema.RDBStorage(f"sqlite:///{file}").engine.dispose()
-    transactions = Transactions(sqlite_engine(file), "test", file)
-    schema.migrate(transactions, "0001")
-    transactions.close()
+    file = older_file(tmp_path, "0001")
 
     with pytest.raises(StorageVersion, match="hpo db upgrade"):
         open_storage(f"sqlite:///{file}", upgrade=False)
