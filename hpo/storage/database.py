@@ -47,6 +47,7 @@ from hpo.storage.database_external import DatabaseExternal
 from hpo.storage.database_models import DatabaseModels
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
+from hpo.storage.study_keys import StudyKeys
 from hpo.storage.tables import CHUNK_BYTES
 from hpo.study import Driver, NewStudy, Study
 from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
@@ -59,6 +60,7 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
 
     def __init__(self, transactions: Transactions) -> None:
         self._db = transactions
+        self._study_keys = StudyKeys()
 
     # Studies
 
@@ -226,7 +228,9 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     def trials(self, name: str, query: TrialQuery = TrialQuery()) -> list[Trial]:  # noqa: B008 - frozen
         """Trials of a study."""
         with self._db.read() as connection:
-            return reading.page(connection, name, query)
+            return self._study_keys.read(
+                connection, name, lambda study: reading.page(connection, study, query)
+            )
 
     def get_trial(self, name: str, number: int) -> Trial:
         """One trial."""
@@ -241,7 +245,7 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     def best_trials(self, name: str, n: int = 1) -> list[Trial]:
         """The best COMPLETE trials."""
         with self._db.read() as connection:
-            return reading.best(connection, name, n)
+            return self._study_keys.read(connection, name, lambda study: reading.best(connection, study, n))
 
     def leaders(self, names: Sequence[str]) -> dict[str, Trial]:
         """The first of the best trials of each of the studies."""
@@ -251,7 +255,7 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     def pareto(self, name: str) -> list[Trial]:
         """The Pareto front."""
         with self._db.read() as connection:
-            return reading.pareto(connection, name)
+            return self._study_keys.read(connection, name, lambda study: reading.pareto(connection, study))
 
     def curve(self, name: str, number: int) -> Curve | None:
         """The curve of a finished trial."""

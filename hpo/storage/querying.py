@@ -31,6 +31,7 @@ from hpo.storage.base import After, Condition, TrialQuery
 from hpo.storage.ordering import Order, condition_param, number_of, order_of, time_of
 from hpo.storage.params import Param, param
 from hpo.storage.records import TRIAL
+from hpo.storage.study_keys import StudyKey, still_called
 from hpo.storage.tables import trials
 
 Expression = ColumnElement[Any]
@@ -58,11 +59,11 @@ def _read(unread: tuple[str, ...]) -> Select[Any]:
     return select(*[null().label(column.name) if column.name in unread else column for column in TRIAL])
 
 
-def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]]:
+def page(connection: Connection, study: StudyKey, query: TrialQuery) -> list[Row[Any]]:
     """The rows of a page. Raises SpecError for a name that trials are not sorted or filtered by."""
     order = order_of(query.sort)
     dialect = connection.dialect.name
-    wanted = _read(query.unread).where(trials.c.study_id == study)
+    wanted = _read(query.unread).where(trials.c.study_id == study.id, still_called(study.id, study.name))
     if query.states:
         wanted = wanted.where(trials.c.state.in_(query.states))
     for condition in query.where:
@@ -77,7 +78,7 @@ def page(connection: Connection, study: int, query: TrialQuery) -> list[Row[Any]
     if order.param is None:
         return _by_column(connection, wanted, order, query, _SORTED_BY[order.name])
     keys = param(dialect, order.param).keys
-    at = None if query.after is None else _keys_at(connection, study, keys, query.after)
+    at = None if query.after is None else _keys_at(connection, study.id, keys, query.after)
     return _by_param(connection, wanted, order, query, keys, at)
 
 

@@ -14,8 +14,9 @@ from hpo.storage import optuna_tables as optuna
 from hpo.storage import querying
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Origins, TrialQuery
-from hpo.storage.records import TRIAL, curve_of, objectives_of, trial_of
+from hpo.storage.records import TRIAL, curve_of, trial_of
 from hpo.storage.rules import front_of
+from hpo.storage.study_keys import StudyKey, key_of, still_called
 from hpo.storage.tables import curves, studies, trials
 from hpo.study import Direction
 from hpo.trial import Curve, Trial
@@ -24,11 +25,6 @@ T = TypeVar("T")
 NAMED = 1_000  # numbers in one query: databases take only so many
 
 # Made once: to put such a statement together takes longer than the database takes to answer it.
-_OBJECTIVES = (
-    select(studies.c.study_id, studies.c.direction, studies.c.objectives)
-    .join(optuna.studies, optuna.studies.c.study_id == studies.c.study_id)
-    .where(optuna.studies.c.study_name == bindparam("name"))
-)
 _COUNTED = select(studies.c.counted).where(studies.c.study_id == bindparam("study")).scalar_subquery()
 # Trials that may be the best.
 _ELIGIBLE = select(*TRIAL).where(
@@ -39,17 +35,17 @@ _ELIGIBLE = select(*TRIAL).where(
 )
 
 
-def page(connection: Connection, name: str, query: TrialQuery) -> list[Trial]:
-    """A page of trials. Raises StudyNotFound, SpecError for a name that trials are not sorted or filtered by."""
-    return [trial_of(row) for row in querying.page(connection, study_rows.study_id(connection, name), query)]
+def page(connection: Connection, study: StudyKey, query: TrialQuery) -> list[Trial]:
+    """A page of trials. Raises SpecError for a name that trials are not sorted or filtered by."""
+    return [trial_of(row) for row in querying.page(connection, study, query)]
 
 
-def best(connection: Connection, name: str, n: int) -> list[Trial]:
-    """The best COMPLETE trials, ties to the lowest number; of several objectives the front. Raises StudyNotFound."""
-    id_, directions = _objectives(connection, name)
-    if len(directions) > 1:
-        return _front(connection, id_, directions)[:n]
-    return [trial_of(row) for row in connection.execute(_BEST[directions[0]], {"study": id_, "n": n})]
+def best(connection: Connection, study: StudyKey, n: int) -> list[Trial]:
+    """The best COMPLETE trials, ties to the lowest number; of several objectives the front."""
+    if study.objectives is not None:
+        return _front(connection, study)[:n]
+    its = {"study": study.id, "name": study.name, "n": n}
+    return [trial_of(row) for row in connection.execute(_BEST[study.direction], its)]
 
 
 def _best_first(direction: Direction) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -58,7 +54,15 @@ def _best_first(direction: Direction) -> tuple[ColumnElement[Any], ColumnElement
 
 
 _BEST = {
-    direction: _ELIGIBLE.where(trials.c["first"].is_not(None))
+    direction: _ELIGIBLE.where(
+        trials.c["first"].is_not(None),
+        still_called(
+            bindparam("study"),
+            bindparam("name"),
+            studies.c.direction == direction,
+            studies.c.objectives.is_(None),
+        ),
+    )
     .order_by(*_best_first(direction))
     .limit(bindparam("n"))
     for direction in Direction
@@ -73,7 +77,7 @@ def leaders(connection: Connection, names: Sequence[str]) -> dict[str, Trial]:
             rows = connection.execute(wanted, {"names": list(some)})
             found |= {row.study_name: trial_of(row) for row in rows}
         for name in connection.execute(_SEVERAL, {"names": list(some)}).scalars().all():
-            found.update((name, trial) for trial in best(connection, name, 1))
+            found.update((name, trial) for trial in best(connection, key_of(connection, name), 1))
     return found
 
 
@@ -119,34 +123,31 @@ def _led(direction: Direction) -> Select[Any]:
 _LED = [_led(direction) for direction in Direction]
 
 
-def pareto(connection: Connection, name: str) -> list[Trial]:
-    """The Pareto front, by the first objective. Raises StudyNotFound."""
-    id_, directions = _objectives(connection, name)
-    if len(directions) > 1:
-        return _front(connection, id_, directions)
-    top = best(connection, name, 1)
+def pareto(connection: Connection, study: StudyKey) -> list[Trial]:
+    """The Pareto front, by the first objective."""
+    if study.objectives is not None:
+        return _front(connection, study)
+    top = best(connection, study, 1)
     same = _ELIGIBLE.where(trials.c["first"].in_([trial.value for trial in top]))
-    return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number), {"study": id_})]
+    return [trial_of(row) for row in connection.execute(same.order_by(trials.c.number), {"study": study.id})]
 
 
-def _objectives(connection: Connection, name: str) -> tuple[int, list[Direction]]:
-    """A study's id and the direction of each of its objectives."""
-    row = connection.execute(_OBJECTIVES, {"name": name}).one_or_none()
-    if row is None:
-        raise study_rows.not_found(name)
-    id_, direction, text = row
-    several = [o.direction or Direction(direction) for o in objectives_of(text)]
-    return id_, several or [Direction(direction)]
-
-
-def _front(connection: Connection, study: int, directions: Sequence[Direction]) -> list[Trial]:
+def _front(connection: Connection, study: StudyKey) -> list[Trial]:
     """Only numbers and values of all trials are read, whole rows of those on the front."""
     narrow = _ELIGIBLE.with_only_columns(trials.c.number, trials.c["values"])
-    valued = narrow.where(trials.c["values"].is_not(None)).order_by(trials.c.number)
-    found_values = connection.execute(valued, {"study": study})
+    valued = narrow.where(
+        trials.c["values"].is_not(None),
+        still_called(
+            study.id,
+            study.name,
+            studies.c.direction == study.direction,
+            studies.c.objectives == study.objectives,
+        ),
+    )
+    found_values = connection.execute(valued.order_by(trials.c.number), {"study": study.id})
     points = {number: tuple(json.loads(text)) for number, text in found_values}
-    numbers = front_of(points, directions)
-    found = {trial.number: trial for trial in _numbered(connection, study, numbers)}
+    numbers = front_of(points, study.directions)
+    found = {trial.number: trial for trial in _numbered(connection, study.id, numbers)}
     return [found[number] for number in numbers]
 
 
@@ -192,7 +193,7 @@ def finished_after(connection: Connection, name: str, place: int, limit: int) ->
 
 def running(connection: Connection, name: str) -> list[Trial]:
     """The RUNNING trials by number. Raises StudyNotFound."""
-    return page(connection, name, TrialQuery(states=(TrialState.RUNNING,)))
+    return page(connection, key_of(connection, name), TrialQuery(states=(TrialState.RUNNING,)))
 
 
 def curve(connection: Connection, name: str, number: int) -> Curve | None:

@@ -13,6 +13,7 @@ from hpo.errors import (
     DatasetNotFound,
     IllegalMove,
     SpecError,
+    StudyNotFound,
 )
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import Storage, TrialQuery
@@ -27,8 +28,49 @@ from hpo.testing.studies import (
 from hpo.trial import TrialResult
 
 
+def _ended(values: tuple[float, ...]) -> dict[str, Any]:
+    return {"value": values[0]} if len(values) == 1 else {"values": values}
+
+
 class ReadingContract:
     """Pages of trials and the best of them."""
+
+    def test_what_is_read_by_a_name_is_of_the_study_that_has_it_now(self, storage: Storage) -> None:
+        small, few = (
+            ObjectiveSpec(metric=name, direction=Direction.MINIMIZE) for name in ("mse", "n_parameters")
+        )
+        for changes, values, front in (
+            ({"direction": Direction.MAXIMIZE}, [(0.5,), (0.9,)], [1]),
+            ({"direction": Direction.MINIMIZE}, [(0.5,), (0.9,), (0.7,)], [0]),
+            (
+                {"direction": Direction.MINIMIZE, "objectives": (small, few)},
+                [(0.5, 3.0), (0.9, 2.0), (0.9, 4.0)],
+                [0, 1],
+            ),
+            ({"direction": Direction.MAXIMIZE}, [(0.1,), (0.2,), (0.3,), (0.2,)], [2]),
+        ):
+            claim, cohort = begun(storage, len(values), **changes)
+            results = [
+                TrialResult(number=number, state=TrialState.COMPLETE, **_ended(its))
+                for number, its in enumerate(values)
+            ]
+            storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
+            storage.release(claim, StudyState.COMPLETED)
+
+            assert [trial.values or (trial.value,) for trial in storage.trials("wine")] == values
+            assert (
+                numbers(storage.best_trials("wine", 9))[: len(front)]
+                == numbers(storage.pareto("wine"))
+                == front
+            )
+
+            storage.delete_study("wine")
+            other = finished(storage, [0.5, 0.6], name="other")  # SQLite gives it the id of the one removed
+            for read in (storage.trials, storage.best_trials, storage.pareto):
+                with pytest.raises(StudyNotFound):
+                    read("wine")
+            storage.release(other, StudyState.COMPLETED)
+            storage.delete_study("other")
 
     def test_pages_are_sorted_filtered_and_cut(self, storage: Storage) -> None:
         claim, cohort = begun(storage, 7)
