@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo.errors import IllegalMove
 from hpo.service import specfile
-from hpo.service.lifecycle import IsAlive, driver_of
+from hpo.service.lifecycle import IsAlive, driver_of, settled
 from hpo.service.repeating import RETRIED
 from hpo.service.results import pages
 from hpo.service.settings_given import Setting, setting_of
@@ -75,6 +75,13 @@ def retry(
     served: as for `enqueue`. Only trials that ended by error, lost or out_of_memory are. Raises StudyNotFound, TrialNotFound,
     IllegalMove.
     """
+    # Where somebody else retries one of them at this moment, the storage refuses, and what is left is looked at again.
+    return settled(lambda: _retry(storage, name, numbers, is_alive, served))
+
+
+def _retry(
+    storage: Storage, name: str, numbers: Sequence[int], is_alive: IsAlive, served: bool | None
+) -> Enqueued:
     study = storage.get_study(name)
     again = _again(storage, name)
     if numbers:

@@ -203,7 +203,7 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Prot
     def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED
         go to QUEUED (served: as for move_study). Raises StudyNotFound, QuotaReached, IllegalMove when the
-        study is CANCELLED or STOPPING."""
+        study is CANCELLED or STOPPING, or a failed trial has its retry already."""
 
     def queue(self, name: str) -> list[Queued]:
         """The settings that wait for a number, the first to go first. Raises StudyNotFound."""

@@ -25,6 +25,7 @@ from hpo.storage.rules import (
     check_enqueue,
     check_new_total,
     check_not_driven,
+    check_not_retried,
     check_quota,
     check_same,
     dataset_gone,
@@ -178,6 +179,9 @@ class Memory(
         check_enqueue(kept.study, len(entries))
         if not entries:
             return kept.now()
+        waiting, planned = kept.queue.values(), kept.trials.values()
+        retried = {one.retry_of for one in waiting} | {one.retry_of for one in planned}
+        check_not_retried(name, [number for _, number in entries if number is not None], retried)
         self._check_growth(kept.study, kept.study.n_trials + len(entries))
         self._put_in_queue(kept, entries)
         kept.study = replace(kept.study, n_trials=kept.study.n_trials + len(entries))

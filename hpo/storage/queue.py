@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, union_all
 
 from hpo.states import FINAL, StudyState
 from hpo.storage import quotas
@@ -13,8 +13,8 @@ from hpo.storage import studies as study_rows
 from hpo.storage.base import Entry
 from hpo.storage.engine import utc
 from hpo.storage.records import queued_of, study_of, to_json
-from hpo.storage.rules import check_enqueue, check_queued
-from hpo.storage.tables import queue
+from hpo.storage.rules import check_enqueue, check_not_retried, check_queued
+from hpo.storage.tables import queue, trials
 from hpo.study import Study
 from hpo.trial import Queued, TrialPlan
 
@@ -41,6 +41,7 @@ def enqueue(connection: Connection, name: str, entries: Sequence[Entry], served:
     check_enqueue(study, len(entries))
     if not entries:
         return study
+    _check_retries(connection, study, [number for _, number in entries if number is not None])
     quotas.check_growth(connection, study, study.n_trials + len(entries))
     add(connection, study.id, entries, utc(row.now))
     study_rows.change(connection, study.id, n_trials=study.n_trials + len(entries))
@@ -48,6 +49,17 @@ def enqueue(connection: Connection, name: str, entries: Sequence[Entry], served:
         study_rows.leave(connection, row, StudyState.QUEUED, None)
     study_rows.hand_over(connection, study, served)
     return study_rows.reread(connection, study.id)
+
+
+def _check_retries(connection: Connection, study: Study, numbers: Sequence[int]) -> None:
+    """Raises IllegalMove for a trial that has a retry, waiting or planned. study: its row is locked."""
+    if numbers:
+        again = [
+            select(of.c.retry_of).where(of.c.study_id == study.id, of.c.retry_of.is_not(None))
+            for of in (queue, trials)
+        ]
+        retried = connection.execute(union_all(*again)).scalars()
+        check_not_retried(study.name, numbers, set(retried))
 
 
 def waiting(connection: Connection, name: str) -> list[Queued]:

@@ -90,6 +90,15 @@ def check_enqueue(study: Study, n: int) -> None:
         raise SpecError(f"must be <= {MAX_TRIALS:,}, got {study.n_trials + n}", field="trials")
 
 
+def check_not_retried(name: str, numbers: Sequence[int], retried: Collection[int | None]) -> None:
+    """Raises IllegalMove where one of the failed trials is trained once more already, or waits to be."""
+    again = [number for number in numbers if number in retried]
+    if again:
+        raise IllegalMove(
+            f"of study {name!r} trials {_some(again)} were retried already; each is retried once"
+        )
+
+
 def check_queued(ids: Sequence[int], known: Collection[int]) -> None:
     """Raises ValueError unless each id is known and stands there once."""
     gone = [id_ for id_ in ids if id_ not in known]

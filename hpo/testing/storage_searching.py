@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -100,6 +102,39 @@ class QueueContract:
 
         [second] = storage.queue("wine")
         assert second.id > first.id
+
+    def test_of_two_retries_of_a_trial_at_the_same_moment_one_is_refused(self, storage: Storage) -> None:
+        storage.create_study(new_study())
+        together = threading.Barrier(2)
+
+        def retry(_: int) -> bool:
+            together.wait()
+            try:
+                storage.enqueue("wine", [(LARGE, 2), (SMALL, None), (SMALL, 0)])
+            except IllegalMove:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(retry, range(2)))
+
+        assert sorted(done) == [False, True]
+        assert [entry.retry_of for entry in storage.queue("wine")] == [2, None, 0]
+        assert storage.get_study("wine").n_trials == 11
+
+    def test_a_trial_whose_retry_has_its_number_is_not_retried_again(self, storage: Storage) -> None:
+        storage.create_study(new_study())
+        storage.enqueue("wine", [(SMALL, 7)])
+        [entry] = storage.queue("wine")
+        plan = TrialPlan(number=0, params=SMALL, queued=entry.id, retry_of=7)
+        storage.plan_trials(storage.claim_study("wine", driver()), SPACE, [plan], [CohortPlan(numbers=(0,))])
+
+        with pytest.raises(IllegalMove, match="trials 7 were retried already"):
+            storage.enqueue("wine", [(LARGE, 6), (SMALL, 7)])
+
+        assert storage.queue("wine") == []
+        storage.create_study(new_study("other"))
+        assert storage.enqueue("other", [(SMALL, 7)]).n_queued == 1
 
     def test_where_trials_come_from_is_counted_without_their_study_mates(self, storage: Storage) -> None:
         finished(storage, [0.5], name="other")

@@ -5,7 +5,9 @@ import pytest
 from hpo.errors import IllegalMove, SpecError, StudyNotFound, TrialNotFound
 from hpo.service import enqueueing, lifecycle
 from hpo.states import StudyState, TrialState
+from hpo.storage.memory import Memory
 from hpo.trial import TrialResult
+from tests.service.conftest import Studies
 
 GRID = """
 name: NAME
@@ -98,6 +100,40 @@ def test_a_trial_is_retried_once(storage, studies):
         enqueueing.retry(storage, "digits", [1], is_alive=dead)
 
     assert [entry.retry_of for entry in storage.queue("digits")] == [1, 0]
+
+
+class Shared(Memory):
+    """A storage in which somebody else retries trial 1, between our look and our word."""
+
+    others_retry = False
+
+    def enqueue(self, name, entries, *, served=None):
+        if self.others_retry:
+            self.others_retry = False
+            enqueueing.retry(self, name, [1], is_alive=dead)
+        return super().enqueue(name, entries, served=served)
+
+
+def test_what_somebody_else_retries_meanwhile_is_left_to_them():
+    storage = Shared()
+    failing(storage, Studies(storage), "error", "error", "lost")
+
+    storage.others_retry = True
+    all_ = enqueueing.retry(storage, "digits", is_alive=dead)
+
+    assert all_.retry_of == (0, 2)
+    assert [entry.retry_of for entry in storage.queue("digits")] == [1, 0, 2]
+
+
+def test_a_trial_that_somebody_else_retries_meanwhile_is_refused():
+    storage = Shared()
+    failing(storage, Studies(storage), "error", "error")
+
+    storage.others_retry = True
+    with pytest.raises(IllegalMove, match=r"trial 1 .* waits to be trained again"):
+        enqueueing.retry(storage, "digits", [0, 1], is_alive=dead)
+
+    assert [entry.retry_of for entry in storage.queue("digits")] == [1]
 
 
 @pytest.mark.parametrize(
