@@ -31,23 +31,51 @@ def test_no_address_passes_over_a_parameter_that_it_does_not_know(server):
     assert wrong == {}
 
 
-def test_every_parameter_of_the_document_is_known(server):
+def documented(server):
+    """Every parameter of a query that the API document has, with its method, its address and its schema."""
     document = server.client.get("/openapi.json").json()
-    asked = [
-        (method, path.removeprefix("/api/v1"), parameter["name"])
+    return [
+        (
+            method,
+            re.sub(r"\{[^}]*\}", "1", path.removeprefix("/api/v1")),
+            parameter["name"],
+            parameter["schema"],
+        )
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "query"
     ]
 
+
+def test_every_parameter_of_the_document_is_known(server):
+    asked = documented(server)
+
     answers = {
-        one: server.client.request(one[0], re.sub(r"\{[^}]*\}", "1", one[1]), params={one[2]: "?"}).text
-        for one in asked
+        (method, path, name): server.client.request(method, path, params={name: "?"}).text
+        for method, path, name, _ in asked
     }
 
     assert len(asked) > 15
     assert [one for one, text in answers.items() if "no such parameter" in text] == []
+
+
+def test_a_parameter_that_is_no_list_is_given_once(server):
+    asked = documented(server)
+
+    answers = {
+        (method, path, name, schema.get("type") == "array"): server.client.request(
+            method, path, params=[(name, "5"), (name, "7")]
+        ).json()
+        for method, path, name, schema in asked
+    }
+
+    told = {
+        one for one, answer in answers.items() if answer.get("detail") == "is given 2 times; give it once"
+    }
+    assert {one for one in answers if not one[3]} == told
+    assert {answers[one]["path"] for one in told} == {one[2] for one in told}
+    assert {one[2] for one in answers if one[3]} == {"state", "label"}
 
 
 @pytest.mark.parametrize(
