@@ -93,6 +93,14 @@ class Quota:
     trials: int | None = None
     slots: int | None = None
 
+    def over(self, before: Quota) -> Quota:
+        """This quota, and where it says nothing the one from before."""
+        return Quota(
+            studies=before.studies if self.studies is None else self.studies,
+            trials=before.trials if self.trials is None else self.trials,
+            slots=before.slots if self.slots is None else self.slots,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:

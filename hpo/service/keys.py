@@ -6,7 +6,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,8 +59,7 @@ def create(storage: Storage, order: KeyOrder) -> dict[str, Any]:
         lifetime_s=_lifetime(order.expires),
     )
     if given or order.no_quota:
-        before = Quota() if order.no_quota else storage.quotas().get(owner, Quota())
-        storage.set_quota(owner, replace(before, **given))
+        storage.set_quota(owner, Quota(**given), keep=not order.no_quota)
     key = storage.add_key(new)
     return _record(key, storage.quotas(), datetime.now(UTC)) | {"secret": secret}
 

@@ -35,8 +35,8 @@ class AccountStorage(Protocol):
     def close_session(self, digest: str) -> None:
         """End a session; one that is over stays so."""
 
-    def set_quota(self, owner: str, quota: Quota) -> None:
-        """Give an owner a quota in place of an earlier one; Quota() is none."""
+    def set_quota(self, owner: str, quota: Quota, *, keep: bool = False) -> None:
+        """Give an owner a quota in place of an earlier one; Quota() is none. keep: what it leaves open stays as it is."""
 
     def quotas(self) -> Mapping[str, Quota]:
         """The quota of each owner who has one."""

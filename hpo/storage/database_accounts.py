@@ -59,11 +59,12 @@ class DatabaseAccounts:
         with self._db.write() as connection:
             accounts.close_session(connection, digest)
 
-    def set_quota(self, owner: str, quota: Quota) -> None:
+    def set_quota(self, owner: str, quota: Quota, *, keep: bool = False) -> None:
         """Give an owner a quota."""
         with self._db.write() as connection:
             quotas.one_by_one(connection, owner)
-            accounts.set_quota(connection, owner, quota)
+            before = accounts.all_quotas(connection).get(owner, Quota()) if keep else Quota()
+            accounts.set_quota(connection, owner, quota.over(before))
 
     def quotas(self) -> Mapping[str, Quota]:
         """The quota of each owner who has one."""

@@ -91,11 +91,12 @@ class MemoryAccounts(MemoryBase):
         self._sessions.pop(digest, None)
 
     @alone
-    def set_quota(self, owner: str, quota: Quota) -> None:
+    def set_quota(self, owner: str, quota: Quota, *, keep: bool = False) -> None:
         """Give an owner a quota."""
-        self._quotas.pop(owner, None)
-        if quota != Quota():
-            self._quotas[owner] = quota
+        before = self._quotas.pop(owner, Quota())
+        new = quota.over(before) if keep else quota
+        if new != Quota():
+            self._quotas[owner] = new
 
     @alone
     def quotas(self) -> Mapping[str, Quota]:

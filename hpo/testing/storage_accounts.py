@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from hpo.account import ApiKey, NewKey, Quota, Role, Usage
@@ -123,6 +126,21 @@ class AccountsContract:
         assert [storage.find_session(digest_of(word)) is not None for word in words] == [False] * 3 + [True]
         with pytest.raises(KeyNotFound, match="'key_four'"):
             storage.open_session("key_four", digest_of("nobody"), 60.0)
+
+    def test_of_an_owners_quota_two_parts_that_are_set_at_the_same_moment_both_hold(
+        self, storage: Storage
+    ) -> None:
+        storage.set_quota("ada", Quota(slots=2))
+        together = threading.Barrier(2)
+
+        def give(quota: Quota) -> None:
+            together.wait()
+            storage.set_quota("ada", quota, keep=True)
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(give, (Quota(studies=0), Quota(trials=9))))
+
+        assert storage.quotas() == {"ada": Quota(studies=0, trials=9, slots=2)}
 
     def test_a_quota_is_set_replaced_and_taken_away(self, storage: Storage) -> None:
         storage.set_quota("ada", Quota(studies=3))
