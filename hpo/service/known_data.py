@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
+from contextlib import nullcontext
 from pathlib import Path
 
 from hpo.data.registry import BUILT_IN
@@ -26,7 +27,7 @@ _lock = threading.Lock()
 def described(storage: Storage, spec: StudySpec) -> DatasetInfo | None:
     """What there is to say of a study's data; None for one that is trained elsewhere.
 
-    Raises DataError, DatasetNotFound also for what was removed meanwhile.
+    Raises DataError, DatasetNotFound also for what was removed meanwhile, TooManyRequests.
     """
     if spec.external:
         return None
@@ -35,13 +36,20 @@ def described(storage: Storage, spec: StudySpec) -> DatasetInfo | None:
         if key in _known:
             _known.move_to_end(key)
             return _known[key]
-    # Two that ask at the same moment both look; neither waits for the other's large file.
-    found = datasets.prepared(spec, scalings=scalings_of(spec), folder=NOWHERE, storage=lambda: storage).info
+    # Two that ask at the same moment both look, each in its turn: a large file takes several times its size.
+    with nullcontext() if _is_built_in(spec) else datasets.LOOKING.turn():
+        found = datasets.prepared(
+            spec, scalings=scalings_of(spec), folder=NOWHERE, storage=lambda: storage
+        ).info
     with _lock:
         _known[key] = found
         while len(_known) > KEPT:
             _known.popitem(last=False)
     return found
+
+
+def _is_built_in(spec: StudySpec) -> bool:
+    return spec.data is not None and spec.data.source in BUILT_IN
 
 
 def _key(storage: Storage, spec: StudySpec) -> str:

@@ -58,7 +58,7 @@ def sender(account: Account, quota: Quota | None, *, key: str | None, said: byte
 def submit_draft(storage: Storage, draft: Draft, by: Sender, *, precision: str = EXACT) -> Study:
     """Put a study into the database for a coordinator to run.
 
-    Raises SpecError, DataError, DatasetNotFound, StudyExists, KeyReused, QuotaReached.
+    Raises SpecError, DataError, DatasetNotFound, TooManyRequests, StudyExists, KeyReused, QuotaReached.
     """
     info = known_data.described(storage, draft.spec)
     return submit.create(storage, draft, info, precision=precision, sender=by)[0]
@@ -97,7 +97,7 @@ def fork(storage: Storage, name: str, asked: Fork, by: Sender) -> Study:
 def completed(storage: Storage, draft: Draft) -> tuple[StudySpec, DatasetInfo | None]:
     """A draft's completed study file and what is known of its data; nothing is stored.
 
-    Raises SpecError, DataError, DatasetNotFound, StudyNotFound for an unknown study in warm_start.
+    Raises SpecError, DataError, DatasetNotFound, TooManyRequests, StudyNotFound for an unknown study in warm_start.
     """
     info = known_data.described(storage, draft.spec)
     spec = specfile.complete(draft.spec, info)

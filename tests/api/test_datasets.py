@@ -256,6 +256,28 @@ def test_an_upload_whose_turn_does_not_come_is_told_when_to_try_again(server, up
     assert taken.status_code == 201
 
 
+@pytest.mark.parametrize("verb", ["studies", "studies:validate"])
+def test_a_study_on_data_that_nobody_has_looked_at_waits_for_its_turn_too(server, upload, monkeypatch, verb):
+    turns = Turns(1, waiting=0, patience_s=0.2)
+    monkeypatch.setattr(datasets, "LOOKING", turns)
+    # Of this test alone: what was looked at once is remembered by its content.
+    source = upload(CSV + f"1000,u,{verb}-{server.url}\n".encode()).json()["id"]
+
+    def sent(**data):
+        return server.client.post(f"/{verb}", json={"data": data, "parameters": {"dropout": [0.1, 0.2]}})
+
+    with turns.turn():
+        refused, built_in = sent(source=source, target="a"), sent(source="iris")
+    taken = sent(source=source, target="a")
+    with turns.turn():
+        again = sent(source=source, target="a")
+
+    done = 201 if verb == "studies" else 200
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert [answer.status_code for answer in (built_in, taken, again)] == [done] * 3
+    assert len(server.storage.list_studies()) == (3 if verb == "studies" else 0)
+
+
 def test_a_data_set_is_not_removed_while_a_study_needs_it(upload, server):
     key = upload(CSV).json()["id"]
     server.storage.create_study(new_study(spec={"data": {"source": key}}))
