@@ -30,9 +30,9 @@ from hpo.space import Value
 from hpo.storage.base import After, Condition, TrialQuery
 from hpo.storage.ordering import Order, condition_param, number_of, order_of, time_of
 from hpo.storage.params import Param, param
-from hpo.storage.records import TRIAL
+from hpo.storage.records import COUNTERS, TRIAL
 from hpo.storage.study_keys import StudyKey, still_called
-from hpo.storage.tables import trials
+from hpo.storage.tables import studies, trials
 
 Expression = ColumnElement[Any]
 _MAX_INTEGER = 2**31
@@ -76,7 +76,10 @@ def page(connection: Connection, study: StudyKey, query: TrialQuery) -> list[Row
     if order.name == "number":
         return _by_number(connection, wanted, order, query)
     if order.param is None:
-        return _by_column(connection, wanted, order, query, _SORTED_BY[order.name])
+        key = _SORTED_BY[order.name]
+        if dialect == "sqlite" and query.states and _are_few(connection, study.id, query):
+            key = _without_index(key)
+        return _by_column(connection, wanted, order, query, key)
     keys = param(dialect, order.param).keys
     at = None if query.after is None else _keys_at(connection, study.id, keys, query.after)
     return _by_param(connection, wanted, order, query, keys, at)
@@ -91,7 +94,26 @@ def _only_tested(dialect: str, order: Order, name: str) -> Expression:
     column = _COLUMNS[name]
     if dialect != "sqlite" or order.name == name:
         return column
+    return _without_index(column)
+
+
+def _without_index(column: Expression) -> Expression:
+    """A column as SQLite looks it up in no index."""
     return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+def _are_few(connection: Connection, study: int, query: TrialQuery) -> bool:
+    """Whether to find and sort all trials in these states is less than to walk an order's index until a page is full.
+
+    SQLite does not know how many there are; the counters of the study do.
+    """
+    counted = select(*[studies.c[name] for name in COUNTERS.values()]).where(studies.c.study_id == study)
+    row = connection.execute(counted).one_or_none()
+    if row is None:
+        return False
+    n_all, n_there = sum(row), sum(getattr(row, COUNTERS[state]) for state in set(query.states))
+    n_wanted = n_all if query.limit is None else query.offset + query.limit
+    return bool(n_there**2 < n_wanted * n_all)  # a page's index walk meets one in n_all / n_there
 
 
 def _keys_at(

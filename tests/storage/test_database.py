@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -17,7 +18,8 @@ from hpo.storage.database import Database
 from hpo.storage.engine import Transactions, sqlite_engine, translated
 from hpo.storage.open import open_storage
 from hpo.study import Direction
-from hpo.testing.studies import SPACE, begun, complete, counted, driver, finished, new_study, plans
+from hpo.testing.studies import SPACE, begun, complete, counted, driver, finished, new_study, numbers, plans
+from hpo.trial import TrialResult
 
 
 @pytest.fixture
@@ -96,16 +98,29 @@ def test_what_a_driver_says_becomes_one_sentence(words: str, kind: type, sentenc
     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("sort", ["value", "-value", "number", "-number"])
-def test_a_page_walks_an_index_and_sorts_nothing_not_even_ties(transactions: Transactions, sort: str):
-    storage = Database(transactions)
-    finished(storage, [0.5, 0.9, 0.1])
-    asked: list[tuple[str, object]] = []
+def statements(transactions: Transactions) -> list[tuple[str, Any]]:
+    """What is asked of the database from now on, with its parameters."""
+    asked: list[tuple[str, Any]] = []
     event.listen(
         transactions.engine,
         "before_cursor_execute",
         lambda _c, _cursor, statement, parameters, *_: asked.append((statement, parameters)),
     )
+    return asked
+
+
+def plan_of(transactions: Transactions, statement: str, parameters: Any) -> str:
+    """How SQLite goes about a statement, step by step."""
+    with transactions.read() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    return " / ".join(str(row[-1]) for row in plan)
+
+
+@pytest.mark.parametrize("sort", ["value", "-value", "number", "-number"])
+def test_a_page_walks_an_index_and_sorts_nothing_not_even_ties(transactions: Transactions, sort: str):
+    storage = Database(transactions)
+    finished(storage, [0.5, 0.9, 0.1])
+    asked = statements(transactions)
 
     storage.trials("wine", TrialQuery(sort=sort, limit=2))
     storage.trials("wine", TrialQuery(sort=sort, states=(TrialState.COMPLETE,), limit=2))
@@ -113,12 +128,31 @@ def test_a_page_walks_an_index_and_sorts_nothing_not_even_ties(transactions: Tra
 
     pages = [(s, p) for s, p in asked if "FROM hpo_trials" in s]
     assert len(pages) == 3
-    with transactions.read() as connection:
-        for statement, parameters in pages:
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-            steps = " / ".join(str(row[-1]) for row in plan)
-            assert "USING INDEX hpo_trials" in steps or "USING INDEX sqlite_autoindex_hpo_trials" in steps
-            assert "TEMP B-TREE" not in steps, steps
+    for page in pages:
+        steps = plan_of(transactions, *page)
+        assert "USING INDEX hpo_trials" in steps or "USING INDEX sqlite_autoindex_hpo_trials" in steps
+        assert "TEMP B-TREE" not in steps, steps
+
+
+@pytest.mark.parametrize("sort", ["value", "-value", "finished_at", "-finished_at"])
+def test_a_page_of_the_few_in_a_state_does_not_look_through_all_others(transactions: Transactions, sort: str):
+    storage = Database(transactions)
+    claim, cohort = begun(storage, 40)
+    pruned = [TrialResult(number=n, state=TrialState.PRUNED, value=n / 40) for n in (3, 30)]
+    results = [*pruned, *(complete(n, n / 40) for n in range(40) if n not in (3, 30))]
+    storage.finish_trials(claim, cohort.id, cohort.attempt, results)
+    asked = statements(transactions)
+
+    few = storage.trials("wine", TrialQuery(sort=sort, states=(TrialState.PRUNED,), limit=2))
+    many = storage.trials("wine", TrialQuery(sort=sort, states=(TrialState.COMPLETE,), limit=2))
+
+    assert numbers(few) == ([30, 3] if sort.startswith("-") else [3, 30])
+    assert len(many) == 2
+    pages = [(s, p) for s, p in asked if "FROM hpo_trials" in s]
+    of_few, of_many = (plan_of(transactions, *page) for page in pages)
+    assert " hpo_trials_state " in of_few
+    assert " hpo_trials_state " not in of_many
+    assert "TEMP B-TREE FOR ORDER BY" not in of_many
 
 
 _CLAIM = """
