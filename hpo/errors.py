@@ -311,7 +311,7 @@ class StorageUnavailable(HpoError):
 
 
 class StorageFull(StorageUnavailable):
-    """The disk of the database is full; free some space, then `hpo resume` the study."""
+    """The disk of the database is full; free some space: a server's study goes on by itself, `hpo resume` another."""
 
     code = "storage_full"
 

@@ -114,12 +114,12 @@ _MEANINGS: tuple[tuple[str, type[HpoError], str], ...] = (
     (
         "database or disk is full",
         StorageFull,
-        "the disk of the database {place} is full; free some space, then `hpo resume` the study",
+        "the disk of the database {place} is full; free some space",
     ),
     (
         "no space left on device",
         StorageFull,
-        "the disk of the database {place} is full; free some space, then `hpo resume` the study",
+        "the disk of the database {place} is full; free some space",
     ),
     (
         "is locked",
