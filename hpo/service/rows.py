@@ -90,7 +90,8 @@ def rows_of_table(saved: SavedModel, table: Table) -> GivenRows:
     absent = [column.name for column in wanted if column.name not in names]
     if absent:
         more = f" and {len(absent) - 10:,} more" if len(absent) > 10 else ""
-        raise DataError(f"the table lacks the columns {', '.join(map(repr, absent[:10]))}{more}")
+        word = "column" if len(absent) == 1 else "columns"
+        raise DataError(f"the table lacks the {word} {', '.join(map(repr, absent[:10]))}{more}")
     forms = {column.name: column.form for column in wanted if column.kind == DATE}
     try:
         features = settle_like(

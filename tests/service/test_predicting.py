@@ -161,7 +161,7 @@ def test_without_a_known_target_nothing_is_scored_and_a_strange_one_is_named(sav
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n1,2\n", "the table lacks the columns 'kind'"),
+        ("a,b\n1,2\n", "the table lacks the column 'kind'"),
         ("c\n1\n", "the table lacks the columns 'a', 'b', 'kind'"),
         ("a,kind,b\n1,x,2\nred,x,2\n", "column 'a' wants a number, but row 2 says 'red'"),
         ("a,kind,b\n1e40,x,2\n", "column 'a' has 1e+40, beyond 1e30, in row 1"),
