@@ -48,7 +48,8 @@ class _Server(HttpServer):
 
 def traces_wanted(environ: Mapping[str, str]) -> Traces | None:
     """Where spans go if OTEL_EXPORTER_OTLP_ENDPOINT says so; what is missing for that is said in the log."""
-    if not any(environ.get(name) for name in _TRACES_WANTED) or environ.get("OTEL_SDK_DISABLED") == "true":
+    disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if disabled or not any(environ.get(name) for name in _TRACES_WANTED):
         return None
     try:
         # Imported only now: it belongs to the extra `telemetry`.

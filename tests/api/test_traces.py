@@ -131,6 +131,7 @@ def test_no_key_is_in_any_span(server, collector):
         {},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "x", "OTEL_SDK_DISABLED": "true"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "x", "OTEL_SDK_DISABLED": "True"},
     ],
 )
 def test_without_an_endpoint_there_are_no_traces(environment):
