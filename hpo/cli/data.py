@@ -36,7 +36,10 @@ def add(
         verb = "run" if backend.server is None else "submit"
     write_record(record, format, record["id"])
     if format is Format.TABLE:
-        say(f"{record['name']} is kept; `hpo {verb} --data {record['id']}` searches on it", quiet=quiet)
+        kept = f"{record['name']} is kept"
+        if record["name"] != (name or file.name):
+            kept = f"these bytes are kept already, as {record['name']}, and stay so"
+        say(f"{kept}; `hpo {verb} --data {record['id']}` searches on it", quiet=quiet)
 
 
 def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:  # noqa: A002

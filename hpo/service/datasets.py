@@ -83,7 +83,7 @@ def add(storage: Storage, path: Path, *, name: str | None = None) -> dict[str, A
 
 
 def keep(storage: Storage, name: str, file: IO[bytes], *, owner: str | None = None) -> dict[str, Any]:
-    """Keep a table's bytes after a look into it; the same bytes again give the same data set.
+    """Keep a table's bytes after a look into it; the same bytes again give the same data set, under its first name.
 
     Raises SpecError for a name that cannot be, DataError for what is no table that hpo can read, TooManyRequests.
     """

@@ -229,6 +229,21 @@ def csv_file(tmp_path):
     return path
 
 
+def test_bytes_that_are_kept_already_keep_their_name_and_that_is_said(hpo, csv_file):
+    hpo("data", "add", str(csv_file), "--name", "first.csv")
+
+    code, out, said = hpo("data", "add", str(csv_file), "--name", "second.csv")
+    _, _, unnamed = hpo("data", "add", str(csv_file))
+    _, _, same = hpo("data", "add", str(csv_file), "--name", "first.csv")
+
+    sentence = "these bytes are kept already, as first.csv, and stay so;"
+    assert (code, json.loads(hpo("data", "ls", "-f", "json")[1])[-1]["name"]) == (0, "first.csv")
+    assert said.startswith(sentence)
+    assert f"--data {out.strip()}` searches on it" in said
+    assert unnamed.startswith(sentence)
+    assert same.startswith("first.csv is kept;")
+
+
 def test_a_data_set_is_added_listed_shown_and_removed(hpo, csv_file):
     code, out, _ = hpo("data", "add", str(csv_file))
     key = out.strip()

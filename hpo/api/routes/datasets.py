@@ -35,7 +35,14 @@ def list_datasets(_: Viewer, storage: StorageOf, limit: Limit = 50, cursor: Curs
 @router.post(
     "/datasets",
     **(
-        answers(DatasetSummary, 400, 413, 415, status=201, about="The data set; the same bytes have one id.")
+        answers(
+            DatasetSummary,
+            400,
+            413,
+            415,
+            status=201,
+            about="The data set; the same bytes have one id, and the name that they came under first.",
+        )
         | {"openapi_extra": {"requestBody": BODY}}
     ),
 )
