@@ -15,7 +15,7 @@ from hpo.service.resting import seen, stored
 from hpo.service.results import lines_of, study_state, trial_state
 from hpo.service.where import check_sort, parse_where
 from hpo.storage.base import After, Storage, StudyQuery, TrialQuery
-from hpo.storage.ordering import PARAM, after_of
+from hpo.storage.ordering import NAMES, PARAM, after_of
 from hpo.study import Study
 
 MAX_PAGE = 1_000
@@ -75,23 +75,28 @@ def trials_page(
     Raises StudyNotFound, BadRequest for a broken cursor or that of another question, UnknownName, SpecError.
     """
     check_limit(limit)
-    study = storage.get_study(name)
-    query = query_of(study, wanted)
-    question = _question(study, wanted)
+    study = None if _is_plain(wanted) else storage.get_study(name)
+    query = TrialQuery(sort=wanted.sort) if study is None else query_of(study, wanted)
+    select = None if study is None else selector(wanted.fields, study)
+    question = _question(name, wanted)
     if cursor is not None:
         key, number = keys_of(cursor, question, [_KEYS, (int,)])
         query = replace(query, after=After(key=key, number=number))
-    select = selector(wanted.fields, study)
-    query = replace(query, unread=_unread(wanted))
-    found = storage.trials(name, replace(query, limit=limit + 1))
-    more = None
+    query = replace(query, unread=_unread(wanted), limit=limit + 1)
+    found, more = storage.trials(name, query), None
     if len(found) > limit:
         last = after_of(found[limit - 1], query.sort)
-        more = cursor_of(question, [last.key, last.number])
-    return {
-        "items": [select(records.trial_record(seen(study, t))) for t in found[:limit]],
-        "next_cursor": more,
-    }
+        found, more = found[:limit], cursor_of(question, [last.key, last.number])
+    if study is None and not all(trial.state.finished for trial in found):
+        study = storage.get_study(name)
+    items = [records.trial_record(trial if study is None else seen(study, trial)) for trial in found]
+    return {"items": items if select is None else [select(item) for item in items], "next_cursor": more}
+
+
+def _is_plain(wanted: Wanted) -> bool:
+    """Whether a page can be read without its study: half of the time that a page takes."""
+    words = wanted.states or wanted.where is not None or wanted.fields
+    return not words and wanted.sort.removeprefix("-") in NAMES
 
 
 def _unread(wanted: Wanted) -> tuple[str, ...]:
@@ -115,9 +120,9 @@ def query_of(study: Study, wanted: Wanted) -> TrialQuery:
     )
 
 
-def _question(study: Study, wanted: Wanted) -> str:
+def _question(name: str, wanted: Wanted) -> str:
     """Names a question, so that no cursor of one goes with another."""
-    said = [study.id, wanted.sort, sorted(wanted.states), wanted.where]
+    said = [name, wanted.sort, sorted(wanted.states), wanted.where]
     return f"trials-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]}"
 
 

@@ -22,17 +22,24 @@ def storage(tmp_path):
 
 
 @contextmanager
-def read_of_trials(storage):
-    """The heavy columns that were read of trials."""
-    read = set()
+def statements(storage):
+    """The SELECTs that were sent to the database."""
+    sent = []
 
     def note(_connection, _cursor, statement, *_rest):
-        columns = statement.partition("FROM hpo_trials")[0]
-        read.update(name for name in HEAVY if f"hpo_trials.{name}" in columns and columns != statement)
+        sent.extend([statement] if statement.startswith("SELECT") else [])
 
     event.listen(storage._db.engine, "before_cursor_execute", note)
-    yield read
+    yield sent
     event.remove(storage._db.engine, "before_cursor_execute", note)
+
+
+def heavy_of_trials(sent):
+    """The heavy columns that were read of trials."""
+    shown = [
+        statement.partition("FROM hpo_trials")[0] for statement in sent if "FROM hpo_trials" in statement
+    ]
+    return {name for name in HEAVY if any(f"hpo_trials.{name}" in columns for columns in shown)}
 
 
 @pytest.mark.parametrize(
@@ -48,10 +55,20 @@ def read_of_trials(storage):
     ],
 )
 def test_only_what_is_shown_is_read(storage, wanted, columns):
-    with read_of_trials(storage) as read:
+    with statements(storage) as sent:
         paging.trials_page(storage, "digits", wanted)
 
-    assert read == columns
+    assert heavy_of_trials(sent) == columns
+
+
+@pytest.mark.parametrize("sort", ["number", "-number"])
+def test_a_page_of_finished_trials_is_one_statement(storage, sort):
+    paging.trials_page(storage, "digits", Wanted(sort=sort))
+
+    with statements(storage) as sent:
+        paging.trials_page(storage, "digits", Wanted(sort=sort), limit=2)
+
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize("sort", ["number", "-value", "params.learning_rate", "-params.momentum"])
