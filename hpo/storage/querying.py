@@ -108,7 +108,7 @@ def page(connection: Connection, study: StudyKey, query: TrialQuery) -> list[Row
 
 
 def _of_all(connection: Connection, study: StudyKey, query: TrialQuery, *, down: bool) -> list[Row[Any]]:
-    before_first = _MAX_INTEGER if down else -1
+    before_first = _MAX_INTEGER - 1 if down else -1
     last = before_first if query.after is None else query.after.number
     its = {"study": study.id, "name": study.name, "last": last, "limit": query.limit}
     return list(connection.execute(_next(query.unread, down), its))
