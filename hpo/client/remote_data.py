@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,8 @@ class RemoteData(Asking):
     def _with_data(self, asked: Asked, *, upload: bool) -> Record:
         """A study file whose data the server has: a local file is uploaded, or named by its id if it is there.
 
-        Raises DataError for a file that cannot be sent; without upload also for one that is not there yet.
+        Raises DataError for a file that cannot be sent, or that no such study can be on; without upload also for
+        one that is not there yet.
         """
         tree = dict(asked.tree)
         path = local_file(asked)
@@ -67,6 +69,8 @@ class RemoteData(Asking):
                     f"{source!r} is a file that the server has not got; `hpo data add {source}` uploads it",
                     field="data.source",
                 )
+            # An upload stays whatever becomes of the study: looked at here, a wrong column costs none.
+            importlib.import_module("hpo.service.submission").check_file(asked)
             key = self.upload(path)["id"]
         return tree | {"data": dict(tree["data"]) | {"source": key}}
 

@@ -23,7 +23,7 @@ from hpo.study import StudySpec
 
 def submit_study(storage: Storage, asked: Asked, *, precision: str) -> str:
     """Store a study for a coordinator to run; its name. Raises SpecError, DataError, StudyExists, KeyReused."""
-    spec = _with_data(storage, specfile.from_json(asked.tree), asked.folder)
+    spec = _with_data(storage, asked)
     said = json.dumps(asked.tree, sort_keys=True).encode()
     by = submission.sender(ANYBODY, None, key=asked.key, said=said)
     draft = submission.served(spec, stem=asked.stem)
@@ -38,9 +38,10 @@ def _file(spec: StudySpec, folder: Path) -> Path | None:
     return folder / Path(source).expanduser()
 
 
-def _with_data(storage: Storage, spec: StudySpec, folder: Path) -> StudySpec:
-    """The study with a data file kept in the database and named by its id. Raises DataError."""
-    path = _file(spec, folder)
+def _with_data(storage: Storage, asked: Asked) -> StudySpec:
+    """The study with a data file kept in the database and named by its id. Raises SpecError, DataError."""
+    spec = specfile.from_json(asked.tree)
+    path = _file(spec, asked.folder)
     if path is None or spec.data is None:
         return spec
     if path.is_dir():
@@ -48,6 +49,8 @@ def _with_data(storage: Storage, spec: StudySpec, folder: Path) -> StudySpec:
             f"{spec.data.source!r} is a folder, and a database keeps files: make one .npz of it",
             field="data.source",
         )
+    if path.is_file():  # else `add` says what is wrong
+        submission.check_file(asked)
     try:
         kept = datasets.add(storage, path)
     except DataError as error:

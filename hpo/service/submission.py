@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hpo.account import Account, Quota
+from hpo.asked import Asked
 from hpo.data.registry import BUILT_IN
 from hpo.dataset import DatasetInfo
-from hpo.errors import BadRequest, SpecError
-from hpo.service import forking, known_data, specfile, submit
+from hpo.errors import BadRequest, DataError, SpecError
+from hpo.service import datasets, forking, known_data, specfile, submit
 from hpo.service.notes import notes
 from hpo.service.submit import Draft, Sender
 from hpo.service.warm_start import check_warm_start
@@ -41,6 +42,21 @@ def served(spec: StudySpec, *, stem: str | None = None) -> Draft:
             field="data.source",
         )
     return Draft(spec=spec, folder=Path(), stem=stem or submit.stem_of(source or NAMELESS))
+
+
+def check_file(asked: Asked) -> None:
+    """Whether a study could be made on its data file, asked before the file is sent or kept.
+
+    Raises SpecError, DataError.
+    """
+    spec = specfile.from_json(asked.tree)
+    scalings = submit.scalings_of(spec)
+    found = datasets.prepared(spec, scalings=scalings, folder=asked.folder, storage=_no_storage)
+    specfile.complete(spec, found.info)
+
+
+def _no_storage() -> Storage:
+    raise DataError("this is no file, but how ids of uploaded data begin", field="data.source")
 
 
 def sender(account: Account, quota: Quota | None, *, key: str | None, said: bytes) -> Sender:

@@ -133,6 +133,36 @@ def test_a_study_takes_its_file_along(house, table):
     assert record["data"]["n_rows"] == 60
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"data": {"source": "small.csv", "target": "z"}}, "'z'"),
+        ({"data": {"source": "small.csv", "target": "y", "drop": ["zz"]}}, "'zz'"),
+        ({"objective": "rmse"}, "rmse"),
+        ({"epochs": 0}, "epochs"),
+    ],
+)
+def test_a_file_is_not_kept_for_a_study_that_cannot_be(house, table, wrong, sentence):
+    right = house.file | {"data": {"source": "small.csv", "target": "y"}}
+
+    with pytest.raises((SpecError, DataError), match=sentence):
+        house.backend.submit(Asked(tree=right | wrong, folder=table.parent))
+
+    assert list(house.backend.studies()) == []
+    assert house.storage.list_datasets() == []
+
+
+def test_a_file_that_is_kept_already_stays_when_a_study_on_it_is_refused(house, table):
+    key = house.backend.upload(table)["id"]
+
+    with pytest.raises(DataError, match="'z'"):
+        house.backend.submit(
+            Asked(tree=house.file | {"data": {"source": "small.csv", "target": "z"}}, folder=table.parent)
+        )
+
+    assert [kept.id for kept in house.storage.list_datasets()] == [key]
+
+
 @pytest.mark.parametrize("source", ["nowhere.csv", "./nowhere", "."])
 def test_a_file_that_is_not_there_is_named(house, source, tmp_path):
     with pytest.raises(DataError):
