@@ -66,6 +66,7 @@ MOVES: dict[StudyState, frozenset[StudyState]] = {
 }
 
 FINAL = frozenset({_S.COMPLETED, _S.CANCELLED, _S.FAILED})
+AT_REST = frozenset({_S.QUEUED, _S.PAUSED})  # nobody drives it, and it may go on
 
 
 def check_move(name: str, old: StudyState, new: StudyState) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hpo.errors import SpecError
 from hpo.space import Params, SearchSpace, Value
-from hpo.states import StudyState, TrialState, Wanted
+from hpo.states import AT_REST, StudyState, TrialState, Wanted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MLP = "mlp"
@@ -305,6 +305,11 @@ class Study:
     def external(self) -> bool:
         """Whether its trials are trained elsewhere: it never has a driver."""
         return self.spec.get("trainer") == EXTERNAL
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing of it trains and nothing of it has ended; who trains elsewhere may go on."""
+        return self.state in AT_REST and not self.external
 
     @property
     def n_planned(self) -> int:

@@ -131,9 +131,14 @@ class _Work(Collector):
 
 
 def _of_studies(census: Census) -> Iterable[Metric]:
-    finished = {state: n for state, n in census.trials.items() if state.finished}
+    trials = dict(census.trials)
+    trials[TrialState.RUNNING] -= (
+        census.n_resting
+    )  # as the API shows them: they wait for their study to go on
+    trials[TrialState.WAITING] += census.n_resting
+    finished = {state: n for state, n in trials.items() if state.finished}
     yield _labelled("hpo_studies", "Studies by state.", "state", census.studies)
-    yield _labelled("hpo_trials", "Trials by state, of all studies there are.", "state", census.trials)
+    yield _labelled("hpo_trials", "Trials by state, of all studies there are.", "state", trials)
     ended = CounterMetricFamily(
         "hpo_trials_finished", "Trials that ended; falls only when a study is deleted.", labels=("state",)
     )
@@ -150,7 +155,7 @@ def _of_studies(census: Census) -> Iterable[Metric]:
         "Trials that running studies finish.",
         value=_sum(census.live, "trials_per_s"),
     )
-    running = census.trials.get(TrialState.RUNNING, 0)
+    running = trials[TrialState.RUNNING]
     yield GaugeMetricFamily("hpo_trials_training", "Trials that are training.", value=running)
 
 

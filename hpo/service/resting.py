@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hpo.states import StudyState, TrialState
+from hpo.states import TrialState
 from hpo.study import Study
 from hpo.trial import Trial
 
-_AT_REST = (StudyState.QUEUED, StudyState.PAUSED)
 _SEEN = {TrialState.RUNNING: TrialState.WAITING, TrialState.WAITING: TrialState.RUNNING}
-
-
-def at_rest(study: Study) -> bool:
-    """Whether nothing of a study trains and nothing of it has ended; who trains elsewhere may go on."""
-    return study.state in _AT_REST and not study.external
 
 
 def counts_of(study: Study) -> dict[TrialState, int]:
     """How many trials are seen in each state."""
     counts = {state: study.counts.get(state, 0) for state in TrialState}
-    if at_rest(study):
+    if study.at_rest:
         counts[TrialState.WAITING] += counts[TrialState.RUNNING]
         counts[TrialState.RUNNING] = 0
     return counts
@@ -32,9 +26,9 @@ def counts_of(study: Study) -> dict[TrialState, int]:
 def seen(study: Study, trial: Trial) -> Trial:
     """A trial as it is seen."""
     running = trial.state is TrialState.RUNNING
-    return trial._replace(state=TrialState.WAITING) if running and at_rest(study) else trial
+    return trial._replace(state=TrialState.WAITING) if running and study.at_rest else trial
 
 
 def stored(study: Study, states: Iterable[TrialState]) -> tuple[TrialState, ...]:
     """The states that trials have in the database which are seen in one of these."""
-    return tuple(_SEEN.get(state, state) if at_rest(study) else state for state in states)
+    return tuple(_SEEN.get(state, state) if study.at_rest else state for state in states)

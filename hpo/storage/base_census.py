@@ -14,12 +14,14 @@ class Census:
     """Everything there is, counted at one moment.
 
     studies, trials: how many by state, every state named
+    n_resting: of the RUNNING trials those of studies at rest, handed back until these go on
     waits_s: for how long the study that has waited longest for a server's coordinator has; 0.0: none waits
     live: what the drivers of running studies last said of their speed
     """
 
     studies: Mapping[StudyState, int]
     trials: Mapping[TrialState, int]
+    n_resting: int = 0
     waits_s: float = 0.0
     live: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 

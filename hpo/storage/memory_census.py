@@ -28,6 +28,7 @@ class MemoryCensus(MemoryBase):
         return Census(
             studies={state: sum(study.state is state for study in found) for state in StudyState},
             trials={state: sum(study.counts.get(state, 0) for study in found) for state in TrialState},
+            n_resting=sum(study.counts[TrialState.RUNNING] for study in found if study.at_rest),
             waits_s=max([0.0, *waiting]),
             live=tuple(study.live for study in found if study.live),
         )

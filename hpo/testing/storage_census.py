@@ -9,8 +9,9 @@ from collections import Counter
 
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import Storage, StudyQuery
+from hpo.storage.base_external import Terms, Wanted
 from hpo.storage.tables import REVISIONS
-from hpo.testing.studies import begun, finished, new_study
+from hpo.testing.studies import SPACE, begun, finished, new_study, plans
 
 
 class CensusContract:
@@ -29,10 +30,26 @@ class CensusContract:
         assert {state: n for state, n in census.trials.items() if n} == states
         assert (set(census.studies), set(census.trials)) == (set(StudyState), set(TrialState))
 
+    def test_trials_that_were_handed_back_are_counted_apart(self, storage: Storage) -> None:
+        for name, n in (("running", 3), ("paused", 2), ("queued", 4)):
+            claim, _ = begun(storage, n, name=name)
+            if name != "running":
+                storage.release(claim, StudyState.PAUSED)
+        storage.move_study("queued", StudyState.QUEUED)
+        # Who trains elsewhere may go on while the study rests.
+        storage.create_study(new_study("far", spec={"trainer": "external"}))
+        storage.hand_out("far", SPACE, Wanted(client="one", count=5, plans=plans(0, 5)), Terms())
+        storage.move_study("far", StudyState.PAUSED)
+
+        census = storage.census()
+
+        assert census.trials[TrialState.RUNNING] == 14
+        assert census.n_resting == 6
+
     def test_an_empty_storage_counts_nothing(self, storage: Storage) -> None:
         census = storage.census()
 
-        assert (sum(census.studies.values()), sum(census.trials.values())) == (0, 0)
+        assert (sum(census.studies.values()), sum(census.trials.values()), census.n_resting) == (0, 0, 0)
         assert (census.waits_s, tuple(census.live)) == (0.0, ())
 
     def test_only_a_study_that_waits_for_a_server_grows_old_in_the_queue(self, storage: Storage) -> None:

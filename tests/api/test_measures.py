@@ -62,6 +62,20 @@ def test_metrics_count_what_the_database_has(server):
     assert found["hpo_build_info", __version__] == 1
 
 
+def test_metrics_show_trials_that_were_handed_back_as_the_api_does(server):
+    some_work(server.storage)
+    claim, _ = begun(server.storage, 4, name="paused")
+    server.storage.release(claim, StudyState.PAUSED)
+
+    found = metrics(server.url)
+
+    shown = Counter()
+    for study in server.client.get("/studies").json()["items"]:
+        shown.update(study["states"])
+    assert {key[1]: n for key, n in found.items() if key[0] == "hpo_trials" and n} == shown
+    assert (shown["WAITING"], found["hpo_trials_training",]) == (4, 3)
+
+
 def test_metrics_say_what_slots_do_and_how_fast(server):
     some_work(server.storage)
 
