@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam
+from sqlalchemy import ARRAY, Connection, Float, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -25,27 +25,43 @@ class BulkInsert:
         self._table = table
         self._columns = columns
         self._conflict = conflict
-        self._compiled: dict[str, tuple[str, bool]] = {}
+        self._compiled: dict[str, str] = {}
 
     def __call__(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert rows, each a tuple in the order of the columns."""
+        """Insert rows, each a tuple in the order of the columns; no two with the same `conflict` columns."""
         if not rows:
             return
+        if connection.dialect.name == "postgresql":
+            # A message there and back for each row would take several times as long.
+            connection.exec_driver_sql(self._statement(connection), self._arrays(rows))
+        else:
+            connection.exec_driver_sql(self._statement(connection), list(rows))
+
+    def _arrays(self, rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+        """The rows' columns by name; of one type each, as the driver wants a list."""
+        columns = dict(zip(self._columns, map(list, zip(*rows, strict=True)), strict=True))
+        for name, values in columns.items():
+            if isinstance(self._table.c[name].type, Float):
+                columns[name] = [None if value is None else float(value) for value in values]
+        return columns
+
+    def _statement(self, connection: Connection) -> str:
+        """The statement in the driver's words: it takes a tuple for each row, PostgreSQL's an array for each column."""
         dialect = connection.dialect.name
         if dialect not in self._compiled:
             self._compiled[dialect] = self._compile(connection)
-        statement, positional = self._compiled[dialect]
-        if positional:
-            connection.exec_driver_sql(statement, list(rows))
-        else:
-            connection.exec_driver_sql(
-                statement, [dict(zip(self._columns, row, strict=True)) for row in rows]
-            )
+        return self._compiled[dialect]
 
-    def _compile(self, connection: Connection) -> tuple[str, bool]:
-        """The statement in the driver's words, and whether it takes tuples (or else dictionaries)."""
+    def _compile(self, connection: Connection) -> str:
         statement = _INSERTS[connection.dialect.name](self._table)
-        statement = statement.values({name: bindparam(name) for name in self._columns}).inline()
+        if connection.dialect.name == "postgresql":
+            arrays = [bindparam(name, type_=ARRAY(self._table.c[name].type)) for name in self._columns]
+            rows = func.unnest(*arrays).table_valued(*self._columns).render_derived()
+            statement = statement.from_select(
+                self._columns, select(*[rows.c[name] for name in self._columns])
+            )
+        else:
+            statement = statement.values({name: bindparam(name) for name in self._columns}).inline()
         if self._conflict:
             others = [name for name in self._columns if name not in self._conflict]
             statement = statement.on_conflict_do_update(
@@ -55,4 +71,4 @@ class BulkInsert:
         compiled = statement.compile(dialect=connection.dialect)
         if compiled.positional and tuple(compiled.positiontup) != self._columns:
             raise ValueError(f"columns must stand in the order of {self._table.name}")
-        return str(compiled), bool(compiled.positional)
+        return str(compiled)
