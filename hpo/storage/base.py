@@ -56,7 +56,8 @@ class After:
 class TrialQuery:
     """Which trials, in which order.
 
-    sort: number, value, finished_at, epochs or params.NAME, `-` reverses; trials without one come last
+    sort: number, value, finished_at, epochs or params.NAME, `-` reverses; trials without one come last, ties by
+        number; texts, which come behind numbers, are told apart by their first 500 characters
     where: all must hold; one about a parameter holds only of trials that have it
     after: the page begins behind that trial, at the same cost wherever it is
     unread: of `params`, `facts` and `lineage` what is not to be read, and then is empty: JSON, most of what a trial takes

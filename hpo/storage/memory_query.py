@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterable
 from datetime import UTC
 from typing import Any
 
-from hpo.space import Value
 from hpo.storage.base import Condition, TrialQuery
-from hpo.storage.ordering import after_of, condition_param, number_of, order_of, time_of, words_of
+from hpo.storage.ordering import (
+    NOTHING,
+    SortKey,
+    after_of,
+    condition_param,
+    number_of,
+    order_of,
+    sort_key,
+    time_of,
+    words_of,
+)
 from hpo.trial import Trial
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -34,14 +43,14 @@ def page(trials: Iterable[Trial], query: TrialQuery) -> list[Trial]:
         if (not query.states or trial.state in query.states)
         and all(_meets(trial, param, condition) for param, condition in conditions)
     ]
-    keyed = {trial.number: _sort_key(after_of(trial, query.sort).key) for trial in found}
+    keyed = {trial.number: sort_key(after_of(trial, query.sort).key) for trial in found}
     found.sort(key=lambda trial: trial.number)
-    valued = [trial for trial in found if keyed[trial.number] is not None]
+    valued = [trial for trial in found if keyed[trial.number] != NOTHING]
     # A sort is stable, the other way round as well: ties stay by number.
-    valued.sort(key=lambda trial: keyed[trial.number] or (), reverse=order.down)
-    ordered = valued + [trial for trial in found if keyed[trial.number] is None]
+    valued.sort(key=lambda trial: keyed[trial.number], reverse=order.down)
+    ordered = valued + [trial for trial in found if keyed[trial.number] == NOTHING]
     if query.after is not None:
-        at, last = _sort_key(query.after.key), query.after.number
+        at, last = sort_key(query.after.key), query.after.number
         ordered = [t for t in ordered if _behind(keyed[t.number], t.number, at, last, down=order.down)]
     end = None if query.limit is None else query.offset + query.limit
     found = ordered[query.offset : end]
@@ -49,18 +58,10 @@ def page(trials: Iterable[Trial], query: TrialQuery) -> list[Trial]:
     return [trial._replace(**blank) for trial in found] if blank else found
 
 
-def _sort_key(value: Value) -> tuple[int, float, str] | None:
-    """Numbers, booleans among them, before texts; None where there is nothing."""
-    if isinstance(value, str):
-        return 1, 0.0, value
-    number = float(value) if isinstance(value, bool) else number_of(value)
-    return None if number is None else (0, number, "")
-
-
-def _behind(key: Any, number: int, at: Any, last: int, *, down: bool) -> bool:
+def _behind(key: SortKey, number: int, at: SortKey, last: int, *, down: bool) -> bool:
     """Whether a trial comes after the one whose key is `at` and whose number is `last`."""
-    if key is None or at is None:
-        return key is None and (at is not None or number > last)
+    if NOTHING in (key, at):
+        return key == NOTHING and (at != NOTHING or number > last)
     return bool(key < at if down else key > at) or (key == at and number > last)
 
 

@@ -13,6 +13,9 @@ from hpo.trial import Trial
 
 NAMES = ("number", "value", "finished_at", "epochs")
 PARAM = "params."  # and the name of a parameter
+SORTED_TEXT = 500  # characters: an index of PostgreSQL takes 2,704 bytes
+SortKey = tuple[int, float, str]
+NOTHING: SortKey = (2, 0.0, "")  # behind all others, whichever way trials are sorted
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "in")
 
 
@@ -63,6 +66,20 @@ def after_of(trial: Trial, sort: str) -> After:
         "epochs": trial.epochs,
     }
     return After(key=keys[order.name], number=trial.number)
+
+
+def sort_key(value: Value) -> SortKey:
+    """What trials are sorted by, of a parameter: numbers, booleans as 0 and 1 among them, then texts, then nothing.
+
+    Of a text the first SORTED_TEXT characters count, and none of one that no database can hold.
+
+    >>> sort_key(3), sort_key(True), sort_key("adam"), sort_key(None)
+    ((0, 3.0, ''), (0, 1.0, ''), (1, 0.0, 'adam'), (2, 0.0, ''))
+    """
+    if isinstance(value, str):
+        return 1, 0.0, (words_of(value) or "")[:SORTED_TEXT]
+    number = float(value) if isinstance(value, bool) else number_of(value)
+    return NOTHING if number is None else (0, number, "")
 
 
 def number_of(value: Value) -> float | None:

@@ -28,7 +28,6 @@ class Param:
 
     kind: of its JSON value, null where a trial has none; booleans, numbers, texts, nothing: the names of its kinds
     number: a boolean as 0 or 1; number and text are null, or of no account, where it is of another kind
-    keys: what trials are sorted by, numbers before texts; each null for the other, or one for both
     """
 
     kind: Expression
@@ -37,7 +36,6 @@ class Param:
     texts: tuple[str, ...]
     number: Expression
     text: Expression
-    keys: tuple[Expression, ...]
 
     def compared(self, operator: Callable[[Any, Any], Any], value: Value) -> Expression:
         """Whether it is of the value's kind and compares so with it; never null where a trial has it."""
@@ -69,7 +67,6 @@ def _in_sqlite(name: str) -> Param:
         texts=("text",),
         number=value,
         text=value,
-        keys=(value,),  # SQLite itself sorts any number before any text
     )
 
 
@@ -88,7 +85,6 @@ def _in_postgresql(name: str) -> Param:
         texts=("string",),
         number=number,
         text=words,
-        keys=(number, words),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,8 @@ from sqlalchemy.sql.expression import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from hpo.space import Value
-from hpo.storage.base import After, Condition, TrialQuery
+from hpo.storage import by_param
+from hpo.storage.base import Condition, TrialQuery
 from hpo.storage.ordering import Order, condition_param, number_of, order_of, time_of
 from hpo.storage.params import Param, param
 from hpo.storage.records import COUNTERS, TRIAL
@@ -86,25 +87,30 @@ def page(connection: Connection, study: StudyKey, query: TrialQuery) -> list[Row
         return _of_all(connection, study, query, down=order.down)
     dialect = connection.dialect.name
     wanted = _read(query.unread).where(trials.c.study_id == study.id, still_called(study.id, study.name))
-    if query.states:
-        wanted = wanted.where(trials.c.state.in_(query.states))
-    for condition in query.where:
-        # PostgreSQL takes a condition about JSON for a rare one, and would look at all trials for a page;
-        # of what CASE says it expects every other one to meet it.
-        holds = _condition(dialect, order, condition)
-        if condition_param(condition) is not None:
-            holds = case((holds, true()), else_=false())
-        wanted = wanted.where(holds)
+    meets: list[Expression] = [trials.c.state.in_(query.states)] if query.states else []
+    meets += [_tested(dialect, order, condition) for condition in query.where]
+    if order.param is not None:
+        rows = by_param.page(connection, wanted, meets, study.id, order, query)
+        if rows or by_param.is_known(connection, study.id, order.param):
+            return rows
+        order = Order(name="number")  # no trial has it
+    wanted = wanted.where(*meets)
     if order.name == "number":
         return _by_number(connection, wanted, order, query)
-    if order.param is None:
-        key = _SORTED_BY[order.name]
-        if dialect == "sqlite" and query.states and _are_few(connection, study.id, query):
-            key = _without_index(key)
-        return _by_column(connection, wanted, order, query, key)
-    keys = param(dialect, order.param).keys
-    at = None if query.after is None else _keys_at(connection, study.id, keys, query.after)
-    return _by_param(connection, wanted, order, query, keys, at)
+    key = _SORTED_BY[order.name]
+    if dialect == "sqlite" and query.states and _are_few(connection, study.id, query):
+        key = _without_index(key)
+    return _by_column(connection, wanted, order, query, key)
+
+
+def _tested(dialect: str, order: Order, condition: Condition) -> Expression:
+    """A condition in a query. Raises SpecError.
+
+    PostgreSQL takes one about JSON for a rare one, and would look at all trials for a page; of what CASE says
+    it expects every other one to meet it.
+    """
+    holds = _condition(dialect, order, condition)
+    return holds if condition_param(condition) is None else case((holds, true()), else_=false())
 
 
 def _of_all(connection: Connection, study: StudyKey, query: TrialQuery, *, down: bool) -> list[Row[Any]]:
@@ -145,15 +151,6 @@ def _are_few(connection: Connection, study: int, query: TrialQuery) -> bool:
     return bool(n_there**2 < n_wanted * n_all)  # a page's index walk meets one in n_all / n_there
 
 
-def _keys_at(
-    connection: Connection, study: int, keys: tuple[Expression, ...], after: After
-) -> tuple[Any, ...]:
-    """The keys of the trial that a page begins behind, as this database reads them: to the last bit."""
-    its = select(*keys).where(trials.c.study_id == study, trials.c.number == after.number)
-    found = connection.execute(its).one_or_none()
-    return tuple(found) if found is not None else (None,) * len(keys)
-
-
 def _by_number(
     connection: Connection, wanted: Select[Any], order: Order, query: TrialQuery
 ) -> list[Row[Any]]:
@@ -181,8 +178,8 @@ def _by_column(
     at = None if after is None else number_of(after.key)
     if after is None or at is not None:
         there = wanted.where(key.is_not(None))
-        if after is not None:
-            there = there.where(_behind((key,), (at,), after.number, down=order.down))
+        if after is not None and at is not None:
+            there = there.where(_behind(key, at, after.number, down=order.down))
         ordered = there.order_by(key.desc() if order.down else key.asc(), trials.c.number)
         rows = list(connection.execute(ordered.limit(query.limit).offset(skip)))
         if skip:
@@ -197,40 +194,12 @@ def _by_column(
     return rows + list(connection.execute(nothing.order_by(trials.c.number).limit(left).offset(skip)))
 
 
-def _by_param(
-    connection: Connection,
-    wanted: Select[Any],
-    order: Order,
-    query: TrialQuery,
-    keys: tuple[Expression, ...],
-    at: tuple[Any, ...] | None,
-) -> list[Row[Any]]:
-    """Rows by a parameter, which no index knows: all are looked at, and once is enough."""
-    if at is not None and query.after is not None:
-        last, keyless = query.after.number, and_(*[key.is_(None) for key in keys])
-        if any(key is not None for key in at):
-            wanted = wanted.where(or_(_behind(keys, at, last, down=order.down), keyless))
-        else:
-            wanted = wanted.where(keyless, trials.c.number > last)
-    parts = [key.desc() if order.down else key.asc() for key in (reversed(keys) if order.down else keys)]
-    ordered = wanted.order_by(*[part.nulls_last() for part in parts], trials.c.number)
-    return list(connection.execute(ordered.limit(query.limit).offset(query.offset)))
-
-
-def _behind(keys: Sequence[Expression], at: Sequence[Any], last: int, *, down: bool) -> Expression:
-    """Whether a row that has a key comes after the one whose keys are `at` and whose number is `last`."""
-    pairs = list(zip(keys, at, strict=True))
-    if down:
-        pairs.reverse()
-    place = next(place for place, (_, value) in enumerate(pairs) if value is not None)
-    key, value = pairs[place]
-    bound = literal(value, Float(53)) if isinstance(value, int | float) else literal(value)
+def _behind(key: Expression, at: float, last: int, *, down: bool) -> Expression:
+    """Whether a row that has a key comes after the one whose key is `at` and whose number is `last`."""
+    bound = literal(at, Float(53))
     # Not `beyond or (equal and …)`: from an `or` no database sees where in the index to begin.
     at_least, beyond = (key <= bound, key < bound) if down else (key >= bound, key > bound)
-    behind = and_(at_least, or_(beyond, trials.c.number > last))
-    if place == len(pairs) - 1:
-        return behind
-    return or_(behind, *[key.is_(None) for key, _ in pairs[place : place + 1]])
+    return and_(at_least, or_(beyond, trials.c.number > last))
 
 
 def _condition(dialect: str, order: Order, condition: Condition) -> Expression:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -30,9 +31,11 @@ REVISIONS = (
     "0004",
     "0005",
     "0006",
+    "0007",
 )  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
+BY_CODE_POINTS = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def _study(*, primary_key: bool = False) -> Column[int]:
@@ -133,6 +136,19 @@ trials = Table(
 # Of many trials that share the largest value the lowest number comes first: read backwards, the index of `first`
 # has the highest first, and all of them would be sorted to find the best one.
 Index("hpo_trials_largest", trials.c.study_id, trials.c["first"].desc(), trials.c.number)
+# What trials are sorted by, see sort_key in ordering.py: a row for each searched parameter of each trial, for those
+# that it lacks as well. The primary key is the order itself, and on SQLite the whole table.
+params = Table(
+    "hpo_params",
+    metadata,
+    _study(primary_key=True),
+    Column("name", BY_CODE_POINTS, primary_key=True),
+    Column("kind", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", Float(53), primary_key=True),
+    Column("words", BY_CODE_POINTS, primary_key=True),
+    Column("trial", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
 queue = Table(
     "hpo_queue",
     metadata,

@@ -18,9 +18,9 @@ from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import IllegalMove, TrialNotFound
 from hpo.space import SearchSpace
 from hpo.states import CohortState, TrialState
+from hpo.storage import by_param, queue
 from hpo.storage import cohorts as cohort_rows
 from hpo.storage import optuna_tables as optuna
-from hpo.storage import queue
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Claim
 from hpo.storage.bulk import BulkInsert
@@ -111,6 +111,7 @@ def add(
             for id_, plan in zip(ids, plans, strict=True)
         ],
     )
+    by_param.add(connection, row.study_id, space, plans)
     study_rows.change(connection, row.study_id, n_running=studies.c.n_running + len(plans))
 
 

@@ -17,7 +17,7 @@ from hpo.states import TrialState
 from hpo.storage.base import Claim, Condition, Storage, TrialQuery
 from hpo.storage.ordering import after_of
 from hpo.study import Direction, ObjectiveSpec
-from hpo.testing.studies import complete, driver, new_study, numbers
+from hpo.testing.studies import begun, complete, driver, new_study, numbers
 from hpo.trial import Inheritance, TrialPlan, TrialResult
 
 MIXED = Choice(choices=(0.1 + 0.2, 3, -1.5, True, False, "größer", "Z", "a", "", None, 10**12, "3", 1e-300))
@@ -93,7 +93,9 @@ class QueryingContract:
             ("params.x", [11, 9, 5, 4, 0, 10, 8, 6, 7, 1, 2, 3]),
             ("-params.x", [1, 7, 6, 8, 10, 0, 4, 5, 9, 11, 2, 3]),
             ("params.nobody", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+            ("-params.nobody", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
             (f"params.{ODD}", [5, 4, 0, 1, 2, 3, 6, 7, 8, 9, 10, 11]),
+            (f"-params.{ODD}", [4, 5, 0, 1, 2, 3, 6, 7, 8, 9, 10, 11]),
         ],
     )
     def test_every_order_puts_ties_by_number_and_nothing_last_and_pages_follow_it(
@@ -102,9 +104,57 @@ class QueryingContract:
         mixed(storage)
 
         assert numbers(storage.trials("wine", TrialQuery(sort=sort))) == expected
-        for size in (1, 3, 11, 12):
+        for size in (1, 2, 3, 11, 12):
             assert list(walked(storage, size, sort=sort)) == expected
         assert found(storage, sort=sort, offset=5, limit=4) == expected[5:9]
+
+    @pytest.mark.parametrize(
+        ("sort", "expected"),
+        [
+            ("params.x", [7, 2, 3, 5, 11, 0, 1, 8, 6, 4, 9, 12, 10, 13]),
+            ("-params.x", [4, 9, 12, 6, 8, 0, 1, 2, 3, 5, 11, 7, 10, 13]),
+        ],
+    )
+    def test_trials_planned_one_after_another_and_of_odd_values_have_one_order(
+        self, storage: Storage, sort: str, expected: list[int]
+    ) -> None:
+        long = "\U0001f600" * 500
+        values = (
+            2**53 + 1,
+            2**53,
+            -0.0,
+            0,
+            long + "b",
+            False,
+            "\uffff",
+            -(10**400),
+            10**400,
+            long + "a",
+            None,
+        )
+        settings = [{"x": value} for value in values] + [{"x": -0.0}, {"x": long + "c"}, {}]
+        space = SearchSpace({"x": Choice(choices=(*values, long + "c"))})
+        storage.create_study(new_study())
+        begun(storage, 3, name="other")
+        claim = storage.claim_study("wine", driver())
+        for number, params in enumerate(settings):
+            plan = TrialPlan(number=number, params=params)
+            storage.plan_trials(claim, space, [plan], [CohortPlan(numbers=(number,))])
+
+        assert found(storage, sort=sort) == expected
+        for size in (1, 2, 3, 5):
+            assert list(walked(storage, size, sort=sort)) == expected
+
+    def test_a_page_sorted_by_a_parameter_takes_conditions_and_goes_on_where_trials_lack_it(
+        self, storage: Storage
+    ) -> None:
+        mixed(storage)
+        where = (Condition(name="epochs", op=">=", value=1),)
+
+        for size in (1, 2, 5):
+            assert list(walked(storage, size, where=where, sort="params.x")) == [11, 9, 5, 8, 6, 7, 2, 3]
+            assert list(walked(storage, size, where=where, sort="-params.x")) == [7, 6, 8, 5, 9, 11, 2, 3]
+            assert list(walked(storage, size, where=where, sort="-params.lr")) == [2, 6, 11, 7, 8, 3, 5, 9]
 
     @pytest.mark.parametrize(
         ("condition", "expected"),

@@ -140,7 +140,8 @@ def test_a_study_deleted_by_optuna_is_gone_for_hpo_and_its_id_inherits_nothing(f
     optuna.create_study(study_name="foreign", storage=url)  # takes the freed id
     assert [s.name for s in storage.list_studies()] == ["keep"]
     with closing(sqlite3.connect(file)) as connection:
-        for table in ("hpo_trials", "hpo_cohorts", "hpo_cohort_lanes", "hpo_curves", "hpo_queue"):
+        gone = ("hpo_trials", "hpo_params", "hpo_cohorts", "hpo_cohort_lanes", "hpo_curves", "hpo_queue")
+        for table in gone:
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     storage.close()
 
