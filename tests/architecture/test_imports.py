@@ -99,7 +99,7 @@ HOMES = {
 # Files in which a process begins: they set the environment that torch reads when it is first imported.
 ENTRY_POINTS = {"workers/child.py", "workers/ray_pool.py", "workers/ray_worker.py", "samplers/thinking.py"}
 # The local database behind the client's interface: a verb that looks does not wait for what others need.
-LAZY = {"service/local_data.py", "service/local_running.py", "service/local_trials.py", "service/local.py"}
+LAZY = {f"service/local{part}.py" for part in ("", "_data", "_models", "_running", "_trials")}
 
 
 class Import(NamedTuple):

@@ -14,16 +14,20 @@ STUDY = dict.fromkeys(
 )
 
 
+TABLE = b"a,y\n" + b"".join(b"%d,%d.5\n" % (row, row * row % 37) for row in range(40))
+
+
 @pytest.fixture
 def asked(tmp_path):
-    (tmp_path / "small.csv").write_bytes(b"a,y\n1,2\n")
-    (tmp_path / "study.json").write_text('{"name": "wine", "data": "small.csv", "parameters": {"l2": 0.1}}')
+    (tmp_path / "small.csv").write_bytes(TABLE)
+    study = {"name": "wine", "data": {"source": "small.csv", "target": "y"}, "parameters": {"l2": 0.1}}
+    (tmp_path / "study.json").write_text(json.dumps(study))
     return asked_of(tmp_path / "study.json", {})
 
 
 @pytest.fixture
 def key():
-    return "ds_" + hashlib.sha256(b"a,y\n1,2\n").hexdigest()[:16]
+    return "ds_" + hashlib.sha256(TABLE).hexdigest()[:16]
 
 
 def answered(scripted):
@@ -48,7 +52,7 @@ def test_a_file_that_it_has_not_is_sent_first(scripted, asked, key):
     Remote(scripted.url).submit(asked)
 
     assert answered(scripted) == [("GET", "datasets"), ("POST", "datasets"), ("POST", "studies")]
-    assert scripted.asked[1][3] == b"a,y\n1,2\n"
+    assert scripted.asked[1][3] == TABLE
 
 
 def test_to_validate_nothing_is_sent(scripted, asked):
