@@ -78,6 +78,13 @@ class FakePool:
     def put_data(self, key: str, data: TrainingData) -> None:
         """Nobody looks at it."""
 
+    def drop_data(self, key: str) -> None:
+        """There are none."""
+
+    def room(self) -> int:
+        """Two, less what waits."""
+        return 2 - len(self.waiting)
+
     def submit(self, task: Task) -> None:
         """Take a task."""
         self.waiting.append(task)
