@@ -1,4 +1,8 @@
-"""Trials in the order of a parameter: a narrow row for each value of each trial, and the walk along them."""
+"""Trials in the order of a parameter: a narrow row for each value of each trial, and the walk along them.
+
+The rows of so many trials after one another are a block, sorted by itself: a new trial's rows go among those of its
+block and cost the same however long a study is. A page takes the first rows of each block, and of these the first.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,20 @@ from collections.abc import Callable, Sequence
 from itertools import chain, groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, literal, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from hpo.space import SearchSpace
 from hpo.storage.base import TrialQuery
@@ -18,7 +35,9 @@ from hpo.trial import TrialPlan
 Rows = list[Row[Any]]
 Walk = Callable[..., Rows]
 
-_INSERT = BulkInsert(params, ("study_id", "name", "kind", "number", "words", "trial"))
+BLOCK = 1 << 15  # trials; the rows that there are were cut by it, so it stays
+
+_INSERT = BulkInsert(params, ("study_id", "name", "block", "kind", "number", "words", "trial"))
 _KEY = (params.c.kind, params.c.number, params.c.words)
 _PLACE = (*_KEY, params.c.trial)
 
@@ -26,7 +45,7 @@ _PLACE = (*_KEY, params.c.trial)
 def add(connection: Connection, study: int, space: SearchSpace, plans: Sequence[TrialPlan]) -> None:
     """Rows of new trials: one for each searched parameter, NOTHING where a trial has none or null."""
     rows = [
-        (study, name, *sort_key(plan.params.get(name)), plan.number)
+        (study, name, plan.number // BLOCK, *sort_key(plan.params.get(name)), plan.number)
         for name in space.searched
         for plan in plans
     ]
@@ -53,6 +72,7 @@ def page(
         # A question about each trial, not a join: no database can begin with the trials and sort what it finds.
         its = select(and_(*meets)).where(trials.c.study_id == study, trials.c.number == params.c.trial)
         along = along.where(its.correlate(params).scalar_subquery())
+    blocks = _blocks(connection, study)
     at = None if query.after is None else sort_key(query.after.key)
     last = -1 if query.after is None else query.after.number
 
@@ -61,7 +81,8 @@ def page(
         if n == 0:
             return []
         # First the places of a page, alone, then its rows: for the same reason.
-        places = _sorted(along.where(*where), _PLACE, down=down).limit(n).offset(offset).subquery()
+        firsts = _firsts(along.where(*where), blocks, None if n is None else n + offset, down=down)
+        places = _sorted(select(firsts), tuple(firsts.c), down=down).limit(n).offset(offset).subquery()
         rows = wanted.add_columns(*places.c).where(trials.c.number == places.c.trial)
         return list(connection.execute(_sorted(rows, tuple(places.c), down=down)))
 
@@ -70,6 +91,17 @@ def page(
         return _largest_first(walk, at, last, n)[query.offset :]
     beyond = () if at is None else (tuple_(*_PLACE) > _literal(*at, last),)
     return walk(*beyond, n=query.limit, offset=query.offset)
+
+
+def _blocks(connection: Connection, study: int) -> range:
+    last = connection.execute(select(func.max(trials.c.number)).where(trials.c.study_id == study)).scalar()
+    return range(1 if last is None else last // BLOCK + 1)
+
+
+def _firsts(along: Select[Any], blocks: range, n: int | None, *, down: bool) -> Subquery:
+    """The first n places of each block, one way or the other."""
+    parts = [_sorted(along.where(params.c.block == block), _PLACE, down=down).limit(n) for block in blocks]
+    return union_all(*[select(part.subquery()) for part in parts]).subquery()
 
 
 def _sorted(rows: Select[Any], columns: Sequence[ColumnElement[Any]], *, down: bool) -> Select[Any]:

@@ -143,6 +143,7 @@ params = Table(
     metadata,
     _study(primary_key=True),
     Column("name", BY_CODE_POINTS, primary_key=True),
+    Column("block", Integer, primary_key=True, autoincrement=False),  # of trials, each sorted by itself
     Column("kind", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", Float(53), primary_key=True),
     Column("words", BY_CODE_POINTS, primary_key=True),

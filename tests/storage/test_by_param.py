@@ -15,9 +15,11 @@ from sqlalchemy import Connection, event, make_url, text
 from hpo.cohort import CohortPlan
 from hpo.space import Choice, Params, Range, SearchSpace
 from hpo.states import TrialState
+from hpo.storage import by_param
 from hpo.storage.base import Storage, TrialQuery
 from hpo.storage.database import Database
 from hpo.storage.engine import Transactions, server_engine, sqlite_engine
+from hpo.storage.memory import Memory
 from hpo.storage.open import open_storage
 from hpo.storage.ordering import after_of
 from hpo.testing.studies import driver, new_study, numbers
@@ -102,6 +104,25 @@ def test_on_sqlite_any_page_of_many_trials_takes_the_steps_of_one_of_few(file: P
     assert min(few.values()) > 0
     assert {asked: (few[asked], n) for asked, n in many.items() if n > 1.25 * few[asked] + 1} == {}
     transactions.close()
+
+
+@pytest.mark.parametrize("place", ["file", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_blocks_are_sorted_as_one(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    monkeypatch.setattr(by_param, "BLOCK", 64)
+    found = request.getfixturevalue(place)
+    storage, memory = open_storage(found if place == "postgres" else f"sqlite:///{found}"), Memory()
+    for each in (storage, memory):
+        fill(each, "many", 500)
+
+    for sort in SORTS:
+        whole = numbers(memory.trials("many", TrialQuery(sort=sort)))
+        assert numbers(storage.trials("many", TrialQuery(sort=sort))) == whole
+        assert numbers(storage.trials("many", TrialQuery(sort=sort, limit=9, offset=95))) == whole[95:104]
+        for page in pages(storage, "many", sort, (), float):
+            assert page == 0.0
+    storage.close()
 
 
 def looked_at(node: dict[str, Any]) -> float:

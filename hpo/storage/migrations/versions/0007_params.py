@@ -16,7 +16,8 @@ down_revision = "0006"
 
 _BATCH = 5_000  # trials
 _TEXT = 500  # characters of a text that count
-_COLUMNS = ("study_id", "name", "kind", "number", "words", "trial")
+_BLOCK = 1 << 15  # trials that are sorted among themselves
+_COLUMNS = ("study_id", "name", "block", "kind", "number", "words", "trial")
 _TRIALS = sa.text(
     "SELECT number, params FROM hpo_trials WHERE study_id = :study AND number > :last ORDER BY number LIMIT :n"
 )
@@ -49,6 +50,7 @@ def upgrade() -> None:
         "hpo_params",
         sa.Column("study_id", sa.Integer, study, primary_key=True, nullable=False, autoincrement=False),
         sa.Column("name", words, primary_key=True),
+        sa.Column("block", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("kind", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("number", sa.Float(53), primary_key=True),
         sa.Column("words", words, primary_key=True),
@@ -80,7 +82,11 @@ def _fill(connection: sa.Connection, insert: BulkInsert, study: int, names: set[
     for batch in _batches(connection, study):
         names.update(name for _, params in batch for name in params)
     for batch in _batches(connection, study):
-        rows = [(study, name, *_key(params.get(name)), trial) for name in names for trial, params in batch]
+        rows = [
+            (study, name, trial // _BLOCK, *_key(params.get(name)), trial)
+            for name in names
+            for trial, params in batch
+        ]
         insert(connection, sorted(rows))
 
 
