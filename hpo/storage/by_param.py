@@ -35,7 +35,7 @@ from hpo.trial import TrialPlan
 Rows = list[Row[Any]]
 Walk = Callable[..., Rows]
 
-BLOCK = 1 << 15  # trials; the rows that there are were cut by it, so it stays
+BLOCK = 1 << 14  # trials; the rows that there are were cut by it, so it stays
 
 _INSERT = BulkInsert(params, ("study_id", "name", "block", "kind", "number", "words", "trial"))
 _KEY = (params.c.kind, params.c.number, params.c.words)

@@ -16,7 +16,7 @@ down_revision = "0006"
 
 _BATCH = 5_000  # trials
 _TEXT = 500  # characters of a text that count
-_BLOCK = 1 << 15  # trials that are sorted among themselves
+_BLOCK = 1 << 14  # trials that are sorted among themselves
 _COLUMNS = ("study_id", "name", "block", "kind", "number", "words", "trial")
 _TRIALS = sa.text(
     "SELECT number, params FROM hpo_trials WHERE study_id = :study AND number > :last ORDER BY number LIMIT :n"
