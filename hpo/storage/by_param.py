@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -81,7 +82,9 @@ def page(
         if n == 0:
             return []
         # First the places of a page, alone, then its rows: for the same reason.
-        firsts = _firsts(along.where(*where), blocks, None if n is None else n + offset, down=down)
+        firsts = _firsts(
+            connection.dialect.name, along.where(*where), blocks, None if n is None else n + offset, down=down
+        )
         places = _sorted(select(firsts), tuple(firsts.c), down=down).limit(n).offset(offset).subquery()
         rows = wanted.add_columns(*places.c).where(trials.c.number == places.c.trial)
         return list(connection.execute(_sorted(rows, tuple(places.c), down=down)))
@@ -98,8 +101,13 @@ def _blocks(connection: Connection, study: int) -> range:
     return range(1 if last is None else last // BLOCK + 1)
 
 
-def _firsts(along: Select[Any], blocks: range, n: int | None, *, down: bool) -> Subquery:
+def _firsts(dialect: str, along: Select[Any], blocks: range, n: int | None, *, down: bool) -> Subquery:
     """The first n places of each block, one way or the other."""
+    if dialect == "postgresql":  # one part says it for all blocks; SQLite knows no LATERAL
+        block = func.generate_series(0, len(blocks) - 1).table_valued("block").render_derived()
+        firsts = _sorted(along.where(params.c.block == block.c.block), _PLACE, down=down).limit(n)
+        part = firsts.correlate(block).lateral()
+        return select(part).select_from(block.join(part, true())).subquery()
     parts = [_sorted(along.where(params.c.block == block), _PLACE, down=down).limit(n) for block in blocks]
     return union_all(*[select(part.subquery()) for part in parts]).subquery()
 
