@@ -132,9 +132,8 @@ class _Work(Collector):
 
 def _of_studies(census: Census) -> Iterable[Metric]:
     trials = dict(census.trials)
-    trials[TrialState.RUNNING] -= (
-        census.n_resting
-    )  # as the API shows them: they wait for their study to go on
+    # As the API shows them: they wait for their study to go on.
+    trials[TrialState.RUNNING] -= census.n_resting
     trials[TrialState.WAITING] += census.n_resting
     finished = {state: n for state, n in trials.items() if state.finished}
     yield _labelled("hpo_studies", "Studies by state.", "state", census.studies)

@@ -37,6 +37,7 @@ Rows = list[Row[Any]]
 Walk = Callable[..., Rows]
 
 BLOCK = 1 << 14  # trials; the rows that there are were cut by it, so it stays
+TOGETHER = 400  # blocks; SQLite joins 500 selects at most, and a study has 10,000,000 trials at most
 
 _INSERT = BulkInsert(params, ("study_id", "name", "block", "kind", "number", "words", "trial"))
 _KEY = (params.c.kind, params.c.number, params.c.words)
@@ -109,7 +110,13 @@ def _firsts(dialect: str, along: Select[Any], blocks: range, n: int | None, *, d
         part = firsts.correlate(block).lateral()
         return select(part).select_from(block.join(part, true())).subquery()
     parts = [_sorted(along.where(params.c.block == block), _PLACE, down=down).limit(n) for block in blocks]
-    return union_all(*[select(part.subquery()) for part in parts]).subquery()
+    while len(parts) > 1:
+        parts = [_together(parts[i : i + TOGETHER]) for i in range(0, len(parts), TOGETHER)]
+    return parts[0].subquery()
+
+
+def _together(parts: Sequence[Select[Any]]) -> Select[Any]:
+    return select(union_all(*[select(part.subquery()) for part in parts]).subquery())
 
 
 def _sorted(rows: Select[Any], columns: Sequence[ColumnElement[Any]], *, down: bool) -> Select[Any]:

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from hpo.storage.database import Database
 from hpo.storage.engine import Transactions, server_engine, sqlite_engine
 from hpo.storage.memory import Memory
 from hpo.storage.open import open_storage
-from hpo.storage.ordering import after_of
+from hpo.storage.ordering import SORTED_TEXT, after_of, sort_key
+from hpo.study import MAX_TRIALS
 from hpo.testing.studies import driver, new_study, numbers
 from hpo.trial import TrialPlan
 from tests.storage.test_open import change, older_file, query
@@ -122,6 +124,20 @@ def test_blocks_are_sorted_as_one(
         assert numbers(storage.trials("many", TrialQuery(sort=sort, limit=9, offset=95))) == whole[95:104]
         for page in pages(storage, "many", sort, (), float):
             assert page == 0.0
+    storage.close()
+
+
+def test_on_sqlite_a_study_may_have_as_many_blocks_as_it_may_have_trials(
+    monkeypatch: pytest.MonkeyPatch, file: Path
+):
+    monkeypatch.setattr(by_param, "BLOCK", 1)
+    storage = open_storage(f"sqlite:///{file}")
+    n = MAX_TRIALS // (1 << 14) + 1
+    fill(storage, "many", n)
+
+    page = numbers(storage.trials("many", TrialQuery(sort="-params.learning_rate", limit=LIMIT)))
+
+    assert page == sorted(range(n), key=lambda number: -(number * math.pi % 1))[:LIMIT]
     storage.close()
 
 
@@ -230,3 +246,11 @@ def test_trials_of_an_older_file_are_sorted_by_parameters_to_the_last_bit_beside
     change(file, "DELETE FROM studies")  # as Optuna would, without foreign keys
     assert query(file, "SELECT count(*) FROM hpo_params") == [(0,)]
     storage.close()
+
+
+def test_the_upgrade_cuts_rows_as_new_trials_do():
+    then = import_module("hpo.storage.migrations.versions.0007_params")
+
+    assert (then._BLOCK, then._TEXT) == (by_param.BLOCK, SORTED_TEXT)
+    for value in (3, 0.1, True, -(10**400), "adam", "x" * 600, "a\0b", None):
+        assert then._key(value) == sort_key(value)
