@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from hpo.account import hide_secrets
@@ -81,3 +83,21 @@ def hush_news() -> None:
     """Say no more than answers and errors, as --quiet has it."""
     for name in NEWS:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def before_each_line(make_room: Callable[[], None]) -> Iterator[None]:
+    """Have something done before each log line, for a while: a view that is drawn in place makes room."""
+
+    def made_room(_: logging.LogRecord) -> bool:
+        make_room()
+        return True
+
+    handlers = list(logging.getLogger("hpo").handlers)  # uvicorn has the same one
+    for handler in handlers:
+        handler.addFilter(made_room)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(made_room)

@@ -11,7 +11,6 @@ import typer
 
 from hpo.cli import session
 from hpo.cli.lineage import inherited_text, trial_text
-from hpo.cli.live import duration
 from hpo.cli.output import (
     Format,
     FormatOption,
@@ -28,6 +27,7 @@ from hpo.cli.output import (
     write_record,
     write_rows,
 )
+from hpo.cli.pace import duration
 from hpo.cli.phrases import (
     front_text,
     pruner_text,

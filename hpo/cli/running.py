@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from hpo.cli import session
 from hpo.cli.entry import INTERRUPTED
 from hpo.cli.lineage import lineage_lines
-from hpo.cli.live import duration, open_view
+from hpo.cli.live import open_view
 from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
+from hpo.cli.pace import duration
 from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stderr
 from hpo.cli.where import typed
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
@@ -105,23 +106,31 @@ def started_pool(options: RunOptions) -> Iterator[WorkerPool]:
 
 @dataclass(slots=True)
 class Interrupts:
-    """Ctrl-C: the first one pauses the study, or ends the program when none runs yet; the second kills."""
+    """Ctrl-C: the first one pauses the study, or ends the program when none runs yet; the second kills.
+
+    wipe: what to write before a line, since a view may be drawn where it goes
+    """
 
     coordinator: Coordinator | None = None
     study: str | None = None
+    wipe: str = "\n"
     n_caught: int = field(default=0)
 
     def caught(self, _number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
         self.n_caught += 1
         if self.n_caught > 2:
+            self._write("")
             os._exit(INTERRUPTED)
         if self.coordinator is None or self.n_caught == 2:
             raise KeyboardInterrupt
         self.coordinator.ask(Wanted.PAUSE)
+        self._write(f"pausing study {self.study}; Ctrl-C again kills it\n")
+
+    def _write(self, text: str) -> None:
         # print() is not safe in a signal handler: it may have been interrupted itself.
         with contextlib.suppress(OSError):  # a closed terminal
-            os.write(2, f"\npausing study {self.study}; Ctrl-C again kills it\n".encode())
+            os.write(2, f"{self.wipe}{text}".encode())
 
 
 @contextmanager
@@ -163,7 +172,7 @@ def drive(
         coordinator = Coordinator(
             storage, pool, watch=view.show, options=HowToRun(max_lanes=options.cohort_lanes)
         )
-        caught.coordinator = coordinator
+        caught.coordinator, caught.wipe = coordinator, view.wipe
         try:
             return coordinator.run(job, dead=dead)
         except (PoolError, StorageUnavailable) as error:

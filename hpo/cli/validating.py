@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
-from hpo.cli.live import duration
 from hpo.cli.output import Format, FormatOption, QuietOption, pairs, plural, write_record
+from hpo.cli.pace import duration
 from hpo.cli.running import say_data, say_notes
 from hpo.cli.searching import (
     DataOption,

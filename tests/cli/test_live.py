@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from hpo.cli.live import PlainView, columns, line, open_view
+from hpo.cli.live import PlainView, open_view
+from hpo.cli.pace import left_text, line, summary
 from hpo.progress import Progress
 from hpo.states import StudyState, TrialState
 
@@ -112,30 +113,16 @@ def test_a_line_says_no_rate_and_no_time_left_while_they_are_unknown():
     assert text == "digits: 0/100 trials, no accuracy yet"
 
 
-def test_a_wide_terminal_shows_all_there_is_to_say_beside_the_bar():
-    assert columns(progress(30, best=0.98765), 120) == {
-        "name": "digits",
-        "rate": "12.5 trials/s",
-        "left": "1 min 15 s left",
-        "best": "best accuracy 0.98765 (trial 7)",
-    }
+@pytest.mark.parametrize("state", [state for state in StudyState if state is not StudyState.RUNNING])
+def test_a_study_that_does_not_run_has_no_time_left(state):
+    assert left_text(progress(30)) == "1 min 15 s left"
+    assert left_text(replace(progress(30), state=state)) == ""
 
 
-@pytest.mark.parametrize("width", [40, 71, 72, 80, 110])
-@pytest.mark.parametrize("best", [None, 0.98765])
-def test_a_narrow_terminal_leaves_room_for_the_bar(width, best):
-    now = replace(progress(30, n_trials=256, best=best), study="a-rather-long-name-for-a-study")
+def test_the_summary_says_what_became_of_the_trials():
+    end = replace(progress(90, n_failed=10, best=0.98765), seconds=75.0)
 
-    texts = columns(now, width)
-
-    assert sum(len(text) + 1 for text in texts.values()) + len("256/256 ") <= width - 5
-    assert best is None or "0.987" in texts["best"]
-
-
-def test_before_the_first_trial_ends_the_bar_tells_how_long_it_has_been():
-    now = replace(progress(0), trials_per_s=0.0, seconds_left=None, seconds=8.0)
-
-    assert columns(now, 80)["left"] == "8.0 s so far"
+    assert summary(end) == "digits: 100/100 trials in 1 min 15 s, best accuracy 0.98765 (trial 7), 10 FAIL"
 
 
 def test_a_terminal_that_cannot_draw_gets_plain_lines(monkeypatch):

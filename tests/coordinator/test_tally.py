@@ -81,3 +81,18 @@ def test_what_is_shown_adds_up_and_comes_ten_times_a_second_at_most():
     assert (last.trials_per_s, last.model_steps_per_s) == pytest.approx((10.0, 2000.0))
     assert last.seconds_left == pytest.approx(70 / 10.0)
     assert last.seconds == pytest.approx(7.0 + 4.0)
+
+
+def test_there_is_no_time_left_before_a_trial_has_ended_and_then_it_follows_from_the_rate():
+    clock, seen = Clock(), []
+    tally = Tally(study(), None, seen.append, clock)  # 10 of its 100 trials have ended
+    tally.planned(20)
+    tally.trained(100)
+    for at, n in ((104.0, 0), (110.0, 5), (115.0, 15)):
+        clock.now = at
+        tally.finished(complete(i, 0.5) for i in range(n))
+        tally.show(StudyState.RUNNING)
+
+    # by hand: 0 in 4 s; 5 in 10 s with 85 left; 20 in 15 s with 70 left
+    assert [one.trials_per_s for one in seen] == pytest.approx([0.0, 0.5, 20 / 15])
+    assert [one.seconds_left for one in seen] == [None, pytest.approx(170.0), pytest.approx(52.5)]

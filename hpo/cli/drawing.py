@@ -1,0 +1,88 @@
+"""A view that is drawn over itself on a terminal, a few times a second, and leaves one plain line behind."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from hpo.cli.log import before_each_line
+from hpo.cli.output import clean
+from hpo.cli.pace import summary
+from hpo.cli.screen import Canvas, lines
+from hpo.cli.sparkline import BestSoFar
+from hpo.cli.terminal import has_blocks, has_colour, size_of
+from hpo.progress import Progress
+
+DRAW_S = 0.25
+
+# Between two drawings the cursor waits at the view's first character. So whatever the terminal makes of the lines
+# when its window changes, all that is to be replaced stands behind the cursor; and since the cursor is never
+# hidden, nothing has to be put back by a program that is killed.
+WIPE = "\r\x1b[J"
+_END_OF_LINE, _REST = "\x1b[K", "\x1b[J"
+
+
+class DrawnView:
+    """A study on a few lines of a terminal, at most four times a second."""
+
+    wipe = WIPE
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = out
+        self._clock = clock
+        self._best = BestSoFar()
+        self._last: Progress | None = None
+        self._drawn_at: float | None = None
+        self._message: str | None = None
+        self._lock = threading.RLock()  # a log line of another thread
+
+    def __enter__(self) -> DrawnView:
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(before_each_line(self._make_room))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        if self._last is not None:
+            self._write(f"{WIPE}{clean(summary(self._last))}\n")
+
+    def show(self, progress: Progress) -> None:
+        """Draw it, unless that was done a moment ago; a message goes above it, once."""
+        self._best.note(progress.n_finished, progress.best_value)
+        self._last = progress
+        if progress.message is not None and progress.message != self._message:
+            self._make_room()
+            self._write(f"{clean(progress.message)}\n")
+        self._message = progress.message
+        now = self._clock()
+        if self._drawn_at is None or now - self._drawn_at >= DRAW_S:
+            self._drawn_at = now
+            self._write(self._drawing(progress))
+
+    def _drawing(self, progress: Progress) -> str:
+        """One piece of text, so that no half of it is ever seen."""
+        width, height = size_of(self._out) or (80, 24)
+        # Not the last column: there, terminals differ on where the cursor is.
+        canvas = Canvas(
+            width=width - 1,
+            height=height,
+            colour=has_colour(self._out),
+            blocks=has_blocks(self._out),
+        )
+        rows = [row + _END_OF_LINE for row in lines(progress, self._best, canvas)]
+        back = f"\x1b[{len(rows) - 1}A" if len(rows) > 1 else ""
+        return "\r" + "\r\n".join(rows) + _REST + back + "\r"
+
+    def _make_room(self) -> None:
+        """Take the view away, so that another line can be written where it stood; soon it is drawn below that."""
+        with self._lock:
+            self._drawn_at = None
+            self._write(WIPE)
+
+    def _write(self, text: str) -> None:
+        with self._lock, contextlib.suppress(OSError):  # the study goes on when nobody sees it any more
+            self._out.write(text)
+            self._out.flush()
