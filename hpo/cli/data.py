@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hpo.cli import session
+from hpo.cli import completing, session
 from hpo.cli.moving import confirm
 from hpo.cli.output import (
     Format,
@@ -21,7 +21,10 @@ from hpo.cli.output import (
     write_rows,
 )
 
-KeyArgument = Annotated[str, typer.Argument(metavar="DATA", help="Id or name (`hpo data ls`).")]
+KeyArgument = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="Id or name (`hpo data ls`).", autocompletion=completing.datasets),
+]
 
 
 def add(
@@ -50,7 +53,12 @@ def ls(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> None:
 
 def show(
     source: Annotated[
-        str, typer.Argument(metavar="DATA", help="Built-in name, file, or id of a stored set.")
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Built-in name, file, or id of a stored set.",
+            autocompletion=completing.sources,
+        ),
     ],
     target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002

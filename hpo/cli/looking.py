@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hpo.cli import session
+from hpo.cli import completing, session
 from hpo.cli.lineage import inherited_text, trial_text
 from hpo.cli.output import (
     Format,
@@ -283,7 +283,9 @@ def _best_row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def spaces(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Print this one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print this one.", autocompletion=completing.spaces)
+    ] = None,
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> None:

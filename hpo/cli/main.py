@@ -38,16 +38,17 @@ from hpo.cli.validating import validate
 from hpo.errors import HpoError
 from hpo.settings import read_settings
 
+COMPLETE = "_HPO_COMPLETE"  # set by a shell that asks how a word may go on
+
 app = typer.Typer(
     name="hpo",
     help="Search hyperparameters of multilayer perceptrons: hundreds of trials train as one tensor program.",
-    add_completion=False,
+    rich_markup_mode=None,  # rich takes longer to import than all else that `hpo --help` does
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
 )
-data_app = typer.Typer(help="Data sets: add, ls, show, rm.", no_args_is_help=True)
-db_app = typer.Typer(help="The database itself: status, upgrade.", no_args_is_help=True)
-keys_app = typer.Typer(help="API keys of a server: create, ls, revoke.", no_args_is_help=True)
+data_app = typer.Typer(help="Data sets: add, ls, show, rm.", rich_markup_mode=None)
+db_app = typer.Typer(help="The database itself: status, upgrade.", rich_markup_mode=None)
+keys_app = typer.Typer(help="API keys of a server: create, ls, revoke.", rich_markup_mode=None)
 
 VERBS: dict[str, Callable[..., Any]] = {
     "run": searching.run,
@@ -156,12 +157,19 @@ def _hpo(
     """Search hyperparameters of multilayer perceptrons: hundreds of trials train as one tensor program."""
 
 
+def _add(to: typer.Typer, words: str, verb: Callable[..., Any]) -> None:
+    """A verb with its example; a list of verbs says the whole of its first line, not the first 45 letters."""
+    about = (verb.__doc__ or "").split("\n")[0]
+    to.command(words.split()[-1], short_help=about, epilog=f"Example: {EXAMPLES[words]}")(
+        where.placed(words, verb)
+    )
+
+
 for _name, _verb in VERBS.items():
-    app.command(_name, epilog=f"Example: {EXAMPLES[_name]}")(where.placed(_name, _verb))
+    _add(app, _name, _verb)
 for _family, (_app, _verbs) in FAMILIES.items():
     for _name, _verb in _verbs.items():
-        _words = f"{_family} {_name}"
-        _app.command(_name, epilog=f"Example: {EXAMPLES[_words]}")(where.placed(_words, _verb))
+        _add(_app, f"{_family} {_name}", _verb)
     app.add_typer(_app, name=_family, epilog=f"Example: {EXAMPLES[_family]}")
 
 
@@ -181,14 +189,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     try:
-        set_up_log(read_settings().log)
-        code = app(given or ["--help"], prog_name="hpo", standalone_mode=False)
+        if COMPLETE not in os.environ:  # a shell that asks for words wants no complaints
+            set_up_log(read_settings().log)
+        alone = not given or (len(given) == 1 and given[0] in FAMILIES)
+        code = app([*given, "--help"] if alone else given, prog_name="hpo", standalone_mode=False)
         return int(code or 0)
     except HpoError as error:
         return _tell(str(error), error.exit_code)
     except typer.TyperException as error:
-        # `hpo data` alone has printed its help and has nothing more to say.
-        return _tell(_usage(error, given), error.exit_code) if error.format_message() else 0
+        return _tell(_usage(error, given), error.exit_code)
     except typer.Abort:
         return _tell("answered no; nothing was done", 1)
     except KeyboardInterrupt:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from hpo.cli import completing
+
 Record = Mapping[str, Any]
 
 LEAST_WIDTH = 20  # of a column of text that is broken into lines
@@ -29,7 +31,10 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("-f", "--format", help="How the answer is written.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the answer and errors.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Answer every question with yes.")]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The study's name (`hpo ls`).")]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="The study's name (`hpo ls`).", autocompletion=completing.studies),
+]
 
 
 def say(sentence: str, *, quiet: bool = False) -> None:

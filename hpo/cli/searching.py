@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hpo.cli import session
+from hpo.cli import completing, session
 from hpo.cli.agreeing import agreed
 from hpo.cli.output import (
     Format,
@@ -41,9 +41,17 @@ if TYPE_CHECKING:
 SAMPLERS = "random, grid, sobol, coarse_to_fine, tpe, gp, cmaes or nsga2."
 
 FileArgument = Annotated[Path | None, typer.Argument(metavar="STUDY.yaml", help="A study file.")]
-DataOption = Annotated[str | None, typer.Option("--data", help="Built-in name, file, or id of a stored set.")]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", help="Built-in name, file, or id of a stored set.", autocompletion=completing.sources
+    ),
+]
 TargetOption = Annotated[str | None, typer.Option("--target", help="The column to predict.")]
-SpaceOption = Annotated[str | None, typer.Option("--space", help="A named search space (`hpo spaces`).")]
+SpaceOption = Annotated[
+    str | None,
+    typer.Option("--space", help="A named search space (`hpo spaces`).", autocompletion=completing.spaces),
+]
 SamplerOption = Annotated[str | None, typer.Option("--sampler", help=SAMPLERS)]
 TrialsOption = Annotated[int | None, typer.Option("--trials", help="How many trials in all.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of a trial.")]

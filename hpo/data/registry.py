@@ -9,21 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from hpo.data.names import BUILT_IN
 from hpo.data.table import Array, Kind, Table
 
-# name -> one line about it
-BUILT_IN: dict[str, str] = {
-    "digits": "1,797 handwritten digits as 8x8 images, 10 classes",
-    "iris": "150 flowers, 4 measurements, 3 species",
-    "wine": "178 wines, 13 chemical measurements, 3 growers",
-    "breast_cancer": "569 tumours, 30 measurements, malignant or benign",
-    "diabetes": "442 patients, 10 measurements, progression after a year (regression)",
-    "spiral": "Playground: two spirals, 7 input features, noise, 2 classes",
-    "circle": "Playground: a disc in a ring, 7 input features, noise, 2 classes",
-    "xor": "Playground: four squares, 7 input features, noise, 2 classes",
-    "gauss": "Playground: two clouds, 7 input features, noise, 2 classes",
-    "plane": "Playground: a plane, 7 input features, noise (regression)",
-}
+__all__ = ["BUILT_IN", "arrays_sha256", "load_built_in"]
 
 # Modules by name, loaded when one of their sets is asked for: a search should not pay for what it does not use.
 _BUNDLED, _PLAYGROUND = "hpo.data.bundled", "hpo.data.playground"
