@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
-from hpo.cli.output import Format, FormatOption, QuietOption, cell, fit, say, write_record
+from hpo.cli.cells import cell
+from hpo.cli.output import Format, FormatOption, QuietOption, fit, say, write_record
 from hpo.cli.running import say_data
 from hpo.cli.searching import (
     DataOption,

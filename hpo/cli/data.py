@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,11 @@ from hpo.cli.output import (
     YesOption,
     pairs,
     say,
-    table,
+    width_of,
     write_record,
     write_rows,
 )
+from hpo.cli.tables import table
 
 KeyArgument = Annotated[
     str,
@@ -85,7 +87,7 @@ def _data_text(record: dict[str, Any]) -> str:
     }
     text = pairs({name: value for name, value in lines.items() if value is not None})
     notes = [f"  {note}" for note in record["notes"]]
-    columns = ["", table(record["columns"])] if record["columns"] else []
+    columns = ["", table(record["columns"], width=width_of(sys.stdout))] if record["columns"] else []
     return "\n".join([text, *notes, *columns])
 
 

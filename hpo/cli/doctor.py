@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hpo.cli import session
-from hpo.cli.output import Format, FormatOption, QuietOption, answer, clean, write_rows
+from hpo.cli.cells import clean
+from hpo.cli.output import Format, FormatOption, QuietOption, answer, write_rows
 from hpo.errors import HpoError
 
 if TYPE_CHECKING:

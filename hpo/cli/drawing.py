@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from hpo.cli.cells import clean
 from hpo.cli.log import before_each_line
-from hpo.cli.output import clean
 from hpo.cli.pace import summary
 from hpo.cli.screen import Canvas, lines
 from hpo.cli.sparkline import BestSoFar

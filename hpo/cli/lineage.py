@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.cli.output import cell, pairs, plural
+from hpo.cli.cells import cell
+from hpo.cli.output import pairs, plural
 from hpo.cli.phrases import values_by_metric, with_stderr
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from hpo.cli.output import clean
+from hpo.cli.cells import clean
 from hpo.cli.pace import line
 from hpo.cli.terminal import can_draw, size_of
 

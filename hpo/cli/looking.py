@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from hpo.cli import completing, session
+from hpo.cli.cells import cell, clean
 from hpo.cli.lineage import inherited_text, trial_text
 from hpo.cli.output import (
     Format,
@@ -17,8 +18,6 @@ from hpo.cli.output import (
     QuietOption,
     StudyArgument,
     answer,
-    cell,
-    clean,
     fit,
     pairs,
     plural,

@@ -27,11 +27,12 @@ from hpo.cli import (
     watching,
     where,
 )
+from hpo.cli.cells import clean
 from hpo.cli.doctor import doctor
 from hpo.cli.entry import INTERRUPTED
 from hpo.cli.forking import fork
 from hpo.cli.log import set_up_log
-from hpo.cli.output import clean, fit
+from hpo.cli.output import fit
 from hpo.cli.serving import serve
 from hpo.cli.submitting import submit
 from hpo.cli.validating import validate

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hpo.cli import session
+from hpo.cli.cells import cell, clean
 from hpo.cli.output import (
     Format,
     FormatOption,
@@ -18,16 +19,15 @@ from hpo.cli.output import (
     StudyArgument,
     YesOption,
     answer,
-    cell,
-    clean,
     fit,
     pairs,
     plural,
     say,
-    table,
+    width_of,
     write_record,
     write_rows,
 )
+from hpo.cli.tables import table
 from hpo.errors import ModelNotKept, SpecError
 from hpo.files import write_whole
 
@@ -186,7 +186,7 @@ def _predictions_text(record: Mapping[str, Any]) -> str:
 
     from hpo.service.predicting import prediction_rows
 
-    parts = [table(list(islice(prediction_rows(record), SHOWN)))]
+    parts = [table(list(islice(prediction_rows(record), SHOWN)), width=width_of(sys.stdout))]
     if record["n_rows"] > SHOWN:
         parts.append(f"and {plural(record['n_rows'] - SHOWN, 'row')} more: -o FILE.csv has them all")
     if record["scores"]:

@@ -14,10 +14,8 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from hpo.cli import completing
-
-Record = Mapping[str, Any]
-
-LEAST_WIDTH = 20  # of a column of text that is broken into lines
+from hpo.cli.cells import Record, cell, clean
+from hpo.cli.tables import table
 
 
 class Format(StrEnum):
@@ -80,34 +78,6 @@ def _broken(line: str, width: int) -> str:
     )
 
 
-def clean(text: str) -> str:
-    """Text without control characters: names in a data file must not drive the terminal.
-
-    >>> clean("a\\x1b[2Jb")
-    'a�[2Jb'
-    """
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
-
-
-def cell(value: Any) -> str:
-    """A value as people read it.
-
-    >>> cell(None), cell(0.123456789), cell(True), cell("x"), cell({"a": 1, "b": 2})
-    ('-', '0.12346', 'true', 'x', 'a 1, b 2')
-    """
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {cell(entry)}" for key, entry in value.items()) or "-"
-    if isinstance(value, list | tuple):
-        return ", ".join(cell(entry) for entry in value) or "-"
-    return clean(str(value)).replace("\n", " ")
-
-
 def plural(n: int, word: str) -> str:
     """A count with its word.
 
@@ -115,46 +85,6 @@ def plural(n: int, word: str) -> str:
     ('1 trial', '1,500 rows', '2 classes')
     """
     return f"{n:,} {word}" + ("" if n == 1 else "es" if word.endswith("s") else "s")
-
-
-def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width: int | None = None) -> str:
-    """Rows under their headings, numbers to the right.
-
-    width: of the terminal; text in the last column is broken into lines to fit it
-
-    >>> print(table([{"name": "a", "n": 5}, {"name": "bcd", "n": 12}]))
-    name   n
-    a      5
-    bcd   12
-    """
-    records = list(rows)
-    names = list(columns or dict.fromkeys(name for record in records for name in record))
-    texts = [[cell(record.get(name)) for name in names] for record in records]
-    right = [any(_is_number(record.get(name)) for record in records) for name in names]
-    widths = [max(len(line[i]) for line in [names, *texts]) for i in range(len(names))]
-    if width is not None and names and not right[-1]:
-        before = sum(widths[:-1]) + 2 * len(widths[:-1])
-        widths[-1] = min(widths[-1], max(width - before, LEAST_WIDTH))
-        texts = [line for row in texts for line in _in_lines(row, widths[-1])]
-    lines = [
-        "  ".join(
-            text.rjust(width) if to_right else text.ljust(width)
-            for text, width, to_right in zip(line, widths, right, strict=True)
-        ).rstrip()
-        for line in [names, *texts]
-    ]
-    return "\n".join(lines)
-
-
-def _in_lines(row: list[str], width: int) -> list[list[str]]:
-    """A row of texts as several, the last text broken to a width."""
-    first, *rest = textwrap.wrap(row[-1], width, break_on_hyphens=False) or [""]
-    blank = [""] * (len(row) - 1)
-    return [[*row[:-1], first], *([*blank, line] for line in rest)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def pairs(record: Record, *, indent: int = 0) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.cli.output import cell, plural
+from hpo.cli.cells import cell
+from hpo.cli.output import plural
 
 
 def split_text(n_folds: int, n_train: int, n_validation: int, n_test: int) -> str:

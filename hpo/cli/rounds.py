@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.cli.output import cell, table
+from hpo.cli.cells import cell
+from hpo.cli.tables import table
 
 
 def notes_text(notes: Mapping[str, Any], *, width: int | None = None) -> str:

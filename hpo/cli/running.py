@@ -14,12 +14,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from hpo.cli import session
+from hpo.cli.cells import cell, clean
 from hpo.cli.entry import INTERRUPTED
 from hpo.cli.lineage import lineage_lines
 from hpo.cli.live import open_view
-from hpo.cli.output import Format, cell, clean, fit, pairs, plural, say, table, write_record
+from hpo.cli.output import Format, fit, pairs, plural, say, width_of, write_record
 from hpo.cli.pace import duration
 from hpo.cli.phrases import score_texts, split_text, values_by_metric, with_stderr
+from hpo.cli.tables import table
 from hpo.cli.where import typed
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
@@ -281,7 +283,7 @@ def _front_lines(best: dict[str, Any], where: str) -> list[str]:
         {"number": one["number"], **values_by_metric(best | one), **one["params"]}
         for one in front[:FRONT_SHOWN]
     ]
-    lines.append(table(rows))
+    lines.append(table(rows, width=width_of(sys.stdout)))
     if len(front) > FRONT_SHOWN:
         lines.append(f"and {len(front) - FRONT_SHOWN} more: `hpo best {best['study']} -f json` has them all")
     return lines

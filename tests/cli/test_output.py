@@ -7,7 +7,9 @@ import math
 
 import pytest
 
-from hpo.cli.output import Format, cell, fit, pairs, table, write_json, write_record, write_rows
+from hpo.cli.cells import cell
+from hpo.cli.output import Format, fit, pairs, write_json, write_record, write_rows
+from hpo.cli.tables import table
 
 
 def test_json_of_records_is_one_document_that_parses_back(capsys):
