@@ -74,7 +74,8 @@ def updated(record: Record, event: Event) -> Record:
     best = data["best"] or {}
     found = {"value": best.get("value"), "best_number": best.get("number"), "values": best.get("values")}
     speeds = {speed: data.get(speed) for speed in ("trials_per_s", "model_steps_per_s", "seconds_left")}
-    live = {**(record.get("live") or {}), **speeds}
+    # Events do not say which slots are busy: better none than those of the first look.
+    live = speeds
     return record | found | {"n_trials": data["n_trials"], "states": data["counts"], "live": live}
 
 
