@@ -25,7 +25,7 @@ class Progress:
     seconds: float = 0.0
     seconds_left: float | None = None
     n_slots: int = 0
-    n_slots_busy: int = 0
+    n_busy: int = 0
     message: str | None = None  # a sentence that is worth a line: a lost worker, a retry
 
     @property

@@ -120,7 +120,7 @@ def _best(progress: Progress, best: BestSoFar, canvas: Canvas) -> str:
 
 def _speed(progress: Progress, canvas: Canvas) -> str:
     """How fast it goes, on how many slots, and the time left."""
-    slots = f"{progress.n_slots_busy} of {progress.n_slots} slots busy" if progress.n_slots else ""
+    slots = f"{progress.n_busy} of {progress.n_slots} slots busy" if progress.n_slots else ""
     parts = [
         Part(rate_text(progress), 1),
         Part(steps_text(progress), 3),

@@ -15,6 +15,9 @@ from hpo.study import EXTERNAL
 # States in which nothing more will happen by itself.
 RESTING = frozenset({StudyState.PAUSED, StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED})
 
+# What an event says of a study's driver, as `live` of its record does.
+LIVE = ("trials_per_s", "model_steps_per_s", "seconds_left", "n_slots", "n_busy")
+
 LOOK_S = 0.5
 GRACE_LOOKS = 10  # a study that nobody runs may be about to be claimed
 
@@ -73,9 +76,8 @@ def updated(record: Record, event: Event) -> Record:
     data = event.data
     best = data["best"] or {}
     found = {"value": best.get("value"), "best_number": best.get("number"), "values": best.get("values")}
-    speeds = {speed: data.get(speed) for speed in ("trials_per_s", "model_steps_per_s", "seconds_left")}
-    # Events do not say which slots are busy: better none than those of the first look.
-    live = speeds
+    # Not over what was known: what an older server does not tell is better unknown than of an earlier moment.
+    live = {name: data.get(name) for name in LIVE}
     return record | found | {"n_trials": data["n_trials"], "states": data["counts"], "live": live}
 
 
@@ -110,7 +112,7 @@ def progress_of(record: Record) -> Progress:
         seconds=seconds,
         seconds_left=left,
         n_slots=int(live.get("n_slots") or 0),
-        n_slots_busy=int(live.get("n_busy") or 0),
+        n_busy=int(live.get("n_busy") or 0),
         message=_message(record),
     )
 

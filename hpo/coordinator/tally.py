@@ -116,7 +116,7 @@ class Tally:
             seconds=self._study.seconds + moment - self._began,
             seconds_left=self._seconds_left(trials_per_s),
             n_slots=n_slots,
-            n_slots_busy=n_busy,
+            n_busy=n_busy,
             message=message,
         )
         self._watch(self._progress)

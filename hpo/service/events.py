@@ -151,6 +151,8 @@ def _progress(study: Study, best: dict[str, Any] | None) -> dict[str, Any]:
         "trials_per_s": plain(study.live.get("trials_per_s", mean)),
         "model_steps_per_s": plain(study.live.get("model_steps_per_s")),
         "seconds_left": plain(study.live.get("seconds_left", left / mean if mean > 0 and not over else None)),
+        "n_slots": plain(study.live.get("n_slots")),
+        "n_busy": plain(study.live.get("n_busy")),
     }
 
 

@@ -38,7 +38,7 @@ def progress(storage: Storage, name: str, *, is_alive: IsAlive) -> Progress:
         seconds=study.seconds,
         seconds_left=left,
         n_slots=study.live.get("n_slots") or 0,
-        n_slots_busy=study.live.get("n_busy") or 0,
+        n_busy=study.live.get("n_busy") or 0,
         message=_abandoned(storage, study, is_alive),
     )
 

@@ -32,7 +32,7 @@ def progress(**changes):
         "seconds": 8.0,
         "seconds_left": 5.1,
         "n_slots": 8,
-        "n_slots_busy": 4,
+        "n_busy": 4,
     }
     return Progress(**{**told, **changes})
 

@@ -1,5 +1,7 @@
 """The rate and the time left that a follower of a server's events is shown, worked out by hand."""
 
+from dataclasses import replace
+
 from hpo.client.following import progress_of, updated
 from hpo.progress import Event
 
@@ -43,6 +45,13 @@ def test_the_time_left_follows_from_the_rate():
     assert found.seconds_left == 20.0  # 100 - 20 trials at 4 a second
 
 
-def test_slots_are_not_those_of_an_earlier_moment():
-    assert progress_of(RECORD).n_slots_busy == 8
+def test_slots_are_those_of_the_event():
+    told = event(20, 4.0, 20.0)
+    record = updated(RECORD, replace(told, data={**told.data, "n_slots": 4, "n_busy": 3}))
+
+    assert (progress_of(RECORD).n_slots, progress_of(RECORD).n_busy) == (8, 8)
+    assert (progress_of(record).n_slots, progress_of(record).n_busy) == (4, 3)
+
+
+def test_a_server_that_tells_no_slots_leaves_none_of_an_earlier_moment():
     assert progress_of(updated(RECORD, event(20, 4.0, 20.0))).n_slots == 0

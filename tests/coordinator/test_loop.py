@@ -160,6 +160,17 @@ def test_what_is_watched_ends_with_the_whole_truth(make_world):
     assert all(math.isfinite(progress.trials_per_s) for progress in world.seen)
 
 
+def test_what_is_watched_says_how_many_slots_train(make_world):
+    world = make_world(spec_of(trials=25))
+
+    world.run(workers=3)
+
+    assert {progress.n_slots for progress in world.seen} == {3}
+    assert {progress.n_busy for progress in world.seen} <= {0, 1, 2, 3}
+    assert max(progress.n_busy for progress in world.seen) == 3
+    assert world.seen[-1].n_busy == 0
+
+
 def test_more_trials_later_continue_the_numbers(make_world):
     world, whole = make_world(spec_of(trials=10)), make_world(spec_of(trials=25))
     world.run()

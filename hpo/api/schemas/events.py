@@ -18,6 +18,8 @@ _PROGRESS: dict[str, Any] = {
     "trials_per_s": 3.1,
     "model_steps_per_s": 90512.0,
     "seconds_left": 41.0,
+    "n_slots": 8,
+    "n_busy": 6,
 }
 _TRIALS: dict[str, Any] = {
     "items": [
@@ -55,6 +57,8 @@ class ProgressEvent(Answer):
     trials_per_s: float | None
     model_steps_per_s: float | None
     seconds_left: float | None
+    n_slots: int | None = Field(description="Slots that its driver may use; null while nobody drives it.")
+    n_busy: int | None = Field(description="Of these, those that train its trials now.")
 
 
 class StudyEvent(StudySummary):

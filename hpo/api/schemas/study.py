@@ -85,7 +85,7 @@ class StudyRecord(StudySummary):
     notes: dict[str, Any] = Field(description="What its sampler decided.")
     priority: int
     served: bool = Field(description="Whether a server's coordinator is to run it.")
-    live: dict[str, float | None] = Field(description="What its driver last said of its speed.")
+    live: dict[str, float | None] = Field(description="What its driver last said of its speed and slots.")
     driver: DriverName | None
     lease_left_s: float | None = Field(description="Of the driver; negative: it has run out.")
     started_at: Time | None
@@ -110,7 +110,8 @@ class StudyRecord(StudySummary):
             "notes": {},
             "priority": 0,
             "served": True,
-            "live": {"trials_per_s": 3.1, "model_steps_per_s": 90512.0, "seconds_left": 41.0},
+            "live": {"trials_per_s": 3.1, "model_steps_per_s": 90512.0, "seconds_left": 41.0}
+            | {"n_slots": 8, "n_busy": 6, "n_lanes": 512},
             "driver": {"host": "box-1", "pid": 4711},
             "lease_left_s": 13.2,
             "started_at": "2026-01-02T03:04:06Z",
