@@ -34,9 +34,9 @@ def open_view(*, quiet: bool = False) -> Iterator[View]:
     if quiet:
         yield SilentView()
     elif can_draw(sys.stderr) and size_of(sys.stderr) is not None:
-        from hpo.cli.drawing import DrawnView
+        from hpo.cli.drawing import DrawnView, drawn_on
 
-        with DrawnView(sys.stderr) as view:
+        with DrawnView(sys.stderr) as view, drawn_on(view):
             yield view
     else:
         yield PlainView(sys.stderr)

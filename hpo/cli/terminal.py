@@ -35,6 +35,14 @@ def can_draw(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
     return stream.isatty() and env.get("TERM", "") not in DUMB
 
 
+def is_in_front(stream: TextIO) -> bool:
+    """Whether what is drawn disturbs nobody: `hpo run &` shares its terminal with a shell that is being typed to."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (OSError, ValueError):  # not the terminal that this process was started from
+        return True
+
+
 def has_colour(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
     """Whether to write in colour: NO_COLOR forbids it, then FORCE_COLOR asks for it, else where one can draw.
 

@@ -16,7 +16,7 @@ import pyte
 import hpo
 
 ROOT = Path(hpo.__file__).parents[1]
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 
 
 class Terminal:
@@ -56,8 +56,11 @@ class Terminal:
     def type(self, keys):
         os.write(self._master, keys)
 
-    def run(self, *words, **environ):
-        """The program hpo in a session of its own on this terminal; Ctrl-C typed here reaches it."""
+    def run(self, *words, before=(), **environ):
+        """The program hpo in a session of its own on this terminal; Ctrl-C typed here reaches it.
+
+        before: words before its own, of a program that starts it
+        """
 
         def own():
             os.setsid()
@@ -65,7 +68,7 @@ class Terminal:
 
         known = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environ
         process = subprocess.Popen(
-            [sys.executable, "-m", "hpo", *words],
+            [*before, sys.executable, "-m", "hpo", *words],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,

@@ -3,14 +3,20 @@
 import contextlib
 import logging
 import os
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
-from hpo.cli.drawing import DrawnView
+from hpo.api.site import Site
+from hpo.cli.drawing import DrawnView, drawn_on
 from hpo.cli.log import set_up_log
 from hpo.progress import Progress
+from hpo.service.processes import this_process
+from hpo.settings import read_settings
 from hpo.states import StudyState, TrialState
+from hpo.storage.open import open_storage
+from hpo.testing.serving import serving
 from tests.cli.terminals import Terminal
 
 HIDE_CURSOR = b"\x1b[?25l"
@@ -41,7 +47,7 @@ class Clock:
 
 @pytest.fixture
 def terminal():
-    with contextlib.closing(Terminal()) as found:
+    with closing(Terminal()) as found:
         yield found
 
 
@@ -73,6 +79,43 @@ def test_it_is_drawn_four_times_a_second_however_often_it_is_told(terminal, cloc
             terminal.read()
 
     assert 38 <= terminal.raw.count(b"RUNNING") <= 41
+
+
+def test_what_came_too_soon_is_drawn_a_moment_later_though_nothing_more_comes(terminal, clock):
+    with DrawnView(terminal.out, clock) as view:
+        view.show(progress(10))
+        clock.now = 0.1
+        view.show(progress(20))
+        view.draw()
+        assert terminal.lines()[0].endswith("10/100 trials")
+
+        clock.now = 0.3
+        view.draw()
+
+        assert terminal.lines()[0].endswith("20/100 trials")
+
+
+def test_while_nothing_happens_the_time_goes_on(terminal, clock):
+    with DrawnView(terminal.out, clock) as view:
+        view.show(progress(40))  # 40 of 100 trials in 4 s
+        clock.now = 5.0
+        view.draw()
+        assert terminal.lines()[2].endswith("  1.0 s left")
+
+        view.show(progress(40, state=StudyState.PAUSED))
+        clock.now = 50.0
+        view.draw()
+        assert terminal.lines()[2].endswith("  4.0 s so far")
+
+    assert terminal.lines() == ["digits: 40/100 trials in 4.0 s, best accuracy 0.4 (trial 0)"]
+
+
+def test_a_view_that_is_kept_drawn_follows_its_window_without_being_told(terminal):
+    with DrawnView(terminal.out) as view, drawn_on(view):
+        view.show(progress(40))
+        terminal.resize(24, 10)
+
+        terminal.until(lambda lines: lines == ["40/100 trials  best 0.4"])
 
 
 def test_a_window_that_shrinks_and_grows_shows_one_view_and_nothing_of_the_old(terminal, clock):
@@ -186,6 +229,33 @@ def test_watch_follows_on_a_terminal_and_ctrl_c_leaves_it_clean(terminal, study)
     assert rest == ["study digits goes on without you; `hpo watch digits` looks again"]
     assert HIDE_CURSOR not in terminal.raw
     assert terminal.modes() == before
+
+
+def test_in_the_background_nothing_is_drawn_over_what_is_typed(terminal, study):
+    study("digits")
+    shell = ("bash", "-mc", 'echo -n "$ what is being ty"; "$@" & wait $!', "bash")
+
+    process = terminal.run("watch", "digits", before=shell)
+
+    assert terminal.wait(process) == 0
+    assert b"\x1b" not in terminal.raw
+    assert terminal.lines()[0].startswith("$ what is being tydigits: 3/4 trials in ")
+
+
+def test_watch_of_a_servers_study_shows_the_slots_that_train_it_now(terminal, study, made, home):
+    study("digits", state=StudyState.QUEUED)
+    url = made()
+    settings = read_settings({"HPO_HOME": str(home), "HPO_STORAGE": url})
+    with closing(open_storage(url)) as storage, serving(Site(settings=settings, storage=storage)) as address:
+        claim = storage.claim_study("digits", this_process())
+        process = terminal.run("watch", "digits", "--server", address)
+        for busy in (3, 1):
+            storage.renew(claim, lease_s=600, live={"n_slots": 4, "n_busy": busy, "n_lanes": 8})
+            terminal.until(lambda lines, busy=busy: any(f"{busy} of 4 slots busy" in line for line in lines))
+        storage.release(claim, StudyState.PAUSED)
+
+        assert terminal.wait(process) == 0
+    assert terminal.lines()[-1] == "study digits is PAUSED: 0 of 4 trials"
 
 
 def test_watch_on_a_dumb_terminal_writes_plain_lines(terminal, study):
