@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, TextIO
@@ -15,6 +14,7 @@ import typer
 
 from hpo.cli import completing
 from hpo.cli.cells import Record, cell, clean
+from hpo.cli.letters import broken, columns_of, padded
 from hpo.cli.tables import table
 
 
@@ -70,12 +70,9 @@ def _broken(line: str, width: int) -> str:
         of
         words
     """
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    if len(line) <= width:
+    if columns_of(line) <= width:
         return line
-    return textwrap.fill(
-        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    return "\n".join(broken(line, width, indent=" " * (len(line) - len(line.lstrip()) + 2)))
 
 
 def plural(n: int, word: str) -> str:
@@ -94,9 +91,11 @@ def pairs(record: Record, *, indent: int = 0) -> str:
     name   a
     state  -
     """
-    width = max((len(name) for name in record), default=0)
+    names = {name: cell(name) for name in record}
+    width = max(map(columns_of, names.values()), default=0)
     return "\n".join(
-        f"{' ' * indent}{name:<{width}}  {cell(value)}".rstrip() for name, value in record.items()
+        f"{' ' * indent}{padded(names[name], width)}  {cell(value)}".rstrip()
+        for name, value in record.items()
     )
 
 

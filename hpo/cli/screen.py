@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpo.cli.letters import columns_of, cut
 from hpo.cli.pace import best_text, left_text, rate_text, so_far_text, steps_text
 from hpo.cli.sparkline import BARS, PLAIN_BARS, BestSoFar, sparkline
 from hpo.cli.terminal import painted
@@ -62,9 +63,9 @@ def fitted(parts: Sequence[Part], width: int) -> list[Part]:
     left = [part for part in parts if part.text]
     while len(left) > 1 and _length(left) > width:
         left.remove(max(left, key=lambda part: part.rank))
-    if left and len(left[0].text) > width:
+    if left and columns_of(left[0].text) > width:
         only = left[0]
-        left = [Part(only.text[: max(0, width)], only.rank, only.style)]
+        left = [Part(cut(only.text, width), only.rank, only.style)]
     return left
 
 
@@ -83,7 +84,7 @@ def bar(progress: Progress, width: int, canvas: Canvas) -> str:
 
 
 def _length(parts: Sequence[Part]) -> int:
-    return sum(len(part.text) for part in parts) + len(GAP) * max(0, len(parts) - 1)
+    return sum(columns_of(part.text) for part in parts) + len(GAP) * max(0, len(parts) - 1)
 
 
 def _joined(parts: Sequence[Part], canvas: Canvas) -> str:
@@ -109,7 +110,7 @@ def _head(progress: Progress, canvas: Canvas) -> str:
 def _best(progress: Progress, best: BestSoFar, canvas: Canvas) -> str:
     """The best value, its trial, and how it came to be."""
     text = best_text(progress)
-    if len(text) > canvas.width and progress.best_value is not None:
+    if columns_of(text) > canvas.width and progress.best_value is not None:
         text = f"best {progress.best_value:.5g}"
     first = fitted([Part(text, 0, "strong")], canvas.width)
     room = min(MOST_SPARKS, canvas.width - _length(first) - len(GAP))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hpo.cli.cells import Record, cell, is_number
+from hpo.cli.letters import broken, columns_of, cut, padded
 
 GAP = 2
 LEAST_TEXT = 12  # a text is not shortened below so many characters; a number never is
@@ -48,16 +48,18 @@ class _Column:
     to_right: bool
     place: int
     width: int = 0
+    heading: str = ""
 
     def __post_init__(self) -> None:
-        self.width = max(len(text) for text in [self.name, *self.texts])
+        self.heading = cell(self.name)
+        self.width = max(columns_of(text) for text in [self.heading, *self.texts])
 
     @property
     def least(self) -> int:
         """The least width at which it still says something."""
         if self.to_right or self.name in WHOLE:
             return self.width
-        return min(self.width, max(LEAST_TEXT, len(self.name)))
+        return min(self.width, max(LEAST_TEXT, columns_of(self.heading)))
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -70,10 +72,10 @@ class _Column:
 
     def line(self, i: int) -> str:
         """One of its texts, or with -1 its name, in its width."""
-        text = self.name if i < 0 else self.texts[i]
-        if len(text) > self.width:
-            text = text[: self.width - 1] + ELLIPSIS
-        return text.rjust(self.width) if self.to_right else text.ljust(self.width)
+        text = self.heading if i < 0 else self.texts[i]
+        if columns_of(text) > self.width:
+            text = cut(text, self.width - 1) + ELLIPSIS
+        return padded(text, self.width, to_right=self.to_right)
 
 
 def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width: int | None = None) -> str:
@@ -105,11 +107,11 @@ def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width
     if width is None or not found:
         return _drawn(found, len(records))
     kept = _kept(found, width)
-    left_out = [column.name for column in found if column not in kept]
+    left_out = [column.heading for column in found if column not in kept]
     text = _drawn(kept, len(records)) if _narrowed(kept, width) else _broken(kept, len(records), width)
     if left_out:
         note = f"not shown: {', '.join(left_out)}"
-        text += "\n" + textwrap.fill(note, max(width, LEAST_TEXT), subsequent_indent="  ")
+        text += "\n" + "\n".join(broken(note, max(width, LEAST_TEXT), indent="  ", cut_words=True))
     return text
 
 
@@ -153,7 +155,7 @@ def _broken(columns: Sequence[_Column], n_rows: int, width: int) -> str:
     gap = " " * GAP
     lines = [_drawn(columns, 0)]
     for i in range(n_rows):
-        first, *rest = textwrap.wrap(last.texts[i], last.width, break_on_hyphens=False) or [""]
+        first, *rest = broken(last.texts[i], last.width, cut_words=True)
         blank = " " * _all([*(column.width for column in others), 0]) if others else ""
         lines.append(gap.join([*(column.line(i) for column in others), first]).rstrip())
         lines += [blank + line for line in rest]

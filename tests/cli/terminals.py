@@ -16,7 +16,7 @@ import pyte
 import hpo
 
 ROOT = Path(hpo.__file__).parents[1]
-PATIENCE_S = 120.0
+PATIENCE_S = 50.0
 
 
 class Terminal:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from wcwidth import wcswidth
 
 from hpo.cli.screen import Canvas, bar, lines
 from hpo.cli.sparkline import PLAIN_BARS, BestSoFar, sparkline
@@ -67,6 +68,14 @@ def test_no_line_is_wider_than_its_window(width, height, best):
 
     assert len(rows) <= min(height, 4)
     assert max(len(CODES.sub("", row)) for row in rows) <= width
+
+
+@pytest.mark.parametrize("width", [12, 31, 40, 60, 79])
+def test_a_metric_in_wide_letters_has_its_place(width):
+    rows = drawn(progress(metric="検証データの平均損失"), seen((1, 0.5), (64, 0.9)), width=width)
+
+    assert max(wcswidth(CODES.sub("", row)) for row in rows) <= width
+    assert any("0.987" in row for row in rows)
 
 
 def test_the_best_value_is_the_last_to_go_where_there_is_no_room():

@@ -4,6 +4,7 @@ import contextlib
 import re
 
 import pytest
+from wcwidth import wcswidth
 
 from hpo.cli.tables import WANTED, table
 from hpo.states import StudyState
@@ -61,6 +62,24 @@ def test_texts_are_shortened_before_a_parameter_is_left_out():
         f"name{' ' * 20}  n  m",
         f"{'x' * 23}…  5  6",
     ]
+
+
+@pytest.mark.parametrize("width", [31, 40, 79, None])
+def test_wide_letters_and_accents_leave_the_columns_where_they_are(width):
+    names = ["手書き文字の数字データ", "손글씨", "cafe\u0301", "🎯 digits", "plain"]
+    rows = [{"name": name, "state": "COMPLETE", "学習率": 0.1 * i} for i, name in enumerate(names)]
+
+    lines = table(rows, width=width).split("\n")[: 1 + len(rows)]
+
+    assert width is None or max(map(wcswidth, lines)) <= width
+    assert len({wcswidth(line) for line in lines if line[-1].isdigit()}) == 1  # numbers end below one another
+    assert {wcswidth(line[: line.index("COMPLETE")]) for line in lines[1:]} == {
+        wcswidth(lines[0][: lines[0].index("state")])
+    }
+
+
+def test_a_name_cannot_drive_the_terminal():
+    assert "\x1b" not in table([{"a\x1b[2J": "b\x1b[2J"}]) + table([{"x": 1, "a\x1b[2J": 2}], width=8)
 
 
 def test_one_column_is_always_there():
