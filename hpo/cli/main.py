@@ -35,6 +35,7 @@ from hpo.cli.log import set_up_log
 from hpo.cli.output import fit
 from hpo.cli.serving import serve
 from hpo.cli.submitting import submit
+from hpo.cli.terminal import has_colour, painted
 from hpo.cli.validating import validate
 from hpo.errors import HpoError
 from hpo.settings import read_settings
@@ -214,7 +215,9 @@ def _run(given: list[str]) -> int:
 
 
 def _tell(sentence: str, code: int) -> int:
-    print(fit(clean(f"error: {sentence}"), sys.stderr), file=sys.stderr)
+    mark = "error:"
+    said = fit(clean(f"{mark} {sentence}"), sys.stderr).removeprefix(mark)
+    print(painted(mark, "bad", colour=has_colour(sys.stderr)) + said, file=sys.stderr)
     return code
 
 

@@ -16,6 +16,7 @@ from hpo.cli import completing
 from hpo.cli.cells import Record, cell, clean
 from hpo.cli.letters import broken, columns_of, padded
 from hpo.cli.tables import table
+from hpo.cli.terminal import has_colour
 
 
 class Format(StrEnum):
@@ -121,7 +122,8 @@ def write_rows(rows: Iterable[Record], format: Format, columns: Sequence[str] | 
         write_csv(rows, sys.stdout)
     else:
         records = list(rows)
-        print(table(records, columns, width=width_of(sys.stdout)) if records else "nothing here yet")
+        text = table(records, columns, width=width_of(sys.stdout), colour=has_colour(sys.stdout))
+        print(text if records else "nothing here yet")
 
 
 def write_record(record: Record, format: Format, text: str) -> None:  # noqa: A002

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hpo.cli.letters import columns_of, cut
 from hpo.cli.pace import best_text, left_text, rate_text, so_far_text, steps_text
 from hpo.cli.sparkline import BARS, PLAIN_BARS, BestSoFar, sparkline
-from hpo.cli.terminal import painted
+from hpo.cli.terminal import STATE_STYLES, painted
 from hpo.progress import Progress
 from hpo.states import TrialState
 
@@ -36,13 +36,13 @@ class Part:
     style: str = "plain"
 
 
-# state -> its character in the bar, that without block characters, its style, its rank among the counts
-STATES: dict[TrialState, tuple[str, str, str, int]] = {
-    TrialState.COMPLETE: ("█", "#", "good", 1),
-    TrialState.PRUNED: ("▓", "=", "judged", 2),
-    TrialState.FAIL: ("▒", "x", "bad", 0),
-    TrialState.RUNNING: ("░", "~", "busy", 3),
-    TrialState.WAITING: ("·", ".", "faint", 4),
+# state -> its character in the bar, that without block characters, its rank among the counts
+STATES: dict[TrialState, tuple[str, str, int]] = {
+    TrialState.COMPLETE: ("█", "#", 1),
+    TrialState.PRUNED: ("▓", "=", 2),
+    TrialState.FAIL: ("▒", "x", 0),
+    TrialState.RUNNING: ("░", "~", 3),
+    TrialState.WAITING: ("·", ".", 4),
 }
 
 
@@ -73,12 +73,11 @@ def bar(progress: Progress, width: int, canvas: Canvas) -> str:
     """All trials of the study in so many characters, by their states; those without a number yet at the end."""
     total = max(progress.n_trials, sum(progress.counts.values()), 1)
     done, drawn, pieces = 0, 0, []
-    for state, (block, sign, style, _) in STATES.items():
+    for state, (block, sign, _) in STATES.items():
         done += progress.counts.get(state, 0)
         upto = width * done // total
-        pieces.append(
-            painted((block if canvas.blocks else sign) * (upto - drawn), style, colour=canvas.colour)
-        )
+        piece = (block if canvas.blocks else sign) * (upto - drawn)
+        pieces.append(painted(piece, STATE_STYLES[state], colour=canvas.colour))
         drawn = upto
     return "".join(pieces) + painted((" " if canvas.blocks else ".") * (width - drawn), "faint", colour=False)
 
@@ -99,7 +98,7 @@ def _head(progress: Progress, canvas: Canvas) -> str:
     """Name and state, the bar, and how many of the trials are done."""
     end = _done(progress)
     room = canvas.width - len(end) - len(GAP) * 2 - LEAST_BAR - 2
-    name = [Part(progress.study, 0, "strong"), Part(progress.state, 1, "faint")]
+    name = [Part(progress.study, 0, "strong"), Part(progress.state, 1, STATE_STYLES[progress.state])]
     first = fitted(name, min(room, canvas.width // 2))
     width = canvas.width - _length(first) - len(end) - len(GAP) * 2 - 2
     if width < LEAST_BAR:
@@ -134,8 +133,10 @@ def _speed(progress: Progress, canvas: Canvas) -> str:
 def _counts(progress: Progress, canvas: Canvas) -> str:
     """How many trials are in which state, each beside its character in the bar."""
     parts = [
-        Part(f"{block if canvas.blocks else sign} {progress.counts[state]} {state}", rank, style)
-        for state, (block, sign, style, rank) in STATES.items()
+        Part(
+            f"{block if canvas.blocks else sign} {progress.counts[state]} {state}", rank, STATE_STYLES[state]
+        )
+        for state, (block, sign, rank) in STATES.items()
         if progress.counts.get(state)
     ]
     return _joined(fitted(parts or [Part("no trial yet", 0, "faint")], canvas.width), canvas)

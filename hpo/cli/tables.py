@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hpo.cli.cells import Record, cell, is_number
 from hpo.cli.letters import broken, columns_of, cut, padded
+from hpo.cli.terminal import STATE_STYLES, painted
 
 GAP = 2
 LEAST_TEXT = 12  # a text is not shortened below so many characters; a number never is
@@ -49,6 +50,7 @@ class _Column:
     place: int
     width: int = 0
     heading: str = ""
+    styles: Mapping[str, str] = field(default_factory=dict)  # text -> the style in which it stands
 
     def __post_init__(self) -> None:
         self.heading = cell(self.name)
@@ -75,14 +77,24 @@ class _Column:
         text = self.heading if i < 0 else self.texts[i]
         if columns_of(text) > self.width:
             text = cut(text, self.width - 1) + ELLIPSIS
-        return padded(text, self.width, to_right=self.to_right)
+        line = padded(text, self.width, to_right=self.to_right)
+        return (
+            line if i < 0 or text not in self.styles else line.replace(text, painted(text, self.styles[text]))
+        )
 
 
-def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width: int | None = None) -> str:
+def table(
+    rows: Iterable[Record],
+    columns: Sequence[str] | None = None,
+    *,
+    width: int | None = None,
+    colour: bool = False,
+) -> str:
     """Rows under their headings, numbers to the right.
 
     width: of the terminal; to fit it, text in the last column is broken into lines, other texts are shortened, and
     then columns are left out, which a last line names. None: nothing is cut
+    colour: states stand in theirs
 
     >>> print(table([{"name": "a", "n": 5}, {"name": "bcd", "n": 12}]))
     name   n
@@ -101,6 +113,7 @@ def table(rows: Iterable[Record], columns: Sequence[str] | None = None, *, width
             texts=[cell(record.get(name)) for record in records],
             to_right=any(is_number(record.get(name)) for record in records),
             place=place,
+            styles=STATE_STYLES if colour and name == "state" else {},
         )
         for place, name in enumerate(names)
     ]

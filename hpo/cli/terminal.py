@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import TextIO
 
+from hpo.states import StudyState, TrialState
+
 DUMB = ("dumb", "unknown")  # terminals on which no line can be drawn twice
 
 # SGR codes by what is meant.
@@ -17,6 +19,15 @@ STYLES: dict[str, str] = {
     "judged": "33",
     "bad": "31",
     "busy": "36",
+}
+
+# The style of a study's or a trial's state, wherever one stands.
+STATE_STYLES: dict[str, str] = {
+    **dict.fromkeys((TrialState.COMPLETE, StudyState.COMPLETED), "good"),
+    **dict.fromkeys((TrialState.PRUNED, StudyState.PAUSED, StudyState.STOPPING), "judged"),
+    **dict.fromkeys((TrialState.FAIL, StudyState.FAILED), "bad"),
+    **dict.fromkeys((TrialState.RUNNING, StudyState.RUNNING), "busy"),
+    **dict.fromkeys((TrialState.WAITING, StudyState.QUEUED, StudyState.CANCELLED), "faint"),
 }
 
 
