@@ -12,6 +12,7 @@ from typing import TextIO
 
 from hpo.cli.cells import clean
 from hpo.cli.log import before_each_line
+from hpo.cli.output import fit
 from hpo.cli.pace import summary
 from hpo.cli.screen import Canvas, lines
 from hpo.cli.sparkline import BestSoFar
@@ -55,7 +56,7 @@ class DrawnView:
         self._stack.close()
         if self._last is not None:
             self._make_room()
-            self._write(f"{clean(summary(self._last))}\n")
+            self._say(summary(self._last))
 
     def show(self, progress: Progress) -> None:
         """Draw it, now or in a moment; a message goes above it, once."""
@@ -64,7 +65,7 @@ class DrawnView:
             self._last, self._told_at = progress, self._clock()
             if progress.message is not None and progress.message != self._message:
                 self._make_room()
-                self._write(f"{clean(progress.message)}\n")
+                self._say(progress.message)
             self._message = progress.message
             self.draw()
 
@@ -92,6 +93,10 @@ class DrawnView:
         rows = [row + _END_OF_LINE for row in lines(progress, self._best, canvas)]
         back = f"\x1b[{len(rows) - 1}A" if len(rows) > 1 else ""
         return "\r" + "\r\n".join(rows) + _REST + back + "\r"
+
+    def _say(self, sentence: str) -> None:
+        """A line that stays, where the view stood."""
+        self._write(f"{fit(clean(sentence), self._out)}\n")
 
     def _make_room(self) -> None:
         """Take the view away, so that another line can be written where it stood; soon it is drawn below that."""

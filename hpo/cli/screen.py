@@ -14,7 +14,7 @@ from hpo.states import TrialState
 
 NARROW, LOW = 32, 6  # fewer characters a line, or lines, and the whole view is one line
 GAP = "  "
-LEAST_BAR, MOST_SPARKS = 8, 40
+LEAST_BAR, MOST_BAR, MOST_SPARKS = 8, 64, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,20 +100,20 @@ def _head(progress: Progress, canvas: Canvas) -> str:
     room = canvas.width - len(end) - len(GAP) * 2 - LEAST_BAR - 2
     name = [Part(progress.study, 0, "strong"), Part(progress.state, 1, STATE_STYLES[progress.state])]
     first = fitted(name, min(room, canvas.width // 2))
-    width = canvas.width - _length(first) - len(end) - len(GAP) * 2 - 2
+    width = min(MOST_BAR, canvas.width - _length(first) - len(end) - len(GAP) * 2 - 2)
     if width < LEAST_BAR:
         return _joined(fitted([*first, Part(end, 0)], canvas.width), canvas)
     return f"{_joined(first, canvas)}{GAP}[{bar(progress, width, canvas)}]{GAP}{end}"
 
 
 def _best(progress: Progress, best: BestSoFar, canvas: Canvas) -> str:
-    """The best value, its trial, and how it came to be."""
+    """The best value, its trial, and, once there was another one before it, how it came to be."""
     text = best_text(progress)
     if columns_of(text) > canvas.width and progress.best_value is not None:
         text = f"best {progress.best_value:.5g}"
     first = fitted([Part(text, 0, "strong")], canvas.width)
     room = min(MOST_SPARKS, canvas.width - _length(first) - len(GAP))
-    values = best.sampled(room) if room >= LEAST_BAR else []
+    values = best.sampled(room) if room >= LEAST_BAR and best.has_moved else []
     sparks = Part(sparkline(values, BARS if canvas.blocks else PLAIN_BARS), 1, "good")
     return _joined(fitted([*first, sparks], canvas.width), canvas)
 

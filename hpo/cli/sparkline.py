@@ -43,6 +43,11 @@ class BestSoFar:
             self._at.append(n_finished)
             self._values.append(value)
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether it was another one before."""
+        return len(self._values) > 1
+
     def sampled(self, n: int) -> list[float]:
         """The best value at n moments evenly apart, the first and the last trial included; [] while there is none.
 

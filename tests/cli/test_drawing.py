@@ -163,6 +163,19 @@ def test_messages_and_log_lines_stay_above_the_view(terminal, clock, monkeypatch
     ]
 
 
+def test_in_40_columns_no_word_is_broken(clock):
+    with closing(Terminal(width=40)) as terminal:
+        with DrawnView(terminal.out, clock) as view:
+            view.show(progress(20, message="worker 2 was lost; its trials train again"))
+
+        assert terminal.lines() == [
+            "worker 2 was lost; its trials train",
+            "  again",
+            "digits: 20/100 trials in 2.0 s, best",
+            "  accuracy 0.2 (trial 0)",
+        ]
+
+
 def test_what_is_said_in_a_message_cannot_drive_the_terminal(terminal, clock):
     with DrawnView(terminal.out, clock) as view:
         view.show(progress(10, message="\x1b[2Jgone"))

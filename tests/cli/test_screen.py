@@ -121,5 +121,16 @@ def test_a_best_value_that_counts_no_more_begins_the_sparkline_anew():
     assert best.sampled(2) == [0.2, 0.4]
 
 
+def test_there_is_no_sparkline_of_one_value():
+    assert drawn(progress(), seen((1, 0.9), (64, 0.9)), colour=False)[1] == "best accuracy 0.98765 (trial 7)"
+
+
+def test_a_very_wide_window_does_not_pull_the_view_apart():
+    rows = drawn(progress(), seen((1, 0.5), (64, 0.9)), width=400, colour=False)
+
+    assert max(map(len, rows)) == len("digits  RUNNING  []  64/128 trials") + 64
+    assert rows == drawn(progress(), seen((1, 0.5), (64, 0.9)), width=120, colour=False)
+
+
 def test_values_at_the_ends_of_what_floats_hold_are_drawn():
     assert sparkline([-1.7e308, 0.0, 1.7e308]) == "▁▅█"
