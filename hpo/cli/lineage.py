@@ -10,7 +10,7 @@ from hpo.cli.output import pairs, plural
 from hpo.cli.phrases import values_by_metric, with_stderr
 
 
-def trial_text(record: Mapping[str, Any]) -> str:
+def trial_text(record: Mapping[str, Any], *, width: int | None = None) -> str:
     """All there is to say of a trial."""
     from hpo.service.facts import sentence
 
@@ -29,7 +29,7 @@ def trial_text(record: Mapping[str, Any]) -> str:
         "started": record["started_at"],
         "finished": record["finished_at"],
     }
-    parts = [pairs({name: value for name, value in lines.items() if value is not None})]
+    parts = [pairs({name: value for name, value in lines.items() if value is not None}, width=width)]
     if record["params"]:
         parts += ["params", pairs(record["params"], indent=2)]
     parts += lineage_lines(record)

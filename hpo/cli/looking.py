@@ -120,7 +120,7 @@ def show(
     with session.backend() as backend:
         if trial is not None:
             found = backend.trial(study, trial)
-            write_record(found, format, fit(trial_text(found), sys.stdout))
+            write_record(found, format, fit(trial_text(found, width=width_of(sys.stdout)), sys.stdout))
             return
         record = backend.study(study)
         abandoned = backend.progress(study).message
@@ -173,7 +173,8 @@ def _study_text(record: dict[str, Any], abandoned: str | None) -> str:
         "ran for": duration(record["seconds"]),
         "versions": record["versions"],
     }
-    return pairs({name: value for name, value in lines.items() if value is not None})
+    known = {name: value for name, value in lines.items() if value is not None}
+    return pairs(known, width=width_of(sys.stdout))
 
 
 def _data_lines(data: dict[str, Any]) -> dict[str, str]:

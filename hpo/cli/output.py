@@ -15,7 +15,7 @@ import typer
 from hpo.cli import completing
 from hpo.cli.cells import Record, cell, clean
 from hpo.cli.letters import broken, columns_of, padded
-from hpo.cli.tables import table
+from hpo.cli.tables import GAP, LEAST_WIDTH, table
 from hpo.cli.terminal import has_colour
 
 
@@ -85,19 +85,26 @@ def plural(n: int, word: str) -> str:
     return f"{n:,} {word}" + ("" if n == 1 else "es" if word.endswith("s") else "s")
 
 
-def pairs(record: Record, *, indent: int = 0) -> str:
-    """A record as lines of name and value.
+def pairs(record: Record, *, indent: int = 0, width: int | None = None) -> str:
+    """A record as lines of name and value. width: of the terminal; a longer value goes on below itself
 
     >>> print(pairs({"name": "a", "state": None}))
     name   a
     state  -
+    >>> print(pairs({"reason": "limits.wall_time 10m is over"}, width=30))
+    reason  limits.wall_time 10m
+            is over
     """
     names = {name: cell(name) for name in record}
-    width = max(map(columns_of, names.values()), default=0)
-    return "\n".join(
-        f"{' ' * indent}{padded(names[name], width)}  {cell(value)}".rstrip()
-        for name, value in record.items()
-    )
+    before = indent + max(map(columns_of, names.values()), default=0) + GAP
+    room = None if width is None else width - before
+    lines = []
+    for name, value in record.items():
+        text = cell(value)
+        first, *rest = broken(text, room) if room is not None and room >= LEAST_WIDTH else [text]
+        lines.append((" " * indent + padded(names[name], before - indent) + first).rstrip())
+        lines += [" " * before + line for line in rest]
+    return "\n".join(lines)
 
 
 def write_json(record: Any) -> None:

@@ -11,7 +11,7 @@ from hpo.cli.terminal import STATE_STYLES, painted
 
 GAP = 2
 LEAST_TEXT = 12  # a text is not shortened below so many characters; a number never is
-LEAST_WIDTH = 20  # of a last column of text that is broken into lines
+LEAST_WIDTH = 20  # of a text that is broken into lines beside others
 ELLIPSIS = "…"
 
 # Columns by how much they are wanted. What is not named comes after all of these, parameters for one, and of those
