@@ -42,11 +42,52 @@ from hpo.settings import read_settings
 
 COMPLETE = "_HPO_COMPLETE"  # set by a shell that asks how a word may go on
 
+# One line that works as it stands, for the help of each verb; "": of the program itself.
+EXAMPLES: dict[str, str] = {
+    "": "hpo run --data digits --trials 64",
+    "run": "hpo run --data digits --trials 64 --set parameters.dropout=0.2",
+    "submit": "hpo submit study.yaml --watch --server http://localhost:8000",
+    "validate": "hpo validate study.yaml",
+    "serve": "hpo serve --port 8000 --pool local",
+    "check": "hpo check --data digits --set parameters.optimizer=sgd",
+    "ls": "hpo ls --state running",
+    "show": "hpo show digits",
+    "watch": "hpo watch digits",
+    "trials": "hpo trials digits --sort -value --limit 10",
+    "best": "hpo best digits --top 5 -f json",
+    "pause": "hpo pause digits",
+    "resume": "hpo resume digits --trials 512",
+    "stop": "hpo stop digits",
+    "cancel": "hpo cancel digits",
+    "rm": "hpo rm digits --yes",
+    "enqueue": "hpo enqueue digits learning_rate=1e-3 optimizer=adam",
+    "retry": "hpo retry digits --trial 7",
+    "fork": "hpo fork digits --set trials=512 --set seed=1",
+    "export": "hpo export digits -o trials.parquet",
+    "model": "hpo model digits --trial 7 -o digits-7 --onnx",
+    "predict": "hpo predict digits-7 rows.csv -o predictions.csv",
+    "spaces": "hpo spaces mlp-default",
+    "doctor": "hpo doctor",
+    "data": "hpo data show table.csv --target label",
+    "data add": "hpo data add table.csv --name wine-red",
+    "data ls": "hpo data ls",
+    "data show": "hpo data show table.csv --target label",
+    "data rm": "hpo data rm wine-red --yes",
+    "db": "hpo db status",
+    "db status": "hpo db status -f json",
+    "db upgrade": "hpo db upgrade --yes",
+    "keys": "hpo keys create ada --role submitter --expires 30d",
+    "keys create": "hpo keys create ada --role submitter --expires 30d",
+    "keys ls": "hpo keys ls -f json",
+    "keys revoke": "hpo keys revoke key_1f2e3d4c5b6a",
+}
+
 app = typer.Typer(
     name="hpo",
     help="Search hyperparameters of multilayer perceptrons: hundreds of trials train as one tensor program.",
     rich_markup_mode=None,  # rich takes longer to import than all else that `hpo --help` does
     pretty_exceptions_enable=False,
+    epilog=f"Example: {EXAMPLES['']}",
 )
 data_app = typer.Typer(help="Data sets: add, ls, show, rm.", rich_markup_mode=None)
 db_app = typer.Typer(help="The database itself: status, upgrade.", rich_markup_mode=None)
@@ -94,46 +135,6 @@ FAMILIES: dict[str, tuple[typer.Typer, dict[str, Callable[..., Any]]]] = {
     "data": (data_app, DATA_VERBS),
     "keys": (keys_app, KEYS_VERBS),
     "db": (db_app, DB_VERBS),
-}
-
-
-# One line that works as it stands, for the help of each verb.
-EXAMPLES: dict[str, str] = {
-    "run": "hpo run --data digits --trials 64 --epochs 20 --set parameters.dropout=0.2",
-    "submit": "hpo submit study.yaml --watch --server http://localhost:8000",
-    "validate": "hpo validate study.yaml",
-    "serve": "hpo serve --port 8000 --pool local",
-    "check": "hpo check --data digits --set parameters.optimizer=sgd",
-    "ls": "hpo ls --state running",
-    "show": "hpo show digits",
-    "watch": "hpo watch digits",
-    "trials": "hpo trials digits --sort -value --limit 10",
-    "best": "hpo best digits --top 5 -f json",
-    "pause": "hpo pause digits",
-    "resume": "hpo resume digits --trials 512",
-    "stop": "hpo stop digits",
-    "cancel": "hpo cancel digits",
-    "rm": "hpo rm digits --yes",
-    "enqueue": "hpo enqueue digits learning_rate=1e-3 optimizer=adam",
-    "retry": "hpo retry digits --trial 7",
-    "fork": "hpo fork digits --set trials=512 --set seed=1",
-    "export": "hpo export digits -o trials.parquet",
-    "model": "hpo model digits --trial 7 -o digits-7 --onnx",
-    "predict": "hpo predict digits-7 rows.csv -o predictions.csv",
-    "spaces": "hpo spaces mlp-default",
-    "doctor": "hpo doctor",
-    "data": "hpo data show table.csv --target label",
-    "data add": "hpo data add table.csv --name wine-red",
-    "data ls": "hpo data ls",
-    "data show": "hpo data show table.csv --target label",
-    "data rm": "hpo data rm wine-red --yes",
-    "db": "hpo db status",
-    "db status": "hpo db status -f json",
-    "db upgrade": "hpo db upgrade --yes",
-    "keys": "hpo keys create ada --role submitter --expires 30d",
-    "keys create": "hpo keys create ada --role submitter --expires 30d",
-    "keys ls": "hpo keys ls -f json",
-    "keys revoke": "hpo keys revoke key_1f2e3d4c5b6a",
 }
 
 # What the option parser says of a word that it cannot use, and what we say: `--limit: must be …`.
