@@ -10,7 +10,6 @@ from hpo.cli import session
 from hpo.cli.moving import driver_text
 from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, plural, say, write_record
 from hpo.states import StudyState
-from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.client.base import Backend
@@ -71,6 +70,8 @@ def _tell(backend: Backend, done: dict[str, Any], what: str, format: Format, *, 
 
 def who_goes_on(backend: Backend, study: str) -> str:
     """Who will train what was added to a study."""
+    from hpo.study import EXTERNAL
+
     record = backend.study(study)
     driver = driver_text(record)
     if record["spec"].get("trainer") == EXTERNAL:

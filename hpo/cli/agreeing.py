@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hpo.cli.moving import confirm
-from hpo.study import MAX_TRIALS
 
 if TYPE_CHECKING:
     from hpo.service.submit import Draft
@@ -19,6 +18,7 @@ def agreed(asked: Draft, *, yes: bool) -> Draft:
     Raises SpecError where nobody can be asked, typer.Abort for no.
     """
     from hpo.service.completion import points_unasked, too_many_points
+    from hpo.study import MAX_TRIALS
 
     size = points_unasked(asked.spec)
     if size is None:

@@ -21,7 +21,6 @@ from hpo.cli.output import (
 )
 from hpo.cli.running import say_data
 from hpo.errors import HpoError, SpecError
-from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.service.submit import Draft
@@ -80,6 +79,7 @@ def _draft(study: str, changes: dict[str, Any], *, replay: bool, trial: int | No
 def _tell(new: dict[str, Any], format: Format, *, quiet: bool) -> None:  # noqa: A002
     """What the new study is, and who runs it."""
     from hpo.service import specfile, submit
+    from hpo.study import EXTERNAL
 
     say_data(new["data"], quiet=quiet or format is not Format.TABLE)
     if format is not Format.TABLE:

@@ -26,7 +26,6 @@ from hpo.cli.where import typed
 from hpo.errors import PoolError, StorageUnavailable, StudyFailed
 from hpo.settings import EXACT, FAST
 from hpo.states import StudyState, Wanted
-from hpo.study import Direction
 
 if TYPE_CHECKING:
     from hpo.coordinator.loop import Coordinator, Job
@@ -291,6 +290,8 @@ def _front_lines(best: dict[str, Any], where: str) -> list[str]:
 
 def next_commands(study: str, direction: str) -> str:
     """What to type next."""
+    from hpo.study import Direction
+
     sort = "-value" if direction == Direction.MAXIMIZE else "value"
     looks = (f"hpo trials {study} --sort {sort} --limit 10", f"hpo show {study}")
     lines = ["next:", *(f"  {typed(look)}" for look in looks)]

@@ -27,7 +27,6 @@ from hpo.cli.searching import (
 from hpo.cli.watching import follow
 from hpo.cli.where import typed
 from hpo.errors import SpecError
-from hpo.study import EXTERNAL
 
 if TYPE_CHECKING:
     from hpo.client.base import Backend
@@ -83,6 +82,8 @@ def _tell(record: dict[str, Any], *, quiet: bool) -> None:
 
 def _who_runs(backend: Backend, record: dict[str, Any]) -> str:
     """Who will train it, and how to follow that."""
+    from hpo.study import EXTERNAL
+
     study = record["name"]
     follows = f"`{typed(f'hpo watch {study}')}` follows it"
     if record["spec"].get("trainer") == EXTERNAL:

@@ -1,8 +1,13 @@
 """The help of every command that there is, found by walking through them, has an example that works as it stands."""
 
+import os
+import subprocess
+import sys
+
 import typer
 
 from hpo.cli.main import EXAMPLES, app
+from tests.cli.terminals import ROOT
 
 
 def commands(found, words=()):
@@ -36,3 +41,20 @@ def test_every_option_and_argument_says_what_it_is():
 
 def test_no_example_is_of_a_command_that_is_gone():
     assert {tuple(words.split()) for words in EXAMPLES} == set(ALL)
+
+
+def test_the_help_loads_nothing_of_what_a_study_is():
+    code = (
+        "import sys; from hpo.cli.main import main; code = main(['--help']);"
+        "print(code, sorted({'hpo.study', 'hpo.space', 'rich', 'numpy', 'sqlalchemy', 'pydantic'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 []"
