@@ -1,0 +1,90 @@
+"""The page on the terminal: its blocks run as they stand, and the view that it shows is the view there is."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hpo
+from hpo.cli.completing import PATIENCE_S
+from hpo.cli.drawing import CLOCK_S, DRAW_S
+from hpo.cli.live import QUIET_S
+from hpo.cli.screen import LOW, NARROW, Canvas, lines
+from hpo.cli.sparkline import BestSoFar
+from hpo.coordinator.tally import WINDOW_S
+from hpo.progress import Progress
+from hpo.states import StudyState, TrialState
+
+ROOT = Path(hpo.__file__).parents[1]
+TEXT = (ROOT / "docs/howto/terminal.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
+[VIEW] = re.findall(r"```text\n(.*?)\n```", TEXT, re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_every_block_of_the_page_runs(tmp_path):
+    program = tmp_path / "bin" / "hpo"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hpo.cli.main "$@"\n')
+    program.chmod(0o755)
+    known = {name: value for name, value in os.environ.items() if not name.startswith("HPO_")}
+    environment = known | {
+        "HOME": str(tmp_path),
+        "HPO_HOME": str(tmp_path / "home"),
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+
+    for text in BLOCKS:
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", text],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+
+    assert len(BLOCKS) == 6
+    assert "\x1b" not in (tmp_path / "run.log").read_text()
+    assert "hpo" in (tmp_path / ".bashrc").read_text()
+
+
+def test_the_view_that_the_page_shows_is_the_one_that_is_drawn():
+    progress = Progress(
+        study="digits",
+        state=StudyState.RUNNING,
+        n_trials=128,
+        counts={
+            TrialState.COMPLETE: 50,
+            TrialState.PRUNED: 10,
+            TrialState.FAIL: 4,
+            TrialState.RUNNING: 16,
+        },
+        metric="accuracy",
+        best_number=7,
+        best_value=0.98765,
+        trials_per_s=12.5,
+        model_steps_per_s=90_512.0,
+        seconds_left=5.1,
+        n_slots=8,
+        n_busy=4,
+    )
+    best = BestSoFar()
+    for n_finished, value in ((1, 0.5), (30, 0.75), (64, 0.98765)):
+        best.note(n_finished, value)
+
+    assert lines(progress, best, Canvas(width=75, height=24, colour=False)) == VIEW.split("\n")
+
+
+def test_the_numbers_of_the_page_are_those_of_the_program():
+    words = " ".join(TEXT.split())
+
+    assert f"below {NARROW} columns or {LOW} lines" in words
+    assert f"longer than {PATIENCE_S} s suggests nothing" in words
+    assert f"speeds of the last {WINDOW_S:.0f} seconds" in words
+    assert (DRAW_S, CLOCK_S, QUIET_S) == (0.25, 1.0, 10.0)  # four times a second, within a second, every ten
