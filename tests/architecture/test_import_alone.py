@@ -21,6 +21,7 @@ WITHOUT = {
     "samplers": ("torch", "ray", "fastapi", "sklearn"),
     "storage": ("torch", "ray", "fastapi", "pydantic", "plotly", "sklearn", "pandas"),
     "data": ("torch", "ray", "optuna", "fastapi", "pydantic", "sqlalchemy", "plotly"),
+    "figures": ("torch", "ray", "optuna", "fastapi", "pydantic", "sqlalchemy", "sklearn", "pandas"),
     "service": ("torch", "ray", "fastapi", "typer"),
     "coordinator": ("torch", "ray", "fastapi"),
     "api": ("torch", "ray", "sklearn", "pandas"),
