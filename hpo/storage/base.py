@@ -13,6 +13,7 @@ from hpo.space import Params, SearchSpace, Value
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base_accounts import AccountStorage
 from hpo.storage.base_census import CensusStorage
+from hpo.storage.base_columns import ColumnStorage
 from hpo.storage.base_external import ExternalStorage
 from hpo.storage.base_models import ModelStorage
 from hpo.storage.base_models import StoredModel as StoredModel
@@ -161,7 +162,7 @@ class Amendment:
     limits: Mapping[str, Any] | None = None
 
 
-class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Protocol):
+class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, ColumnStorage, Protocol):
     """Where studies live. Values in, values out: what is returned never changes afterwards.
 
     Every method is one transaction, all or nothing. Any may raise StorageUnavailable or StorageFull.

@@ -43,6 +43,7 @@ from hpo.storage.base import (
 )
 from hpo.storage.database_accounts import DatabaseAccounts
 from hpo.storage.database_census import DatabaseCensus
+from hpo.storage.database_columns import DatabaseColumns
 from hpo.storage.database_external import DatabaseExternal
 from hpo.storage.database_models import DatabaseModels
 from hpo.storage.engine import Transactions
@@ -55,7 +56,7 @@ from hpo.trial import Curve, Queued, Trial, TrialPlan, TrialResult
 _SPOOL_BYTES = 8 << 20
 
 
-class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensus):
+class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensus, DatabaseColumns):
     """A Storage in SQLite or PostgreSQL; what each method does and raises stands in `base.Storage`."""
 
     def __init__(self, transactions: Transactions) -> None:

@@ -12,6 +12,7 @@ from hpo.storage.base import Amendment, Check, Entry, Once, StudyQuery
 from hpo.storage.memory_accounts import MemoryAccounts
 from hpo.storage.memory_base import alone
 from hpo.storage.memory_census import MemoryCensus
+from hpo.storage.memory_columns import MemoryColumns
 from hpo.storage.memory_coordinators import MemoryCoordinators
 from hpo.storage.memory_datasets import MemoryDatasets
 from hpo.storage.memory_driving import MemoryDriving
@@ -46,6 +47,7 @@ class Memory(
     MemoryModels,
     MemoryExternal,
     MemoryCensus,
+    MemoryColumns,
 ):
     """A Storage in this process's memory; what each method does and raises stands in `base.Storage`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_census import CensusContract
+from hpo.testing.storage_columns import ColumnsContract
 from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_models import ModelsContract
 from hpo.testing.storage_querying import QueryingContract
@@ -37,5 +38,6 @@ class StorageContract(
     ReportingContract,
     TellingContract,
     CensusContract,
+    ColumnsContract,
 ):
     """All of it."""
