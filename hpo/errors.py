@@ -129,6 +129,14 @@ class LeaseLost(HpoError):
     status = 409
 
 
+class FigureNotFound(HpoError):
+    """No figure is called that."""
+
+    code = "figure_not_found"
+    status = 404
+    exit_code = 4
+
+
 class ModelNotFound(HpoError):
     """The study has no model of that trial."""
 

@@ -73,30 +73,41 @@ class Curves:
 
     curves: for each of numbers its [epochs], the first of epoch 1; NaN where it could not be measured
     best: the number of the study's best trial, if there is one
+    n: trials that have a curve, where these are only some of them
     """
 
     objective: Objective
     numbers: Sequence[int]
     curves: Sequence[Floats]
     best: int | None = None
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pairs:
-    """A metric on training and on validation rows at the best epoch of each trial; both [n], NaN where none."""
+    """A metric on training and on validation rows at the best epoch of each trial; both [p], NaN where none.
+
+    n: trials that have both, where these are only some of them
+    """
 
     objective: Objective
     numbers: Ints
     train: Floats
     validation: Floats
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """Importances: (parameter, its share 0 to 1 or None, the reason why it cannot be judged)."""
+    """Importances: (parameter, its share 0 to 1 or None, the reason why it cannot be judged).
+
+    n_seen, n: trials that were looked at, and that there are
+    """
 
     objective: Objective
     shares: Sequence[tuple[str, float | None, str | None]]
+    n_seen: int = 0
+    n: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

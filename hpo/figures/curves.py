@@ -45,7 +45,7 @@ def data(curves: Curves) -> Lines:
     kept = sorted(ranks(reached, MOST_CURVES, keep=best), key=lambda place: place in best)
     lines = tuple(_line(curves, int(place)) for place in kept if np.isfinite(reached[place]))
     return Lines(
-        title="Learning curves" + of_all(len(lines), int(np.isfinite(reached).sum()), "trials"),
+        title="Learning curves" + of_all(len(lines), curves.n or int(np.isfinite(reached).sum())),
         empty=_why(len(curves.numbers), len(lines)),
         objective=curves.objective,
         lines=lines,

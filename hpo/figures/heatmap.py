@@ -49,7 +49,7 @@ def data(trials: Trials, x: str | None = None, y: str | None = None) -> HeatMap:
     x, y: names of two searched parameters; left out, those of the course, else the first that there are.
     Raises KeyError for a name that is not searched.
     """
-    names = _sides(list(trials.parameters), x, y)
+    names = sides(list(trials.parameters), x, y)
     if names is None:
         return _none(trials, why_empty(trials) or "A heat map needs two parameters that are searched.")
     counted = trials.counted() & np.isfinite(trials.params[names[0]]) & np.isfinite(trials.params[names[1]])
@@ -111,7 +111,8 @@ def _cells(
     return {"values": best, "numbers": whose, "counts": counts}
 
 
-def _sides(searched: Sequence[str], x: str | None, y: str | None) -> tuple[str, str] | None:
+def sides(searched: Sequence[str], x: str | None, y: str | None) -> tuple[str, str] | None:
+    """The parameters across and up; None when there are no two. Raises KeyError for a name that is not searched."""
     for name in (x, y):
         if name is not None and name not in searched:
             raise KeyError(name)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from hpo.figures.columns import Objective, Shares
 from hpo.figures.theme import BLUE, blank, framed
-from hpo.figures.words import label, plain, with_unit
+from hpo.figures.words import label, of_all, plain, with_unit
 
 MOST_BARS = 30
 
@@ -37,7 +37,7 @@ def data(shares: Shares) -> Bars:
         reasons = dict.fromkeys(reason for _, reason in unjudged)
         why = f"No parameter can be judged: {plain('; '.join(reasons))}."
     return Bars(
-        title="Importance of the parameters",
+        title="Importance of the parameters" + of_all(shares.n_seen, shares.n),
         empty="" if judged else why,
         objective=shares.objective,
         names=tuple(name for name, _ in judged),

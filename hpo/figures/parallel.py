@@ -36,6 +36,11 @@ class Parallel:
     places: tuple[Floats, ...]
 
 
+def places(trials: Trials) -> Ints:
+    """The places of the trials to draw; of no other are the params looked at."""
+    return ranks(np.where(trials.counted(), trials.first, np.nan), MOST_LINES)
+
+
 def data(trials: Trials) -> Parallel:
     """At most MOST_LINES of the complete trials, evenly by value, through the parameters that they all have.
 
@@ -43,7 +48,7 @@ def data(trials: Trials) -> Parallel:
     parameter with one value only says nothing.
     """
     counted = np.where(trials.counted(), trials.first, np.nan)
-    kept = ranks(counted, MOST_LINES)
+    kept = places(trials)
     kept = kept[np.argsort(-trials.objective.direction.sign * counted[kept], kind="stable")]
     common = [name for name in trials.parameters if np.isfinite(trials.params[name][kept]).all()]
     axes = [axis_of(name, trials.parameters[name]) for name in common][:MOST_AXES]

@@ -37,7 +37,7 @@ def data(pairs: Pairs) -> Scatter:
     if len(pairs.numbers) and not len(places):
         why = "No trial has a finite value on both training and validation rows."
     return Scatter(
-        title="Training against validation" + of_all(len(places), int(np.isfinite(both).sum())),
+        title="Training against validation" + of_all(len(places), pairs.n or int(np.isfinite(both).sum())),
         empty="" if len(places) else why,
         objective=pairs.objective,
         numbers=pairs.numbers[places],

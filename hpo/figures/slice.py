@@ -17,6 +17,7 @@ from hpo.figures.theme import BLUE, VERMILION, blank, framed
 from hpo.figures.words import label, of_all
 
 MOST_POINTS = 400  # of one panel
+MOST_READ = 4_000  # trials whose params need to be known: some of them have not every parameter
 MOST_PANELS = 12
 COLUMNS = 3
 
@@ -42,6 +43,13 @@ class Slice:
     panels: tuple[Panel, ...]
 
 
+def places(trials: Trials) -> Ints:
+    """The places of the trials whose params are worth reading: evenly by value, the best among them."""
+    counted = np.where(trials.counted(), trials.first, np.nan)
+    best = best_place(counted, trials.objective.direction.sign)
+    return ranks(counted, MOST_READ, keep=[] if best is None else [best])
+
+
 def data(trials: Trials) -> Slice:
     """The first MOST_PANELS parameters; of each at most MOST_POINTS of the complete trials in which it is active."""
     counted = np.where(trials.counted(), trials.first, np.nan)
@@ -49,7 +57,7 @@ def data(trials: Trials) -> Slice:
     panels = [panel for panel in panels if len(panel.numbers)]
     shown, n = max((len(panel.numbers) for panel in panels), default=0), int(np.isfinite(counted).sum())
     return Slice(
-        title="Slices" + (of_all(shown, n) if shown == MOST_POINTS else ""),
+        title="Slices" + (of_all(shown, n) if n > MOST_POINTS else ""),
         empty=why_empty(trials) or ("" if panels else "No parameter is searched."),
         objective=trials.objective,
         panels=tuple(panels),

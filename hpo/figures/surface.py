@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from hpo.figures.columns import Floats, Ints, Plane
 from hpo.figures.sampling import MOST
 from hpo.figures.theme import SCALE, blank, framed
-from hpo.figures.words import plain
+from hpo.figures.words import escaped, plain
 
 MOST_CELLS = 100  # of a side: one per few pixels
 
@@ -33,11 +33,13 @@ class Surface:
     high: float
 
 
-def data(plane: Plane) -> Surface:
+def data(plane: Plane | str) -> Surface:
     """At most MOST_CELLS lines of the plane a side and MOST rows, both taken evenly; rows without a place left out.
 
-    Raises ValueError when outputs is not [h, w].
+    plane: or the sentence why there is none. Raises ValueError when outputs is not [h, w].
     """
+    if isinstance(plane, str):
+        return _none(plane)
     if plane.outputs.shape != (len(plane.y), len(plane.x)):
         raise ValueError(f"outputs must be [{len(plane.y)}, {len(plane.x)}], got {list(plane.outputs.shape)}")
     across, up = _evenly(len(plane.x), MOST_CELLS), _evenly(len(plane.y), MOST_CELLS)
@@ -63,6 +65,14 @@ def data(plane: Plane) -> Surface:
     )
 
 
+def _none(why: str) -> Surface:
+    nothing = np.empty(0)
+    return Surface(
+        title="Decision surface", empty=why, features=("", ""), target="", x=nothing, y=nothing,
+        outputs=np.empty((0, 0)), rows_x=nothing, rows_y=nothing, rows_target=nothing, low=0.0, high=1.0,
+    )  # fmt: skip
+
+
 def _evenly(n: int, most: int) -> Ints:
     """At most `most` places of n, first and last among them."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round()).astype(np.int64)
@@ -71,7 +81,7 @@ def _evenly(n: int, most: int) -> Ints:
 def draw(record: Surface) -> go.Figure:
     """Answers as colours; each row has the colour of its true value, so a wrong answer stands out."""
     if record.empty:
-        return blank(record.title, record.empty)
+        return blank(record.title, escaped(record.empty))
     colours = {"colorscale": SCALE, "cmin": record.low, "cmax": record.high}
     across, up = map(plain, record.features)
     target = plain(record.target)

@@ -25,10 +25,14 @@ def plain(name: str) -> str:
     >>> plain("<b>R&D</b>")
     '&lt;b&gt;R&amp;D&lt;/b&gt;'
     """
-    short = name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return escaped(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
+
+
+def escaped(text: str) -> str:
+    """A text of any length as Plotly shows it letter by letter."""
     # A template of a hover would take %{x} for a place to fill; a dollar begins a formula where MathJax is.
-    escaped = short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.replace("%", "&#37;").replace("$", "&#36;")
+    marked = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return marked.replace("%", "&#37;").replace("$", "&#36;")
 
 
 def short(number: float) -> str:

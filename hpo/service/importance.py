@@ -20,7 +20,7 @@ def importance(storage: Storage, name: str, *, metric: str | None = None) -> dic
     A parameter that cannot be judged has null, and says why. Raises StudyNotFound, UnknownName.
     """
     study = storage.get_study(name)
-    place, chosen, direction = _objective(study, metric)
+    place, chosen, direction = objective_of(study, metric)
     complete = TrialQuery(states=(TrialState.COMPLETE,), unread=("facts", "lineage"))
     seen = [
         (trial.params, value)
@@ -39,7 +39,7 @@ def importance(storage: Storage, name: str, *, metric: str | None = None) -> dic
     }
 
 
-def _objective(study: Study, metric: str | None) -> tuple[int, str, Direction]:
+def objective_of(study: Study, metric: str | None) -> tuple[int, str, Direction]:
     """The place of an objective among a trial's values, its metric and its direction. Raises UnknownName."""
     if not study.objectives:
         if metric not in (None, study.metric):

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "models": set(),
     # layer 2
     "workers": {"fused", "data", "pruners", "models"},
-    "service": {"samplers", "pruners", "storage", "data", "analysis", "models"},
+    "service": {"samplers", "pruners", "storage", "data", "figures", "analysis", "models"},
     # layer 3: of the workers it sees workers.base only
     "coordinator": {"samplers", "pruners", "storage", "workers", "service"},
     # layer 4
