@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpo.cohort import Cohort, CohortPlan
+from hpo.service import specfile
 from hpo.space import Choice, Range, SearchSpace
 from hpo.states import TrialState
 from hpo.storage.base import Claim, Storage
@@ -69,6 +70,17 @@ def finished(storage: Storage, values: Sequence[float], **changes: Any) -> Claim
     """A claimed study whose trials are COMPLETE with these values."""
     claim, cohort = begun(storage, len(values), **changes)
     results = [complete(number, value) for number, value in enumerate(values)]
+    storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
+    return claim
+
+
+def trained(storage: Storage, name: str, plans: Sequence[TrialPlan], results: Sequence[TrialResult]) -> Claim:
+    """Claim a study whose file is stored with it, plan trials of it and finish them."""
+    claim = storage.claim_study(name, driver())
+    space = specfile.from_json(storage.get_study(name).spec).parameters
+    cohorts = [CohortPlan(numbers=tuple(plan.number for plan in plans))]
+    [cohort] = storage.plan_trials(claim, space, plans, cohorts)
+    cohort = storage.start_cohort(claim, cohort.id)
     storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
     return claim
 

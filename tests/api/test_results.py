@@ -10,23 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from hpo.api.schemas.trial import Best, BestList, Front, Importances
-from hpo.cohort import CohortPlan
-from hpo.service import specfile
 from hpo.states import StudyState, TrialState
-from hpo.testing.studies import complete, driver
+from hpo.testing.studies import complete, driver, trained
 from hpo.trial import TrialPlan, TrialResult
-
-
-def trained(server, name, plans, results):
-    """Plan trials of a study and finish them."""
-    storage = server.storage
-    claim = storage.claim_study(name, driver())
-    space = specfile.from_json(storage.get_study(name).spec).parameters
-    ids = tuple(plan.number for plan in plans)
-    [cohort] = storage.plan_trials(claim, space, plans, [CohortPlan(numbers=ids)])
-    cohort = storage.start_cohort(claim, cohort.id)
-    storage.finish_trials(claim, cohort.id, cohort.attempt, results, done=True)
-    return claim
 
 
 def test_the_best_trial_is_one_record_and_the_best_are_a_list(server, given):
@@ -63,7 +49,7 @@ def test_the_parameter_that_decides_is_the_important_one(server, given):
         params = {"learning_rate": rate, "hidden_units": draw.randint(16, 256), "optimizer": "adam"}
         plans.append(TrialPlan(number=number, params=params))
         results.append(complete(number, 1 - (math.log10(rate) + 2.5) ** 2))
-    trained(server, "wine", plans, results)
+    trained(server.storage, "wine", plans, results)
 
     found = server.client.get("/studies/wine/importance").json()
 
@@ -95,7 +81,7 @@ def test_the_front_of_several_objectives_is_what_no_trial_beats(server, given):
     plans = [TrialPlan(number=n, params={"hidden_units": 16 + n}) for n in range(3)]
     values = [(0.9, 100.0), (0.8, 200.0), (0.7, 50.0)]
     results = [TrialResult(number=n, state=TrialState.COMPLETE, values=pair) for n, pair in enumerate(values)]
-    trained(server, "wine", plans, results)
+    trained(server.storage, "wine", plans, results)
 
     front = server.client.get("/studies/wine/pareto").json()
     best = server.client.get("/studies/wine/best").json()
@@ -116,7 +102,7 @@ def tricky(server, given):
     given("wine", parameters={"activation": ["relu", "tanh"], "learning_rate": {"low": 1e-4, "high": 1e-1}})
     plans = [TrialPlan(number=n, params={"activation": "relu", "learning_rate": 0.01}) for n in range(6)]
     results = [complete(n, -0.5 if n else 0.5, reason=choices[n]) for n in range(6)]
-    trained(server, "wine", plans, results)
+    trained(server.storage, "wine", plans, results)
     return choices
 
 

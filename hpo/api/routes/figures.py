@@ -1,0 +1,80 @@
+"""Figures of a study in Plotly's JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from hpo.api.answers import answers
+from hpo.api.deps import StorageOf, Viewer
+from hpo.api.json import Json
+from hpo.api.names import StudyName, Word
+from hpo.api.queries import DeclaredOnly
+from hpo.api.schemas.figure import FigureRecord
+from hpo.service import figures
+from hpo.service.figure_source import Options
+from hpo.study import MAX_TRIALS
+
+router = APIRouter(tags=["figures"], route_class=DeclaredOnly)
+
+
+class Theme(StrEnum):
+    """The colours of paper and ink."""
+
+    LIGHT = "light"
+    DARK = "dark"
+
+
+def _takers(option: str) -> str:
+    """Which figures know an option."""
+    return ", ".join(name for name, reading in figures.READINGS.items() if option in reading.options)
+
+
+Figure = Annotated[
+    str,
+    Path(
+        description="Which: " + ", ".join(figures.READINGS) + ".",
+        examples=["history"],
+        json_schema_extra={"enum": list(figures.READINGS)},
+    ),
+]
+
+
+async def _options(
+    metric: Annotated[
+        Word | None,
+        Query(
+            description=f"Of several objectives the one to look at; the first unless given. Of {_takers('metric')}."
+        ),
+    ] = None,
+    x: Annotated[
+        Word | None,
+        Query(
+            description="What stands across: a parameter of heatmap, the metric of an objective of pareto."
+        ),
+    ] = None,
+    y: Annotated[Word | None, Query(description="What stands up, likewise.")] = None,
+    trial: Annotated[
+        int | None,
+        Query(
+            ge=0, le=MAX_TRIALS, description=f"Whose network; else the best trial's. Of {_takers('trial')}."
+        ),
+    ] = None,
+) -> Options:
+    """What else a request asks for."""
+    return Options(metric=metric, x=x, y=y, trial=trial)
+
+
+@router.get("/studies/{name}/figures/{figure}", **answers(FigureRecord, 404))
+def show_figure(
+    name: StudyName,
+    figure: Figure,
+    _: Viewer,
+    storage: StorageOf,
+    options: Annotated[Options, Depends(_options)],
+    theme: Annotated[Theme, Query(description="The colours of paper and ink.")] = Theme.LIGHT,
+) -> Json:
+    """A figure of a study, with points enough for a screen however many trials there are."""
+    return Json(figures.figure(storage, name, figure, options, theme=theme.value))
