@@ -14,6 +14,7 @@ from hpo.figures import (
     importance,
     lineage,
     parallel,
+    parallel_drawing,
     pareto,
     rounds,
     scatter,
@@ -36,7 +37,9 @@ FIGURES: dict[str, Plot] = {
         history.data, history.draw, "The value of each trial by its number, and the best so far."
     ),
     "curves": Plot(curves.data, curves.draw, "The objective after each epoch, of many trials at once."),
-    "parallel": Plot(parallel.data, parallel.draw, "A line per trial through its parameters to its value."),
+    "parallel": Plot(
+        parallel.data, parallel_drawing.draw, "A line per trial through its parameters to its value."
+    ),
     "slice": Plot(slices.data, slices.draw, "For each parameter alone, the value of each trial over it."),
     "heatmap": Plot(
         heatmap.data, heatmap.draw, "The best value for each pair of learning rate and regularisation."

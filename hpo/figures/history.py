@@ -79,7 +79,7 @@ def draw(record: History) -> go.Figure:
         return blank(record.title, record.empty)
     hover = "trial %{x}: %{y:.4g}<extra></extra>"
     points = [
-        go.Scattergl(x=record.numbers[which], y=record.values[which], name=name, mode="markers",
+        go.Scatter(x=record.numbers[which], y=record.values[which], name=name, mode="markers",
                      marker={"color": colour, "size": 6, "symbol": symbol}, hovertemplate=hover)
         for name, which, colour, symbol in (("complete", record.counted, BLUE, "circle"),
                                             ("pruned or infeasible", ~record.counted, GREY, "x-thin-open"))

@@ -1,19 +1,16 @@
-"""Parallel coordinates: a line per trial through its parameters to its value."""
+"""Parallel coordinates: a line per trial through its parameters to its value; `parallel_drawing` draws it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from hpo.figures.axes import Axis, axis_of
 from hpo.figures.columns import Floats, Ints, Objective, Trials
 from hpo.figures.reasons import why_empty
 from hpo.figures.sampling import ranks
-from hpo.figures.theme import SCALE, blank, framed
-from hpo.figures.words import label, of_all, short
+from hpo.figures.words import of_all
 
 MOST_LINES = 500
 MOST_AXES = 12
@@ -65,37 +62,3 @@ def data(trials: Trials) -> Parallel:
             np.log10(column) if axis.log else column for axis, column in zip(axes, columns, strict=True)
         ),
     )
-
-
-def draw(record: Parallel) -> go.Figure:
-    """Plotly's parallel coordinates; it has no hover, so the trial's number is an axis of its own."""
-    if record.empty:
-        return blank(record.title, record.empty)
-    dimensions: list[dict[str, Any]] = [
-        {"label": label(record.objective), "values": record.values},
-        *(_dimension(axis, places) for axis, places in zip(record.axes, record.places, strict=True)),
-        {"label": "trial number", "values": record.numbers},
-    ]
-    line = {
-        "color": record.values,
-        "colorscale": SCALE,
-        "reversescale": record.objective.direction.sign > 0,
-        "showscale": True,
-        "colorbar": {"title": {"text": label(record.objective)}},
-    }
-    return framed(
-        record.title, go.Parcoords(dimensions=dimensions, line=line, labelangle=-15), margin={"t": 120}
-    )
-
-
-def _dimension(axis: Axis, places: Floats) -> dict[str, Any]:
-    """An axis with its ticks; decades stand at their logarithms, which Plotly cannot do by itself."""
-    ticks: dict[float, str] = {}
-    if axis.choices:
-        ticks = {float(place): text for place, text in enumerate(axis.choices)}
-    elif axis.log:
-        ends = (float(places.min()), float(places.max()))
-        whole = np.arange(np.ceil(ends[0]), np.floor(ends[1]) + 1)
-        ticks = {place: short(10.0**place) for place in (map(float, whole) if len(whole) > 1 else ends)}
-    shown = {"tickvals": list(ticks), "ticktext": list(ticks.values())} if ticks else {}
-    return {"label": axis.title, "values": places, **shown}

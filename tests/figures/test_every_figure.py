@@ -145,12 +145,14 @@ def test_a_figure_draws_from_one_trial_on_with_title_axes_and_hover(name, given)
     assert record.empty == ""
     assert figure.layout.title.text == record.title
     assert figure.data
-    assert name == "parallel" or axes_of(figure)
+    # Browsers without a graphics card, and pages of many figures, have no WebGL.
+    assert not {trace.type for trace in figure.data} & {"parcoords", "scattergl", "heatmapgl", "scatter3d"}
+    assert axes_of(figure)
     for axis in axes_of(figure):
         # In a grid of panels only the first of a row names the values.
         assert axis["title"]["text"] or name == "slice"
     for trace in figure.data:
-        assert trace.type == "parcoords" or trace.hovertemplate or trace.hoverinfo == "skip"
+        assert trace.hovertemplate or trace.hoverinfo == "skip"
     json.loads(figure.to_json())
 
 

@@ -129,11 +129,18 @@ def test_parallel_lines_say_of_how_many_they_are_some(storage, study):
     record = figure(storage, "digits", "parallel")
 
     assert record["title"] == "Parallel coordinates (500 of 600 trials)"
-    dimensions = {one["label"]: numbers_of(one["values"]) for one in record["data"][0]["dimensions"]}
-    drawn = dimensions["trial number"].astype(int)
-    assert {0, 599} <= set(drawn)
-    assert dimensions["accuracy"].tolist() == [n / 700 for n in drawn]
-    assert dimensions["learning_rate"] == pytest.approx([-(1 + n % 4) for n in drawn])
+    titles = record["layout"]["xaxis"]["ticktext"]
+    assert titles == ["accuracy", "learning_rate", "optimizer", "trial number"]
+    lines = [one for one in record["data"] if one["mode"] == "lines" and "customdata" in one]
+    told = {tuple(point) for line in lines for point in line["customdata"]}
+    drawn = {number for number, _ in told}
+    assert len(drawn) == 500
+    assert {0, 599} <= drawn
+    assert {(n, f"accuracy: {n / 700:.4g}") for n in drawn} <= told
+    assert {(n, f"learning_rate: {10.0 ** -(1 + n % 4):.4g}") for n in drawn} <= told
+    best = lines[-1]
+    assert {number for number, _ in best["customdata"]} == {599}
+    assert [y for y in numbers_of(best["y"]) if not np.isnan(y)] == pytest.approx([1, 0, 1, 1])
 
 
 def test_a_heat_map_has_the_best_of_each_cell_of_the_parameters_asked_for(storage, study):
