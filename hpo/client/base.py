@@ -49,6 +49,12 @@ class Studies(Protocol):
     ) -> Record:
         """A new study with the study file of this one and dotted changes; the new study. Raises SpecError."""
 
+    def figure(self, name: str, figure: str, **options: str | int | None) -> Record:
+        """A figure in Plotly's JSON. options: metric, x, y, trial. Raises FigureNotFound, SpecError."""
+
+    def report_html(self, name: str) -> Iterator[bytes]:
+        """One HTML file with the figures and all that is known of the study."""
+
     def remove(self, name: str) -> None:
         """Remove a study with its trials. Raises StudyOwned while somebody drives it."""
 

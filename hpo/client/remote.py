@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from hpo.asked import Asked
 from hpo.client.address import FIELD
@@ -95,6 +96,14 @@ class Remote(RemoteTrials, RemoteModels, RemoteData, RemoteRunning):
         body |= {"replay": True} if replay else {}
         body |= {} if trial is None else {"trial": trial}
         return self._study(self._post(study_path(name, verb="fork"), body, **_once()))
+
+    def figure(self, name: str, figure: str, **options: str | int | None) -> Record:
+        """A figure in Plotly's JSON."""
+        return self._record(self._get(study_path(name, "figures", quote(figure, safe="")), **options))
+
+    def report_html(self, name: str) -> Iterator[bytes]:
+        """One HTML file of the study."""
+        return self._file(study_path(name, "report"))
 
     def remove(self, name: str) -> None:
         """Remove a study with its trials."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from hpo.errors import FigureNotFound, UnknownName, lookup
@@ -55,6 +55,13 @@ def figure(
     """
     check(figure, options)
     return drawn(Source(storage, storage.get_study(name)), figure, options, theme=theme)
+
+
+def options_of(given: Mapping[str, Any]) -> Options:
+    """Options by their names. Raises UnknownName for one that no figure knows."""
+    for name in given:
+        lookup(dict.fromkeys(Options.__slots__), name, "option of a figure")
+    return Options(**given)
 
 
 def check(figure: str, options: Options) -> None:

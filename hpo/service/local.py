@@ -78,6 +78,18 @@ class Local(LocalTrials, LocalModels, LocalData, LocalRunning):
         made = local_submission.fork(self.storage, name, changes, replay=replay, trial=trial)
         return results.show(self.storage, made)
 
+    def figure(self, name: str, figure: str, **options: str | int | None) -> Record:
+        """A figure in Plotly's JSON."""
+        from hpo.service import figures
+
+        return figures.figure(self.storage, name, figure, figures.options_of(options))
+
+    def report_html(self, name: str) -> Iterator[bytes]:
+        """One HTML file of the study."""
+        from hpo.service import report
+
+        return iter([report.report(self.storage, name).html.encode()])
+
     def remove(self, name: str) -> None:
         """Remove a study with its trials."""
         acting.remove(self.storage, ANYBODY, name)

@@ -142,3 +142,20 @@ def test_choices_with_html_in_them_are_text(server):
         assert "<script" not in text
         assert "<b>" not in text
     assert "&lt;script&gt;" in json.dumps(shown(server, "slice"))
+
+
+def test_the_report_is_a_page_that_may_do_nothing_but_draw(server, given):
+    given("wine", values=[0.5, 0.9, 0.7])
+
+    answer = server.client.get("/studies/wine/report")
+    nobody = server.client.get("/studies/nobody/report")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.text.startswith("<!DOCTYPE html>")
+    assert answer.text.count('class="plot"') >= 4
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox allow-scripts" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert policy.split(";")[1] in answer.text
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "study_not_found")

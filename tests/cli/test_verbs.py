@@ -361,3 +361,21 @@ def test_a_trial_is_shown_whole_with_how_to_train_it_once_more(hpo, study):
     assert "learning_rate  0.01" in out
     assert out.splitlines()[-2:] == ["  hpo enqueue digits learning_rate=0.01", "  hpo resume digits"]
     assert hpo("show", "digits", "--trial", "99")[0] == 4
+
+
+def test_a_report_is_a_file_called_after_the_study_or_as_one_likes(hpo, study, tmp_path):
+    study()
+
+    code, out, err = hpo("report", "digits")
+    assert hpo("report", "digits", "-o", "other.html", "--quiet")[1] == ""
+    found = json.loads(hpo("report", "digits", "-o", "other.html", "-f", "json")[1])
+    _, shown, _ = hpo("report", "digits", "-o", "-")
+
+    assert (code, err) == (0, "")
+    assert "digits.html holds the report of study digits" in out
+    text = (tmp_path / "digits.html").read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert text == (tmp_path / "other.html").read_text() == shown
+    assert found == {"study": "digits", "file": "other.html", "n_bytes": len(text.encode())}
+    assert hpo("report", "nobody")[0] == 4
+    assert not (tmp_path / "nobody.html").exists()

@@ -11,13 +11,17 @@ from hpo.asked import Asked
 from hpo.errors import (
     DataError,
     DatasetNotFound,
+    FigureNotFound,
     HpoError,
     IllegalMove,
     SpaceNotFound,
     SpecError,
+    StudyNotFound,
     TrialNotFound,
     UnknownName,
 )
+from hpo.service.figures import figure
+from hpo.service.report import report
 
 # Trials
 
@@ -244,3 +248,21 @@ def test_trials_are_trained_elsewhere(house):
     assert house.backend.study("far")["state"] == "COMPLETED"
     assert house.backend.best("far")["value"] == 2.0
     assert house.backend.ask("far", client_id="me", count=1)["over"] is True
+
+
+def test_figures_and_the_report_are_the_services(house):
+    house.trained()
+
+    history = house.backend.figure("wine", "history")
+    heatmap = house.backend.figure("wine", "heatmap", x="hidden_units")
+    page = b"".join(house.backend.report_html("wine")).decode()
+
+    assert history == figure(house.storage, "wine", "history")
+    assert heatmap["layout"]["xaxis"]["title"]["text"] == "hidden_units [units]"
+    assert page == report(house.storage, "wine").html
+    with pytest.raises(FigureNotFound, match="history, curves"):
+        house.backend.figure("wine", "pie")
+    with pytest.raises(UnknownName, match="x: "):
+        house.backend.figure("wine", "history", x="hidden_units")
+    with pytest.raises(StudyNotFound):
+        list(house.backend.report_html("nobody"))

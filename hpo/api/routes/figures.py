@@ -1,11 +1,11 @@
-"""Figures of a study in Plotly's JSON."""
+"""Figures of a study in Plotly's JSON, and all of them in one HTML file."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from hpo.api.answers import answers
 from hpo.api.deps import StorageOf, Viewer
@@ -13,7 +13,7 @@ from hpo.api.json import Json
 from hpo.api.names import StudyName, Word
 from hpo.api.queries import DeclaredOnly
 from hpo.api.schemas.figure import FigureRecord
-from hpo.service import figures
+from hpo.service import figures, report
 from hpo.service.figure_source import Options
 from hpo.study import MAX_TRIALS
 
@@ -78,3 +78,21 @@ def show_figure(
 ) -> Json:
     """A figure of a study, with points enough for a screen however many trials there are."""
     return Json(figures.figure(storage, name, figure, options, theme=theme.value))
+
+
+HTML = "text/html; charset=utf-8"
+# Beside what the file itself says: no frame around it, and no access to this server in the reader's name.
+_ALONE = "; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"
+_PAGE = answers(None, 404, about="The file.")
+_PAGE["responses"][200]["content"] = {"text/html": {"schema": {"type": "string"}}}
+
+
+@router.get("/studies/{name}/report", response_class=Response, **_PAGE)
+def show_report(name: StudyName, _: Viewer, storage: StorageOf) -> Response:
+    """One HTML file that needs no network: figures, best settings, study file, versions, how to do it again."""
+    found = report.report(storage, name)
+    headers = {
+        "Content-Security-Policy": found.policy + _ALONE,
+        "Content-Disposition": f'inline; filename="{name}.html"',
+    }
+    return Response(found.html, media_type=HTML, headers=headers)

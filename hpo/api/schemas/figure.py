@@ -27,7 +27,7 @@ class FigureRecord(Answer):
             "shows": "The value of each trial by its number, and the best so far.",
             "title": "History",
             "empty": None,
-            "data": [{"type": "scattergl", "mode": "markers", "x": [0, 1], "y": [0.61, 0.73]}],
+            "data": [{"type": "scatter", "mode": "markers", "x": [0, 1], "y": [0.61, 0.73]}],
             "layout": {"title": {"text": "History"}, "xaxis": {"title": {"text": "trial number"}}},
         }
     )
