@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from hpo.study import Direction
@@ -30,8 +31,8 @@ def pareto_front(points: Sequence[Sequence[float]], directions: Sequence[Directi
     signs = [direction.sign for direction in directions]
     losses = [tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points]
     order = sorted(range(len(losses)), key=lambda place: (losses[place], place))
-    if len(signs) == 2:
-        return _staircase(losses, order)
+    if len(signs) in _BY_SORTING:
+        return _BY_SORTING[len(signs)](losses, order)
     front: list[int] = []
     # In this order nothing that comes later dominates what came before, and who is dominated at all is
     # dominated by somebody on the front.
@@ -48,6 +49,34 @@ def _staircase(losses: Sequence[tuple[float, ...]], order: Sequence[int]) -> lis
         if not front or losses[place][1] < losses[front[-1]][1] or losses[place] == losses[front[-1]]:
             front.append(place)
     return front
+
+
+def _sweep(losses: Sequence[tuple[float, ...]], order: Sequence[int]) -> list[int]:
+    """The front of three objectives: behind those that are better in the first, a staircase of the other two.
+
+    Of a hundred thousand trials half may be on the front: comparing each with all of them would take an hour.
+    """
+    front: list[int] = []
+    seconds: list[float] = []  # ascending, and for each the least third so far
+    thirds: list[float] = []  # descending
+    for place in order:
+        _, second, third = losses[place]
+        if front and losses[place] == losses[front[-1]]:
+            front.append(place)
+            continue
+        at = bisect_right(seconds, second)
+        if at and thirds[at - 1] <= third:
+            continue
+        front.append(place)
+        begin = at - 1 if at and seconds[at - 1] == second else at
+        end = begin
+        while end < len(thirds) and thirds[end] >= third:
+            end += 1
+        seconds[begin:end], thirds[begin:end] = [second], [third]
+    return front
+
+
+_BY_SORTING = {2: _staircase, 3: _sweep}
 
 
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
