@@ -1,0 +1,157 @@
+"""What ails one trial, by the recipe: what training data say comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hpo.analysis.diagnosis.illnesses import Finding, Severity, found
+from hpo.analysis.diagnosis.learning import Learning, Observed, learning_of
+from hpo.states import Reason
+
+# Thresholds; their reasons stand in `illnesses.OF_TRIALS`.
+LEARNED_LITTLE, LEARNED_WELL = 0.25, 0.5
+EXPLODED, JUMPS, JUMP = 1.5, 0.3, 0.1
+STEADY, STILL_FALLING = 0.1, 0.25
+VANISHED = 1e-3
+MANY_UNITS = 0.5
+BAD_FIRST = 20.0
+GAP, TIMES = 0.3, 2.0
+
+Rule = Callable[[Observed, Learning], Finding | None]
+
+
+def diagnose_trial(observed: Observed) -> list[Finding]:
+    """What ails a trial that has ended, the most severe first; nothing where nothing was measured."""
+    trial = observed.trial
+    if trial.reason is not None and trial.reason.split("@")[0] == Reason.DIVERGED.value:
+        return [_diverged(observed)]
+    learning = learning_of(observed)
+    if learning is None:
+        return []
+    findings = [finding for rule in _RULES if (finding := rule(observed, learning)) is not None]
+    severe = [finding for finding in findings if finding.severity is Severity.SEVERE]
+    bad = learning.learned < LEARNED_LITTLE
+    if bad and not severe:
+        severe = [found("underfit", trial.number, loss=min(learning.train), chance=learning.chance)]
+    return severe + [finding for finding in findings if finding.severity is not Severity.SEVERE]
+
+
+def _diverged(observed: Observed) -> Finding:
+    _, _, epoch = (observed.trial.reason or "").partition("@")
+    return found("diverged", observed.trial.number, epoch=epoch or "?", learning_rate=_rate(observed))
+
+
+def _too_high(observed: Observed, learning: Learning) -> Finding | None:
+    facts = observed.trial.facts
+    initial = max(facts.get("initial_loss") or 0.0, facts.get("untrained_loss") or learning.chance)
+    exploded = max(learning.train) > EXPLODED * initial
+    jumps = learning.rises >= JUMPS and learning.jump >= JUMP
+    if learning.learned >= LEARNED_LITTLE or not (exploded or jumps):
+        return None
+    return found(
+        "rate_too_high",
+        observed.trial.number,
+        highest=max(learning.train),
+        initial=initial,
+        rises=learning.rises,
+        learning_rate=_rate(observed),
+    )
+
+
+def _too_low(observed: Observed, learning: Learning) -> Finding | None:
+    slow = learning.rises <= STEADY and learning.late >= STILL_FALLING
+    if learning.learned >= LEARNED_LITTLE or not slow:
+        return None
+    return found(
+        "rate_too_low",
+        observed.trial.number,
+        begin=learning.train[0],
+        end=learning.train[-1],
+        epochs=len(learning.train),
+        chance=learning.chance,
+        learning_rate=_rate(observed),
+    )
+
+
+def _vanishing(observed: Observed, learning: Learning) -> Finding | None:
+    first, last = (observed.trial.facts.get(f"gradient_{layer}") for layer in ("first", "last"))
+    if learning.learned >= LEARNED_LITTLE or first is None or not last or first / last >= VANISHED:
+        return None
+    if _too_high(observed, learning) is not None:  # its weights grew until nothing passes
+        return None
+    layers = _layers(observed)
+    activation = str(observed.setting("activation"))
+    return found(
+        "vanishing_gradients",
+        observed.trial.number,
+        ratio=first / last,
+        layers=layers,
+        activation=activation,
+    )
+
+
+def _units(code: str) -> Rule:
+    def rule(observed: Observed, learning: Learning) -> Finding | None:
+        share = observed.trial.facts.get(code)
+        if share is None or share < MANY_UNITS:
+            return None
+        severity = Severity.SEVERE if learning.learned < LEARNED_LITTLE else None
+        activation = str(observed.setting("activation"))
+        return found(code, observed.trial.number, severity=severity, share=share, activation=activation)
+
+    return rule
+
+
+def _bad_first(observed: Observed, learning: Learning) -> Finding | None:
+    facts = observed.trial.facts
+    initial, untrained = facts.get("initial_loss"), facts.get("untrained_loss")
+    if initial is None or not untrained or initial < BAD_FIRST * untrained:
+        return None
+    return found(
+        "bad_first_loss",
+        observed.trial.number,
+        severity=Severity.SEVERE if learning.learned < LEARNED_LITTLE else None,
+        initial=initial,
+        untrained=untrained,
+        times=initial / untrained,
+    )
+
+
+def _overfit(observed: Observed, learning: Learning) -> Finding | None:
+    trained_well = 1 - learning.train[-1] / learning.chance >= LEARNED_WELL
+    train, validation = learning.train[-1], learning.validation[-1]
+    if not trained_well or learning.gap < GAP or validation < TIMES * train:
+        return None
+    least = min(learning.validation)
+    return found(
+        "overfit",
+        observed.trial.number,
+        train=train,
+        validation=validation,
+        least=least,
+        least_epoch=learning.validation.index(least) + 1,
+        gap=learning.gap,
+    )
+
+
+def _layers(observed: Observed) -> int:
+    """How many hidden layers: those of "64-32" are counted in its widths."""
+    units = observed.setting("hidden_units")
+    if isinstance(units, str) and "-" in units:
+        return units.count("-") + 1
+    return int(observed.setting("hidden_layers") or 0)
+
+
+def _rate(observed: Observed) -> float:
+    return float(observed.setting("learning_rate") or 0.0)
+
+
+_RULES: tuple[Rule, ...] = (
+    _too_high,
+    _too_low,
+    _vanishing,
+    _units("dead_units"),
+    _units("saturated_units"),
+    _bad_first,
+    _overfit,
+)

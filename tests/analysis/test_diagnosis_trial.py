@@ -1,0 +1,88 @@
+"""Trials that were really trained to be ill are called so, and sound ones are not; several seeds of each."""
+
+import math
+import string
+from array import array
+
+import pytest
+
+from hpo.analysis.diagnosis.illnesses import ILLNESSES, OF_TRIALS, Severity
+from hpo.analysis.diagnosis.learning import Observed, learning_of
+from hpo.analysis.diagnosis.trial import diagnose_trial
+from hpo.states import TrialState
+from hpo.trial import Curve, Trial
+from tests.analysis.specimens import ILL, SEEDS, WELL, train
+
+
+def of(code):
+    return [name for name in ILL if name.partition(":")[0] == code]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", ILL)
+def test_a_trial_that_was_made_ill_is_found_to_be(name, seed):
+    findings = diagnose_trial(train(ILL[name], seed))
+
+    assert name.partition(":")[0] in [finding.code for finding in findings]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", WELL)
+def test_a_sound_trial_is_not_called_ill(name, seed):
+    assert [finding.sentence for finding in diagnose_trial(train(WELL[name], seed))] == []
+
+
+@pytest.mark.parametrize("code", OF_TRIALS)
+def test_every_illness_of_a_trial_has_a_network_that_was_made_to_have_it(code):
+    assert of(code)
+
+
+@pytest.mark.parametrize("code", ["rate_too_low", "vanishing_gradients", "diverged"])
+def test_what_is_ill_for_a_reason_is_not_called_too_small_as_well(code):
+    findings = diagnose_trial(train(ILL[of(code)[0]], 0))
+
+    assert [finding.code for finding in findings] == [code]
+
+
+def test_a_sentence_holds_the_numbers_and_is_about_its_trial():
+    observed = train(ILL["rate_too_low: adam at 1e-6"], 0)
+
+    [finding] = diagnose_trial(observed)
+
+    losses = observed.curve.column("train_loss")
+    assert f"from {losses[0]:.4g} to {losses[-1]:.4g} in 20 epochs" in finding.sentence
+    assert "learning rate 1e-06 is too low" in finding.sentence
+    assert (finding.trials, finding.severity) == ((0,), Severity.SEVERE)
+    assert finding.cure == ILLNESSES["rate_too_low"].cure
+
+
+def test_the_recipe_never_offers_dropout_for_what_is_bad_on_training_data():
+    on_training = set(OF_TRIALS) - {"overfit"}
+
+    assert not any(
+        "dropout" in ILLNESSES[code].cure.replace("never more dropout", "") for code in on_training
+    )
+    assert "dropout" in ILLNESSES["overfit"].cure
+
+
+@pytest.mark.parametrize("code", ILLNESSES)
+def test_every_illness_says_what_it_means_where_it_begins_and_what_cures_it(code):
+    illness = ILLNESSES[code]
+
+    assert all((illness.means, illness.threshold, illness.cure))
+    assert [name for _, name, _, _ in string.Formatter().parse(illness.says) if name]
+
+
+def trial(**changes):
+    return Trial(number=3, state=TrialState.COMPLETE, params={}, **changes)
+
+
+def test_nothing_is_said_where_nothing_was_measured():
+    columns = ("train_loss", "validation_loss")
+    short = Curve(columns=columns, block=array("f", [2.0, 2.0] * 2))
+    without_numbers = Curve(columns=columns, block=array("f", [math.nan, math.nan] * 9))
+
+    assert diagnose_trial(Observed(trial=trial())) == []
+    for curve in (short, without_numbers):
+        assert learning_of(Observed(trial=trial(facts={"chance_loss": 2.3}), curve=curve)) is None
+    assert learning_of(Observed(trial=trial(facts={}), curve=without_numbers)) is None
