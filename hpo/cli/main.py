@@ -29,6 +29,7 @@ from hpo.cli import (
     where,
 )
 from hpo.cli.cells import clean
+from hpo.cli.diagnosing import diagnose
 from hpo.cli.doctor import doctor
 from hpo.cli.entry import INTERRUPTED
 from hpo.cli.forking import fork
@@ -69,6 +70,7 @@ EXAMPLES: dict[str, str] = {
     "model": "hpo model digits --trial 7 -o digits-7 --onnx",
     "predict": "hpo predict digits-7 rows.csv -o predictions.csv",
     "spaces": "hpo spaces mlp-default",
+    "diagnose": "hpo diagnose digits --trial 7",
     "doctor": "hpo doctor",
     "data": "hpo data show table.csv --target label",
     "data add": "hpo data add table.csv --name wine-red",
@@ -119,6 +121,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "model": modelling.model,
     "predict": modelling.predict,
     "spaces": looking.spaces,
+    "diagnose": diagnose,
     "doctor": doctor,
 }
 DATA_VERBS: dict[str, Callable[..., Any]] = {
