@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 from hpo.analysis.diagnosis.learning import Observed
 from hpo.data.prepare import prepare
 from hpo.dataset import Rows, Task, TrainingData
@@ -21,11 +23,12 @@ SEEDS = (0, 1, 2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specimen:
-    """What to train; rows: only so many training rows."""
+    """What to train; rows: only so many training rows; mislabelled: the share of rows with a label drawn anew."""
 
     data: str
     params: Mapping[str, Value]
     rows: int | None = None
+    mislabelled: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -46,6 +49,10 @@ ILL: dict[str, Specimen] = {
     ),
     "overfit: 40 patients and 256 units": Specimen(
         data="diabetes", rows=40, params={"hidden_units": 256, "learning_rate": 1e-3, "epochs": 100}
+    ),
+    "overfit: mislabelled patients learned slowly by heart": Specimen(
+        data="breast_cancer", mislabelled=0.8,
+        params={"hidden_units": 256, "hidden_layers": 2, "learning_rate": 2e-4, "batch_size": 32, "epochs": 40},
     ),
     "diverged: sgd at rate 100": Specimen(
         data="diabetes", params={"optimizer": "sgd", "learning_rate": 100.0, "hidden_units": 32, "epochs": 20}
@@ -100,6 +107,10 @@ WELL: dict[str, Specimen] = {
     "wine": Specimen(data="wine", params=_WELL | {"hidden_units": 16, "learning_rate": 0.01}),
     "iris": Specimen(data="iris", params=_WELL | {"hidden_units": 16, "learning_rate": 0.01, "batch_size": 16}),
     "breast cancer": Specimen(data="breast_cancer", params=_WELL | {"hidden_units": 16, "l2": 1e-3}),
+    "breast cancer, mislabelled": Specimen(
+        data="breast_cancer", mislabelled=0.2,
+        params=_WELL | {"hidden_units": 8, "hidden_layers": 1, "l2": 0.03, "learning_rate": 3e-3},
+    ),
     "spiral": Specimen(data="spiral", params=_WELL | {"learning_rate": 0.01, "batch_size": 10}),
     "xor": Specimen(data="xor", params=_WELL | {"hidden_units": 8, "learning_rate": 0.01, "batch_size": 10}),
     "plane": Specimen(data="plane", params=_WELL | {"hidden_units": 8, "learning_rate": 0.01, "batch_size": 10}),
@@ -117,11 +128,16 @@ def rows_of(specimen: Specimen, seed: int) -> TrainingData:
     prepared = prepare(spec, scalings=(None,), folder=Path("."), seed=seed)
     (scaled,) = prepared.scaled.values()
     data = scaled.training
-    if specimen.rows is None:
-        return data
-    training, validation = data.folds[0]
+    training, validation = (_mislabelled(rows, specimen.mislabelled, seed) for rows in data.folds[0])
     few = Rows(x=training.x[: specimen.rows], y=training.y[: specimen.rows])
     return replace(data, folds=((few, validation),))
+
+
+def _mislabelled(rows: Rows, share: float, seed: int) -> Rows:
+    """Rows of which a share have the label of some other row."""
+    random = numpy.random.default_rng(seed)
+    y = numpy.where(random.random(len(rows.y)) < share, random.permutation(rows.y), rows.y)
+    return Rows(x=rows.x, y=y)
 
 
 def train(specimen: Specimen, seed: int) -> Observed:

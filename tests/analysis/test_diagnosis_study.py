@@ -1,5 +1,7 @@
 """What is said of a study as a whole, on trials whose values and places are known, and the study to try next."""
 
+from dataclasses import replace
+
 import pytest
 
 from hpo.analysis.diagnosis.illnesses import Severity, found
@@ -8,7 +10,7 @@ from hpo.analysis.diagnosis.next_step import next_study
 from hpo.analysis.diagnosis.study import Seen, diagnose_study
 from hpo.analysis.importance import Importance
 from hpo.analysis.ties import Judge
-from hpo.space import Range, SearchSpace
+from hpo.space import Choice, Range, SearchSpace
 from hpo.states import TrialState
 from hpo.trial import Trial
 from tests.analysis.specimens import ILL, WELL, train
@@ -93,6 +95,12 @@ def test_few_trials_for_many_parameters():
     assert codes(seen(trials([1e-3]), complete=19, ended=19)) == ["few_trials"]
 
 
+def test_a_list_of_one_is_no_parameter_to_search():
+    space = SearchSpace({"learning_rate": RATE, "optimizer": Choice(choices=("adam",))})
+
+    assert codes(replace(seen(trials([1e-3]), complete=10, ended=10), space=space)) == []
+
+
 def test_a_parameter_that_explains_nothing_is_named_from_fifty_trials_on():
     importances = (Importance("learning_rate", 0.99), Importance("dropout", 0.01))
 
@@ -147,6 +155,12 @@ def test_an_edge_moves_by_a_decade():
     finding = found("at_edge", parameter="learning_rate", end="highest")
 
     assert changed(finding)["parameters"]["learning_rate"]["high"] == 1.0
+
+
+def test_an_edge_moves_half_of_the_way_to_an_end_that_is_no_value():
+    finding = found("at_edge", parameter="dropout", end="highest")
+
+    assert changed(finding)["parameters"]["dropout"]["high"] == 0.75
 
 
 def test_overfitting_gets_early_stopping_and_penalties_and_keeps_what_is_searched():

@@ -3,6 +3,7 @@
 import math
 import string
 from array import array
+from dataclasses import replace
 
 import pytest
 
@@ -69,8 +70,19 @@ def test_the_recipe_never_offers_dropout_for_what_is_bad_on_training_data():
 def test_every_illness_says_what_it_means_where_it_begins_and_what_cures_it(code):
     illness = ILLNESSES[code]
 
-    assert all((illness.means, illness.threshold, illness.cure))
+    assert all((illness.means, illness.threshold, illness.cure, illness.step))
     assert [name for _, name, _, _ in string.Formatter().parse(illness.says) if name]
+
+
+def test_validation_loss_that_rises_is_no_illness_where_early_stopping_saw_to_it():
+    observed = train(ILL["overfit: mislabelled patients learned slowly by heart"], 0)
+    stopped = replace(observed, trial=observed.trial._replace(reason="stopped_early@40"))
+
+    losses = observed.curve.column("train_loss")
+    half = observed.trial.facts["chance_loss"] / 2
+    assert losses[-1] > half, "training did not go far; only the turn of validation loss tells"
+    assert [finding.code for finding in diagnose_trial(observed)] == ["overfit"]
+    assert diagnose_trial(stopped) == []
 
 
 def trial(**changes):

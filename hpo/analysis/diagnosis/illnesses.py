@@ -25,7 +25,7 @@ class Illness:
     """What a code stands for.
 
     severity: of a finding that says no other; means: in one line; threshold: from where on, and why there;
-    says: the sentence, filled with a finding's numbers; cure: what to change
+    says: the sentence, filled with a finding's numbers; cure: what to change; step: what `next_step` changes
     """
 
     severity: Severity
@@ -33,12 +33,12 @@ class Illness:
     threshold: str
     says: str
     cure: str
+    step: str
 
 
 _S, _M, _N = Severity.SEVERE, Severity.MILD, Severity.NOTE
-_BAD = (
-    "less than a quarter of the chance loss gone: every network of ours that learned had removed half of it"
-)
+_BAD = "less than a quarter of the chance loss gone: every network of ours that learned had removed a third of it"
+_LOWER = "`learning_rate` from a tenth of its lower end to its middle; a single rate becomes a range below it"
 
 # Of one trial. "Chance" is the loss of the best constant answer (`trial.FACTS`).
 OF_TRIALS: dict[str, Illness] = {
@@ -48,6 +48,7 @@ OF_TRIALS: dict[str, Illness] = {
         "the trial's reason says so",
         "training diverged in epoch {epoch} at learning rate {learning_rate:.3g}",
         "lower the learning rate, or cut the gradient off (clip_norm)",
+        _LOWER,
     ),
     "rate_too_high": Illness(
         _S,
@@ -57,6 +58,7 @@ OF_TRIALS: dict[str, Illness] = {
         "the training loss went up to {highest:.3g} from {initial:.3g} and rose in {rises:.0%} of epochs: learning "
         "rate {learning_rate:.3g} is too high",
         "lower the learning rate tenfold, or use a schedule",
+        _LOWER,
     ),
     "rate_too_low": Illness(
         _S,
@@ -66,6 +68,7 @@ OF_TRIALS: dict[str, Illness] = {
         "the training loss fell only from {begin:.4g} to {end:.4g} in {epochs} epochs (chance is {chance:.3g}) and was "
         "falling still: learning rate {learning_rate:.3g} is too low",
         "raise the learning rate tenfold or more; if it cannot be raised, train for more epochs",
+        "`learning_rate` from its middle to ten times its upper end; a single rate becomes a range above it",
     ),
     "vanishing_gradients": Illness(
         _S,
@@ -75,6 +78,7 @@ OF_TRIALS: dict[str, Illness] = {
         "the gradient of the first layer is {ratio:.1e} of the last one's through {layers} hidden layers of "
         "{activation}: the first layers do not learn",
         "use relu or its kin with he_normal, batch_norm, or fewer layers",
+        "`activation` relu, leaky_relu or elu; `initializer` he_normal",
     ),
     "dead_units": Illness(
         _M,
@@ -82,6 +86,7 @@ OF_TRIALS: dict[str, Illness] = {
         "half of them; sound networks had up to 15 %. Severe when training is bad",
         "{share:.0%} of the relu units are 0 on every validation row and learn no more",
         "use leaky_relu or elu, a bias_init of 0.01, or a lower learning rate",
+        "`activation` leaky_relu or elu; `bias_init` 0.01",
     ),
     "saturated_units": Illness(
         _M,
@@ -89,6 +94,7 @@ OF_TRIALS: dict[str, Illness] = {
         "half of them; sound networks had less than 1 %. Severe when training is bad",
         "{share:.0%} of the values of {activation} are at their ends, where the slope is nearly 0",
         "begin with smaller weights (glorot_uniform), or use relu",
+        "`activation` relu or tanh; `initializer` glorot_uniform",
     ),
     "bad_first_loss": Illness(
         _M,
@@ -97,6 +103,7 @@ OF_TRIALS: dict[str, Illness] = {
         "when training is bad",
         "the first loss was {initial:.3g}, {times:,.0f} times that of outputs of zero ({untrained:.3g})",
         "begin with smaller weights: he_normal for relu, glorot_uniform for tanh and sigmoid",
+        "`initializer` he_normal or glorot_uniform",
     ),
     "underfit": Illness(
         _S,
@@ -105,15 +112,20 @@ OF_TRIALS: dict[str, Illness] = {
         "on training data the loss is {loss:.3g}, where a constant answer has {chance:.3g}: the network is too small "
         "for the data, or its inputs say little of the target",
         "more hidden units or layers, another activation, less regularisation; never more dropout",
+        "`hidden_units` from the largest there was to eight times that, `hidden_layers` 1 to 3, no dropout",
     ),
     "overfit": Illness(
         _M,
         "it does well on the training data and badly on validation data",
         "half of the chance loss gone in training, and in the end validation loss above it by 0.3 of chance and "
-        "twice as large; sound networks on 35 rows came to 0.23, on 88 patients to 0.31, but to 1.8 times",
+        "twice as large; sound networks on 35 rows came to 0.23, on 88 patients to 0.31, but to 1.8 times. Or a "
+        "quarter gone, and after its least validation loss rose by 0.05 of chance while training loss fell by 0.15 "
+        "more, unless early stopping ended it: on noisy data nothing worth learning takes half away. Training loss "
+        "of sound networks fell by 0.07 at most from there",
         "the loss is {train:.3g} on training data and {validation:.3g} on validation data, where it was least, "
         "{least:.3g}, in epoch {least_epoch}",
         "early stopping, l1 or l2, dropout, more data",
+        "`early_stopping` after a fifth of the epochs; `l2` and `dropout` are searched, unless the study has them",
     ),
 }  # fmt: skip
 
@@ -124,6 +136,7 @@ OF_STUDIES: dict[str, Illness] = {
         "half of those that ended",
         "{failed} of {ended} trials failed, {diverged} of them because they diverged",
         "lower the learning rates where they diverged; `hpo trials --state fail` gives the other reasons",
+        "only what the trials' own illnesses ask for",
     ),
     "common": Illness(
         _S,
@@ -131,6 +144,7 @@ OF_STUDIES: dict[str, Illness] = {
         "half of the best few, as severe as theirs; or half of a sample, mild: a search passes bad corners on its way",
         "{count} of the {seen} {which}: {means}",
         "as for the trials",
+        "what that illness asks for",
     ),
     "at_edge": Illness(
         _M,
@@ -139,6 +153,7 @@ OF_STUDIES: dict[str, Illness] = {
         "would put as many there in 1 % of studies",
         "{count} of the best {best} trials have {parameter} in the {end} tenth of its range ({low:.3g} to {high:.3g})",
         "move that end of the range",
+        "that end goes a decade further, without log a width, as far as the hyperparameter may",
     ),
     "does_not_matter": Illness(
         _N,
@@ -146,6 +161,7 @@ OF_STUDIES: dict[str, Illness] = {
         "less than a tenth of an equal share of importance, in 50 trials or more: fewer say too little",
         "{parameter} explains {share:.1%} of the differences between trials",
         "fix it at the best trial's value and search elsewhere",
+        "the best trial's value is fixed, unless other parameters hang on it",
     ),
     "told_apart": Illness(
         _N,
@@ -153,6 +169,7 @@ OF_STUDIES: dict[str, Illness] = {
         "half of the best ten, by the test of analysis.ties",
         "{tied} of the {others} trials behind the best one cannot be told apart from it",
         "more repeats or folds: a difference within what chance does is no reason to choose",
+        "three times the `repeats`",
     ),
     "few_trials": Illness(
         _N,
@@ -160,6 +177,7 @@ OF_STUDIES: dict[str, Illness] = {
         "fewer than ten finished trials for each searched parameter: the best tenth is then less than one trial each",
         "{finished} finished trials search {parameters} parameters: too few to tell",
         "more trials, or fewer parameters",
+        "twice the `trials`",
     ),
     "few_epochs": Illness(
         _M,
@@ -167,6 +185,7 @@ OF_STUDIES: dict[str, Illness] = {
         "in half of the best few the last quarter of epochs brought a tenth of the whole fall of validation loss",
         "{count} of the best {seen} trials were still getting better when their {epochs} epochs ended",
         "more epochs, or a higher learning rate",
+        "twice the `epochs`",
     ),
 }  # fmt: skip
 
@@ -184,8 +203,9 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """What was found, with its numbers."""
-        return ILLNESSES[self.code].says.format_map(self.numbers).replace("%", " %")
+        """What was found, with its numbers; without any, what the illness means."""
+        illness = ILLNESSES[self.code]
+        return illness.says.format_map(self.numbers).replace("%", " %") if self.numbers else illness.means
 
     @property
     def cure(self) -> str:

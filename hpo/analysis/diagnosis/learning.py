@@ -16,11 +16,15 @@ FEWEST_EPOCHS = 4  # of fewer a loss has no halves to compare
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """A trial that has ended, its curve if it has one, and its settings, searched and fixed."""
+    """A trial that has ended, its curve if it has one, and its settings, searched and fixed.
+
+    elsewhere: whether another program trained it, whose settings may have any names and no defaults
+    """
 
     trial: Trial
     curve: Curve | None = None
     settings: Mapping[str, Value] = field(default_factory=dict)
+    elsewhere: bool = False
 
     def setting(self, name: str) -> Value:
         """The value of a hyperparameter, by its default where the study is silent."""
@@ -68,6 +72,17 @@ class Learning:
     def gap(self) -> float:
         """How far the validation loss ended above the training loss, as a share of chance."""
         return (self.validation[-1] - self.train[-1]) / self.chance
+
+    @property
+    def rise(self) -> float:
+        """How far the validation loss ended above its least, as a share of chance."""
+        return (self.validation[-1] - min(self.validation)) / self.chance
+
+    @property
+    def fall_since(self) -> float:
+        """How far the training loss fell after the epoch of the least validation loss, as a share of chance."""
+        least = self.validation.index(min(self.validation))
+        return (self.train[min(least, len(self.train) - 1)] - self.train[-1]) / self.chance
 
 
 def learning_of(observed: Observed) -> Learning | None:

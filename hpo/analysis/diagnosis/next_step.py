@@ -11,7 +11,7 @@ from hpo.analysis.diagnosis.illnesses import Finding, Severity
 from hpo.analysis.diagnosis.study import illnesses_of, legal_ends
 from hpo.hyperparams import HYPERPARAMETERS, KINDS
 from hpo.space import Params
-from hpo.study import MAX_EPOCHS, MAX_REPEATS, MAX_TRIALS
+from hpo.study import EXTERNAL, MAX_EPOCHS, MAX_REPEATS, MAX_TRIALS
 
 Tree = dict[str, Any]  # a study file as plain JSON types
 Change = Callable[[Tree], None]
@@ -35,7 +35,8 @@ def next_study(
     if any(finding.severity is Severity.SEVERE for finding in findings):  # first well, then sure
         findings = [finding for finding in findings if finding.severity is not Severity.NOTE]
     new["name"] = next_name(name, taken)
-    wanted = [change for code in illnesses_of(findings) for change in _CHANGES.get(code, ())]
+    known = _ELSEWHERE if tree.get("trainer") == EXTERNAL else _CHANGES
+    wanted = [change for code in illnesses_of(findings) for change in known.get(code, ())]
     for change in dict.fromkeys(wanted):  # two illnesses may ask for one change
         change(new)
     for finding in findings:
@@ -91,9 +92,12 @@ def _move(tree: Tree, finding: Finding, written: Mapping[str, Any]) -> None:
     whole = one.get("type") == "int" or (name in HYPERPARAMETERS and KINDS[name] == "int")
     if finding.numbers["end"] == "lowest":
         moved = _tidy(max(low / 10 if log else 2 * low - high, least), whole)
-        one["low"] = moved if least < moved or (moved == least and not log) else low
+        moved = moved if moved >= least else _tidy((low + least) / 2, whole)
+        one["low"] = low if log and moved <= 0 else moved
     else:
-        one["high"] = _tidy(min(high * 10 if log else 2 * high - low, most), whole)
+        moved = _tidy(min(high * 10 if log else 2 * high - low, most), whole)
+        # An end that is no legal value itself, such as dropout 1: half of the way there.
+        one["high"] = moved if moved <= most else _tidy((high + most) / 2, whole)
 
 
 def _tidy(value: float, whole: bool) -> float:
@@ -110,15 +114,21 @@ def _fix(tree: Tree, name: str, best: Params) -> None:
 
 
 def _forget_conditions(parameters: Tree) -> None:
-    """Parameters that counted only under values which are gone go too."""
+    """Parameters that counted only under values which are gone go too, and then those that hung on them."""
     for name, one in list(parameters.items()):
         for other, values in (one.get("when", {}) if isinstance(one, dict) else {}).items():
-            choices = _choices(parameters.get(other))
-            if choices is not None and not set(values) <= set(choices):
-                one["when"][other] = [value for value in values if value in choices]
+            one["when"][other] = [value for value in values if _may_be(parameters.get(other), value)]
             if not one["when"][other]:
                 del parameters[name]
-                break
+                return _forget_conditions(parameters)
+
+
+def _may_be(one: Any, value: Any) -> bool:
+    """Whether a written parameter may have a value."""
+    choices = _choices(one)
+    if choices is not None:
+        return value in choices
+    return isinstance(value, int | float) and bool(one["low"] <= value <= one["high"])
 
 
 def _choices(one: Any) -> list[Any] | None:
@@ -139,6 +149,8 @@ def _rates(down: bool) -> Change:
     """Learning rates lower or higher: a range is moved by a decade, a single rate becomes a range beyond it."""
 
     def change(tree: Tree) -> None:
+        if tree.get("trainer") == EXTERNAL and "learning_rate" not in tree["parameters"]:
+            return  # only its trainer knows what its parameters are
         one = tree["parameters"].get("learning_rate", HYPERPARAMETERS["learning_rate"].default)
         low, high = _ends(one)
         low = low or high / 1000  # a range that begins at 0 has no decades
@@ -204,8 +216,15 @@ def _times(key: str, factor: int, most: int) -> Change:
     return change
 
 
+def _train_longer(tree: Tree) -> None:
+    """Twice the epochs, of those that are searched the most."""
+    searched = tree["parameters"].pop("epochs", None)
+    epochs = int(tree.get("epochs", 50)) if searched is None else int(_ends(searched)[1])
+    tree["epochs"] = min(MAX_EPOCHS, 2 * epochs)
+
+
 def _stop_early(tree: Tree) -> None:
-    if "early_stopping" not in tree:
+    if "early_stopping" not in tree and not {"patience", "min_delta"} & tree["parameters"].keys():
         tree["early_stopping"] = {"patience": max(2, int(tree.get("epochs", 50)) // 5)}
 
 
@@ -234,5 +253,7 @@ _CHANGES: dict[str, tuple[Change, ...]] = {
     ),
     "told_apart": (_times("repeats", 3, MAX_REPEATS),),
     "few_trials": (_times("trials", 2, MAX_TRIALS),),
-    "few_epochs": (_times("epochs", 2, MAX_EPOCHS),),
+    "few_epochs": (_train_longer,),
 }
+# Of trials that another program trains: what it makes of other hyperparameters only that program knows.
+_ELSEWHERE = {code: _CHANGES[code] for code in ("diverged", "few_trials")}

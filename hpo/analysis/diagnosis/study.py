@@ -13,7 +13,7 @@ from hpo.analysis.diagnosis.trial import diagnose_trial
 from hpo.analysis.importance import Importance
 from hpo.analysis.ties import Judge
 from hpo.hyperparams import HYPERPARAMETERS
-from hpo.space import Range, SearchSpace, Value
+from hpo.space import Choice, Range, Searched, SearchSpace, Value
 from hpo.trial import Trial
 
 # Thresholds; their reasons stand in `illnesses.OF_STUDIES`.
@@ -125,9 +125,10 @@ def _place(parameter: Range, value: Value) -> float:
 def legal_ends(name: str) -> tuple[float, float]:
     """The least and the greatest value that a hyperparameter may have; no ends for an external trainer's."""
     h = HYPERPARAMETERS.get(name)
-    return (
-        (-math.inf, math.inf) if h is None else (h.low, math.nextafter(h.high, 0) if h.high_open else h.high)
-    )
+    if h is None:
+        return -math.inf, math.inf
+    low = math.nextafter(h.low, math.inf) if h.low_open else h.low
+    return low, math.nextafter(h.high, 0) if h.high_open else h.high
 
 
 def _by_chance(hits: int, n: int) -> float:
@@ -178,9 +179,16 @@ def _ties(seen: Seen) -> Iterator[Finding]:
 
 
 def _few(seen: Seen) -> Iterator[Finding]:
-    searched = len(seen.space.searched)
+    searched = sum(_varies(one) for one in seen.space.searched.values())
     if seen.complete < TRIALS_PER_PARAMETER * searched:
         yield found("few_trials", finished=seen.complete, parameters=searched)
+
+
+def _varies(parameter: Searched) -> bool:
+    """Whether it has two values at least: a list of one is written like a choice, and nothing to search."""
+    if isinstance(parameter, Choice):
+        return len(parameter.choices) > 1
+    return parameter.low < parameter.high
 
 
 def n_best(complete: int) -> int:

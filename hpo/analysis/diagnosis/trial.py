@@ -16,6 +16,7 @@ VANISHED = 1e-3
 MANY_UNITS = 0.5
 BAD_FIRST = 20.0
 GAP, TIMES = 0.3, 2.0
+RISE, FALL_SINCE = 0.05, 0.15
 
 Rule = Callable[[Observed, Learning], Finding | None]
 
@@ -37,6 +38,8 @@ def diagnose_trial(observed: Observed) -> list[Finding]:
 
 
 def _diverged(observed: Observed) -> Finding:
+    if observed.elsewhere:  # at which rate, and when, only who trained it knows
+        return found("diverged", observed.trial.number)
     _, _, epoch = (observed.trial.reason or "").partition("@")
     return found("diverged", observed.trial.number, epoch=epoch or "?", learning_rate=_rate(observed))
 
@@ -118,9 +121,10 @@ def _bad_first(observed: Observed, learning: Learning) -> Finding | None:
 
 
 def _overfit(observed: Observed, learning: Learning) -> Finding | None:
-    trained_well = 1 - learning.train[-1] / learning.chance >= LEARNED_WELL
     train, validation = learning.train[-1], learning.validation[-1]
-    if not trained_well or learning.gap < GAP or validation < TIMES * train:
+    well = 1 - train / learning.chance >= LEARNED_WELL
+    apart = well and learning.gap >= GAP and validation >= TIMES * train
+    if not apart and not _turned(observed, learning):
         return None
     least = min(learning.validation)
     return found(
@@ -132,6 +136,16 @@ def _overfit(observed: Observed, learning: Learning) -> Finding | None:
         least_epoch=learning.validation.index(least) + 1,
         gap=learning.gap,
     )
+
+
+def _turned(observed: Observed, learning: Learning) -> bool:
+    """Whether validation loss rose while training loss fell on; where early stopping saw to that it is no illness.
+
+    On noisy data nothing that is worth learning takes half of chance away: what shows there is the turn.
+    """
+    stopped = (observed.trial.reason or "").split("@")[0] == Reason.STOPPED_EARLY.value
+    some = learning.learned >= LEARNED_LITTLE
+    return some and not stopped and learning.rise >= RISE and learning.fall_since >= FALL_SINCE
 
 
 def _layers(observed: Observed) -> int:
