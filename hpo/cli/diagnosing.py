@@ -10,6 +10,7 @@ import typer
 
 from hpo.cli import session
 from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, answer, fit, say, write_record
+from hpo.cli.where import typed
 from hpo.errors import SpecError
 
 
@@ -27,14 +28,15 @@ def diagnose(
 
     if next_ and trial is not None:
         raise SpecError("the next study follows from all trials; leave --trial out", field="next")
-    with session.storage() as storage:
+    with session.backend() as backend:
+        found = backend.diagnosis(study, trial=trial)
         if next_:
-            answer(diagnosing.next_file(storage, study).rstrip("\n"))
+            answer(diagnosing.next_file(found, backend.study(study)).rstrip("\n"))
             return
-        found = diagnosing.diagnose(storage, study, trial)
     write_record(found, format, fit(_text(found), sys.stdout))
     if format is Format.TABLE and trial is None:
-        say(f"`hpo diagnose {study} --next > next.yaml` writes the study to try next", quiet=quiet)
+        command = typed(f"hpo diagnose {study} --next")
+        say(f"`{command} > next.yaml` writes the study to try next", quiet=quiet)
 
 
 def _text(found: Mapping[str, Any]) -> str:

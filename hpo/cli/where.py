@@ -39,7 +39,6 @@ Verb = Callable[..., Any]
 HERE: dict[str, str] = {
     "run": "`hpo submit --watch` has the server train, `HPO_SERVER= hpo run` trains here",
     "check": "it tries a network out on this machine",
-    "diagnose": "it looks at the database of HPO_STORAGE; run it where the server runs",
     "serve": "it is the server",
     "db upgrade": "it works on the database of HPO_STORAGE; run it where the server runs",
     "db status": "it looks at the database of HPO_STORAGE; run it where the server runs",

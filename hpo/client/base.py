@@ -94,6 +94,9 @@ class Trials(Protocol):
     def importance(self, name: str) -> Record:
         """How much each parameter matters."""
 
+    def diagnosis(self, name: str, *, trial: int | None = None) -> Record:
+        """What ails the study or one of its trials, and `next`, the study file to try after it."""
+
     def pareto(self, name: str) -> list[Record]:
         """The trials that no other beats in every objective."""
 

@@ -93,6 +93,13 @@ class StudyHandle:
         """How much each searched parameter matters."""
         return self._backend.importance(self.name)
 
+    def diagnosis(self, *, trial: int | None = None) -> Record:
+        """What ails the study or one of its trials: `findings`, each with sentence and cure, the most severe first.
+
+        `next` is the study file to try after it, as `submit` takes it; None for a trial. Raises TrialNotFound.
+        """
+        return self._backend.diagnosis(self.name, trial=trial)
+
     def pareto(self) -> list[Record]:
         """The trials that no other beats in every objective."""
         return self._backend.pareto(self.name)

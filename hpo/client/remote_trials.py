@@ -45,6 +45,10 @@ class RemoteTrials(Asking):
         """How much each parameter matters."""
         return self._record(self._get(study_path(name, "importance")))
 
+    def diagnosis(self, name: str, *, trial: int | None = None) -> Record:
+        """What ails the study or one of its trials."""
+        return self._record(self._get(study_path(name, "diagnosis"), trial=trial))
+
     def pareto(self, name: str) -> list[Record]:
         """The trials that no other beats in every objective."""
         return self._list(self._get(study_path(name, "pareto")))

@@ -58,6 +58,12 @@ class LocalTrials(Opened):
 
         return importance.importance(self.storage, name)
 
+    def diagnosis(self, name: str, *, trial: int | None = None) -> Record:
+        """What ails the study or one of its trials."""
+        from hpo.service import diagnosing
+
+        return diagnosing.diagnosis(self.storage, name, trial)
+
     def pareto(self, name: str) -> list[Record]:
         """The trials that no other beats in every objective."""
         return results.front(self.storage, name)

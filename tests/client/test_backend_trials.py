@@ -230,6 +230,18 @@ def test_curves_importances_and_fronts_are_told(house):
         house.backend.curve("wine", 99)
 
 
+def test_a_study_and_a_trial_are_diagnosed(house):
+    house.trained(values=[None, None, 0.9])
+
+    of_study, of_trial = house.backend.diagnosis("wine"), house.backend.diagnosis("wine", trial=2)
+
+    assert [one["code"] for one in of_study["findings"]] == ["most_failed", "few_trials"]
+    assert of_study["next"]["name"] == "wine-next"
+    assert (of_trial["trial"], of_trial["findings"], of_trial["next"]) == (2, [], None)
+    with pytest.raises(TrialNotFound, match="has no trial 99"):
+        house.backend.diagnosis("wine", trial=99)
+
+
 def test_trials_are_trained_elsewhere(house):
     tree = {"name": "far", "trainer": "external", "objective": {"metric": "speed", "direction": "maximize"}}
     tree |= {"trials": 2, "parameters": {"threads": {"low": 1, "high": 64, "type": "int"}}}

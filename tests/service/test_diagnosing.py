@@ -2,15 +2,21 @@
 
 import pytest
 
+from hpo.analysis.diagnosis.illnesses import ILLNESSES, found
+from hpo.analysis.diagnosis.next_step import next_study
+from hpo.analysis.diagnosis.trial import diagnose_trial
 from hpo.errors import StudyNotFound, TrialNotFound
-from hpo.service import diagnosing, specfile
+from hpo.service import diagnosing, observing, results, space_files, specfile
+from hpo.space import Range
+from hpo.states import TrialState
+from hpo.trial import Trial
 
 
 def test_a_study_of_which_most_failed_says_so_and_its_next_file_can_be_read(studies):
     studies.running(values=(None, None, None, 0.9))
 
-    found = diagnosing.diagnose(studies.storage, "digits")
-    spec = specfile.parse(diagnosing.next_file(studies.storage, "digits"))
+    found = diagnosing.diagnosis(studies.storage, "digits")
+    spec = specfile.parse(diagnosing.next_file(found, results.show(studies.storage, "digits")))
 
     assert (found["study"], found["trial"]) == ("digits", None)
     assert [one["code"] for one in found["findings"]][:1] == ["most_failed"]
@@ -21,20 +27,71 @@ def test_a_study_of_which_most_failed_says_so_and_its_next_file_can_be_read(stud
 def test_a_trial_of_which_nothing_was_measured_has_no_findings(studies):
     studies.running(values=(0.5, 0.9))
 
-    assert diagnosing.diagnose(studies.storage, "digits", 1)["findings"] == []
+    assert diagnosing.diagnosis(studies.storage, "digits", 1)["findings"] == []
 
 
 def test_a_study_that_has_not_begun_has_no_findings_and_a_next_file(studies):
     studies.queued()
 
-    assert diagnosing.diagnose(studies.storage, "digits")["findings"] == []
-    assert specfile.parse(diagnosing.next_file(studies.storage, "digits")).trials == 4
+    found = diagnosing.diagnosis(studies.storage, "digits")
+
+    assert found["findings"] == []
+    assert specfile.from_json(found["next"]).trials == 4
 
 
 def test_who_is_not_there_is_not_found(studies):
     studies.running(values=(0.5,))
 
     with pytest.raises(StudyNotFound):
-        diagnosing.diagnose(studies.storage, "nobody")
+        diagnosing.diagnosis(studies.storage, "nobody")
     with pytest.raises(TrialNotFound):
-        diagnosing.diagnose(studies.storage, "digits", 7)
+        diagnosing.diagnosis(studies.storage, "digits", 7)
+
+
+def findings_of(code, space):
+    """All that may be found of an illness in a search space."""
+    if code == "at_edge":
+        ranges = [name for name, one in space.searched.items() if isinstance(one, Range)]
+        return [found(code, parameter=name, end=end) for name in ranges for end in ("lowest", "highest")]
+    if code == "does_not_matter":
+        return [found(code, parameter=name) for name in space.searched]
+    return [found(code, illness=code)]
+
+
+def value_of(parameter):
+    if isinstance(parameter, Range):
+        return int(parameter.low) if parameter.type == "int" else parameter.low
+    return parameter.choices[0]
+
+
+EXTERNAL = (
+    "{trainer: external, objective: {metric: speed, direction: maximize}, parameters: {threads: [1, 2]}}"
+)
+FILES = {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()} | {
+    "external": EXTERNAL
+}
+
+
+@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+def test_whatever_is_found_in_whatever_space_the_next_study_is_a_study_file(text):
+    spec = specfile.parse(text)
+    tree = specfile.to_json(spec)
+    best = {name: value_of(one) for name, one in spec.parameters.searched.items()}
+
+    for code in ILLNESSES:
+        for finding in findings_of(code, spec.parameters):
+            new = next_study(tree, [finding], best, name="wine", taken=())
+
+            assert specfile.from_json(new).name == "wine-next", finding
+
+
+def test_a_trial_that_another_program_trained_is_not_said_to_have_a_learning_rate(studies):
+    studies.queued("far", text=EXTERNAL.replace("{", "{name: NAME, trials: 4, ", 1))
+    study = studies.storage.get_study("far")
+    trial = Trial(number=3, state=TrialState.FAIL, params={"threads": 1}, reason="diverged")
+
+    [observed] = observing.observed_of(studies.storage, study, [trial])
+    [finding] = diagnose_trial(observed)
+
+    assert (finding.code, finding.numbers, finding.trials) == ("diverged", {}, (3,))
+    assert finding.sentence == ILLNESSES["diverged"].means

@@ -1,4 +1,4 @@
-"""What came out of a study: its best trials, importances, Pareto front; all trials as a file."""
+"""What came out of a study: its best trials, importances, diagnosis, Pareto front; all trials as a file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from hpo.api.deps import StorageOf, Viewer
 from hpo.api.json import Json
 from hpo.api.names import StudyName, Word
 from hpo.api.queries import DeclaredOnly
+from hpo.api.schemas.diagnosis import Diagnosis
 from hpo.api.schemas.trial import Best, BestList, Front, Importances
-from hpo.service import export, importance, paging, results
+from hpo.service import diagnosing, export, importance, paging, results
 from hpo.service.top import top as top_trials
+from hpo.study import MAX_TRIALS
 
 router = APIRouter(tags=["results"], route_class=DeclaredOnly)
 
@@ -62,6 +64,22 @@ def importances(
 ) -> Json:
     """How much each searched parameter matters, by PED-ANOVA; one that cannot be judged says why."""
     return Json(importance.importance(storage, name, metric=metric))
+
+
+@router.get("/studies/{name}/diagnosis", **answers(Diagnosis, 404))
+def diagnosis(
+    name: StudyName,
+    _: Viewer,
+    storage: StorageOf,
+    trial: Annotated[
+        int | None, Query(ge=0, le=MAX_TRIALS, description="Of this trial instead.", examples=[17])
+    ] = None,
+) -> Json:
+    """What ails the study or one of its trials, the most severe first, and the study file to try next.
+
+    However many trials there are, it looks at the best few and at a sample of the others.
+    """
+    return Json(diagnosing.diagnosis(storage, name, trial))
 
 
 @router.get("/studies/{name}/pareto", **answers(Front, 404))
