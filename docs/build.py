@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hpo.api import rest_page
-from hpo.service import vocabulary_page
+from hpo.service import illnesses_page, vocabulary_page
 
-PAGES = {"reference/hyperparameters.md": vocabulary_page.page, "reference/rest.md": rest_page.page}
+PAGES = {
+    "reference/hyperparameters.md": vocabulary_page.page,
+    "reference/illnesses.md": illnesses_page.page,
+    "reference/rest.md": rest_page.page,
+}
 
 
 def main() -> None:
