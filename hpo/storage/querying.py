@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -208,11 +208,20 @@ def _condition(dialect: str, order: Order, condition: Condition) -> Expression:
     its = _only_tested(dialect, order, condition.name) if name is None else param(dialect, name)
     values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
     if condition.op == "in":
-        return or_(false(), *[_compared(condition.name, its, "=", value) for value in values])
+        return _in(condition.name, its, values)
     if condition.op == "!=":
         there = (its.kind if isinstance(its, Param) else its).is_not(None)
         return and_(there, ~_compared(condition.name, its, "=", values[0]))
     return _compared(condition.name, its, condition.op, values[0])
+
+
+def _in(name: str, its: Param | Expression, values: Sequence[Value]) -> Expression:
+    """Whether it is one of the values. Whole numbers are one list: of a thousand comparisons SQLite makes no query."""
+    if isinstance(its, Param) or name not in ("number", "epochs"):
+        return or_(false(), *[_compared(name, its, "=", value) for value in values])
+    whole = [value for value in values if type(value) is int and abs(value) < _MAX_INTEGER]
+    others = [value for value in values if type(value) is not int or abs(value) >= _MAX_INTEGER]
+    return or_(its.in_(whole), *[_compared(name, its, "=", value) for value in others])
 
 
 def _compared(name: str, its: Param | Expression, op: str, value: Value) -> Expression:

@@ -164,6 +164,7 @@ class QueryingContract:
             (("number", "<=", 10**400), list(range(12))),
             (("number", ">", 10**30), []),
             (("number", "in", (3, 99, 1.0, "4", None)), [1, 3]),
+            (("number", "in", tuple(range(10, 5_000))), [10, 11]),
             (("number", "=", "3"), []),
             (("number", "!=", True), list(range(12))),
             (("value", ">", 0.5), [2, 11]),
