@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,20 @@ def next_file(found: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     """The study file to try next, as YAML that works in any folder. found: a diagnosis; study: its study's record."""
     draft = Draft(spec=specfile.from_json(found["next"]), folder=Path(study["folder"]), stem=study["name"])
     return forking.text_of(draft)
+
+
+def note_of(storage: Storage, name: str) -> str:
+    """A study in Markdown, for people who see it in Optuna's dashboard: its description, and what ails it.
+
+    Parameters that do not matter are left out: the dashboard draws importances. Raises StudyNotFound.
+    """
+    study = storage.get_study(name)
+    findings = diagnose_study(seen_of(storage, study, weigh=False))
+    said = [f"- **{one.severity.value}** {one.sentence}; try: {one.cure}" for one in findings]
+    heading = f"**Diagnosis** by `hpo diagnose {name}`, which also has the study to try next:"
+    parts = [str(study.spec.get("description") or ""), heading, "\n".join(said) or "nothing ails it"]
+    # The dashboard renders HTML in notes; descriptions and names of parameters are anybody's.
+    return html.escape("\n\n".join(filter(None, parts)), quote=False)
 
 
 def _record(

@@ -25,8 +25,11 @@ FINISHED = tuple(state for state in TrialState if state.finished)
 NARROW = ("facts", "lineage")
 
 
-def seen_of(storage: Storage, study: Study) -> Seen:
-    """What is known of a study. Of several objectives its best trials are those by the first one."""
+def seen_of(storage: Storage, study: Study, *, weigh: bool = True) -> Seen:
+    """What is known of a study. Of several objectives its best trials are those by the first one.
+
+    weigh: parameters too, by importances; these take most of the time, and once in a process more than a second
+    """
     space = specfile.parameters_of(study.spec)
     complete, failed = (study.counts.get(state, 0) for state in (TrialState.COMPLETE, TrialState.FAIL))
     best = _best(storage, study, n_best(complete))
@@ -41,7 +44,7 @@ def seen_of(storage: Storage, study: Study) -> Seen:
         complete=complete,
         diverged=_diverged(sample, failed),
         judge=judge_of(study),
-        importances=_importances(storage, study, space),
+        importances=_importances(storage, study, space) if weigh else (),
     )
 
 

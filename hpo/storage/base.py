@@ -202,6 +202,10 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Colu
         its driver reads it again within seconds. check: looks at the study as it is before, under the lock, and
         may raise. Raises StudyNotFound, IllegalMove when the total of trials would fall, QuotaReached."""
 
+    def set_note(self, name: str, text: str) -> None:
+        """The note in Markdown that Optuna's dashboard shows with it, in place of the last one from here; one
+        that somebody else wrote stays. Raises StudyNotFound."""
+
     def enqueue(self, name: str, entries: Sequence[Entry], *, served: bool | None = None) -> Study:
         """Put settings into the queue, at its end, and raise the total by as many; COMPLETED and FAILED
         go to QUEUED (served: as for move_study). Raises StudyNotFound, QuotaReached, IllegalMove when the

@@ -21,6 +21,7 @@ from hpo.storage import (
     creating,
     datasets,
     models,
+    note,
     queue,
     reading,
     studies,
@@ -110,6 +111,11 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         """Set what may change while a study lives."""
         with self._db.write() as connection:
             return studies.amend(connection, name, changes, check)
+
+    def set_note(self, name: str, text: str) -> None:
+        """The note that Optuna's dashboard shows with it."""
+        with self._db.write() as connection:
+            note.write(connection, studies.study_id(connection, name), text)
 
     def delete_study(self, name: str) -> None:
         """Remove a study with all that is its own."""

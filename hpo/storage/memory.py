@@ -157,6 +157,11 @@ class Memory(
             check_quota(study.owner, quota, self.usage(study.owner), growth(study, n_trials, wakes=wakes))
 
     @alone
+    def set_note(self, name: str, text: str) -> None:
+        """No dashboard of Optuna's looks here."""
+        self.find(name)
+
+    @alone
     def amend_study(self, name: str, changes: Amendment, *, check: Check | None = None) -> Study:
         """Set what may change while a study lives."""
         kept = self.find(name)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hpo.dataset import DatasetInfo, PreparedData, Rows, ScaledData, Task, TrainingData
+from hpo.service import specfile
 from hpo.space import Choice, Fixed, Parameter, Range, SearchSpace
 from hpo.storage.base import Storage
 from hpo.study import (
@@ -113,6 +114,6 @@ def create(storage: Storage, spec: StudySpec, *, name: str = "small", **columns:
             metric=spec.objective.metric,
             n_trials=spec.trials,
             objectives=spec.objectives,
-            **{"spec": {}, "data": {}, **columns},
+            **{"spec": specfile.to_json(spec), "data": {}, **columns},
         )
     )

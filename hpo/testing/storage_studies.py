@@ -36,6 +36,15 @@ from hpo.testing.studies import (
 class StudiesContract:
     """Studies: made, listed, wished for, moved, removed."""
 
+    def test_a_note_is_of_a_study_and_changes_nothing_else_of_it(self, storage: Storage) -> None:
+        made = storage.create_study(new_study("wine"))
+
+        storage.set_note("wine", "seen")
+
+        assert storage.get_study("wine") == made
+        with pytest.raises(StudyNotFound):
+            storage.set_note("nobody", "seen")
+
     def test_a_new_study_is_queued_and_reads_back_as_written(self, storage: Storage) -> None:
         labels, versions = {"course": "cs231n"}, {"hpo": "1"}
         new = new_study(labels=labels, versions=versions, folder="/data", owner="ann", priority=3)

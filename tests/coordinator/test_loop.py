@@ -2,6 +2,8 @@
 
 import math
 
+import optuna
+import optuna_dashboard
 import pytest
 
 from hpo.cohort import CohortTask, ScoreTask
@@ -28,6 +30,16 @@ def test_a_study_runs_to_its_end_and_says_how_good_it_is(make_world):
     assert {"accuracy", "f1", "log_loss"} <= set(study.test)
     assert study.test["scored"] == 1
     assert world.storage.model("small").number == best.number
+
+
+def test_the_dashboard_has_the_diagnosis_once_a_study_has_ended(make_world, sqlite):
+    world = make_world(spec_of(trials=20, space=space_of({"learning_rate": ALL_DIVERGE})), url=sqlite)
+
+    world.run()
+
+    note = optuna_dashboard.get_note(optuna.load_study(study_name="small", storage=sqlite))
+    assert "- **severe** 20 of 20 trials failed, 20 of them because they diverged; try: lower" in note
+    assert "`hpo diagnose small`" in note
 
 
 @pytest.mark.parametrize(("versions", "wanted"), [({}, "exact"), ({"precision": "fast"}, "fast")])

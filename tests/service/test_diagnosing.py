@@ -10,6 +10,7 @@ from hpo.service import diagnosing, observing, results, space_files, specfile
 from hpo.space import Range
 from hpo.states import TrialState
 from hpo.trial import Trial
+from tests.service.conftest import FILE
 
 
 def test_a_study_of_which_most_failed_says_so_and_its_next_file_can_be_read(studies):
@@ -37,6 +38,15 @@ def test_a_study_that_has_not_begun_has_no_findings_and_a_next_file(studies):
 
     assert found["findings"] == []
     assert specfile.from_json(found["next"]).trials == 4
+
+
+def test_a_note_begins_with_the_description_and_html_in_it_is_text(studies):
+    studies.queued(text=FILE.replace("name: NAME", "name: NAME\ndescription: 'what <b>Ada</b> & I try'"))
+
+    note = diagnosing.note_of(studies.storage, "digits")
+
+    assert note.startswith("what &lt;b&gt;Ada&lt;/b&gt; &amp; I try\n\n**Diagnosis**")
+    assert note.endswith("nothing ails it")
 
 
 def test_who_is_not_there_is_not_found(studies):
@@ -67,12 +77,12 @@ def value_of(parameter):
 EXTERNAL = (
     "{trainer: external, objective: {metric: speed, direction: maximize}, parameters: {threads: [1, 2]}}"
 )
-FILES = {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()} | {
+SPACES = {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()} | {
     "external": EXTERNAL
 }
 
 
-@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
+@pytest.mark.parametrize("text", SPACES.values(), ids=SPACES)
 def test_whatever_is_found_in_whatever_space_the_next_study_is_a_study_file(text):
     spec = specfile.parse(text)
     tree = specfile.to_json(spec)
