@@ -16,6 +16,7 @@ from hpo.service import forking, specfile
 from hpo.service.observing import observed_of, seen_of
 from hpo.service.records import plain
 from hpo.service.submit import Draft
+from hpo.space import Params
 from hpo.storage.base import Storage
 from hpo.study import Study
 
@@ -31,8 +32,10 @@ def diagnosis(storage: Storage, name: str, number: int | None = None) -> dict[st
     if number is not None:
         [observed] = observed_of(storage, study, [storage.get_trial(name, number)])
         return _record(study, diagnose_trial(observed), number=number)
-    findings = diagnose_study(seen_of(storage, study))
-    return _record(study, findings, next_=_next(storage, study, findings))
+    seen = seen_of(storage, study)
+    findings = diagnose_study(seen)
+    best = seen.best[0].trial.params if seen.best else {}
+    return _record(study, findings, next_=_next(storage, study, findings, best))
 
 
 def next_file(found: Mapping[str, Any], study: Mapping[str, Any]) -> str:
@@ -83,12 +86,11 @@ def _finding(one: Finding) -> dict[str, Any]:
     }
 
 
-def _next(storage: Storage, study: Study, findings: Sequence[Finding]) -> dict[str, Any]:
-    best = storage.best_trials(study.name)
+def _next(storage: Storage, study: Study, findings: Sequence[Finding], best: Params) -> dict[str, Any]:
     tree = next_study(
         study.spec,
         findings,
-        best[0].params if best else {},
+        best,
         name=study.name,
         taken=storage.study_names(stem_of(study.name)),
     )
