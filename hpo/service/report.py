@@ -14,7 +14,7 @@ from hpo import __version__
 from hpo.errors import StudyFailed, TrialNotFound
 from hpo.figures.script import plotly_js
 from hpo.figures.theme import TEMPLATES
-from hpo.service import dashboard_files, results, specfile
+from hpo.service import dashboard_files, diagnosing, results, specfile
 from hpo.service.figure_source import Source
 from hpo.service.figures import READINGS, drawn
 from hpo.service.report_html import code, data, in_script, pairs, paragraph, table, text
@@ -151,6 +151,16 @@ def _best(subject: Subject) -> str:
     )
 
 
+def _diagnosis(subject: Subject) -> str:
+    """What ails the study, and the study file to try next."""
+    found = diagnosing.diagnosis(subject.storage, subject.source.study.name)
+    columns = ("severity", "sentence", "cure")
+    ails = [{name: finding[name] for name in columns} for finding in found["findings"]]
+    next_file = diagnosing.next_file(found, subject.record)
+    told = table(ails) if ails else paragraph("nothing ails it")
+    return f"{told}<h3>The study to try next</h3>{code(next_file)}"
+
+
 def _figures(subject: Subject) -> str:
     """Every figure, those with nothing to see in a list at the end."""
     found = [drawn(subject.source, name) for name in READINGS]
@@ -195,10 +205,11 @@ def _versions(subject: Subject) -> str:
     return pairs(subject.source.study.versions) if subject.source.study.versions else ""
 
 
-# In the order of the page. The diagnosis is to stand before the figures.
+# In the order of the page.
 SECTIONS: dict[str, Section] = {
     "summary": Section("Summary", _summary),
     "best": Section("Best settings", _best),
+    "diagnosis": Section("Diagnosis", _diagnosis),
     "figures": Section("Figures", _figures),
     "file": Section("Study file", _study_file),
     "reproduce": Section("How to reproduce it", _reproduce),

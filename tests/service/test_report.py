@@ -12,6 +12,7 @@ from hpo.account import ANYBODY
 from hpo.errors import StudyNotFound
 from hpo.service import external, specfile
 from hpo.service.dashboard_files import folder
+from hpo.service.diagnosing import diagnosis
 from hpo.service.figures import READINGS, figure
 from hpo.service.report import SECTIONS, report
 from hpo.study import Direction, NewStudy
@@ -119,9 +120,22 @@ def test_its_figures_are_those_of_the_service(storage, studies, page):
 def test_its_study_file_is_the_studys(storage, studies, page):
     study = studies.ended(values=[0.5])
 
-    [text, *_] = [text for _, text in page().all("code")]
+    [_next, text, *_] = [text for _, text in page().all("code")]
 
     assert specfile.to_json(specfile.parse(text)) == study.spec
+
+
+def test_its_diagnosis_is_that_of_the_study_with_the_file_to_try_next(storage, studies, page):
+    studies.ended(values=[None, None, 0.5, None])
+
+    found = page()
+
+    told = diagnosis(storage, "digits")
+    assert told["findings"]
+    for finding in told["findings"]:
+        assert finding["sentence"] in found.shown
+        assert finding["cure"] in found.shown
+    assert specfile.to_json(specfile.parse(found.all("code")[0][1])) == told["next"]
 
 
 def test_it_says_what_came_out_and_how_to_have_it_again(studies, page):
