@@ -19,6 +19,9 @@ from hpo.api.json import Json
 from hpo.api.measures import Measures, Measuring
 from hpo.api.methods import Methods
 from hpo.api.openapi import document
+from hpo.api.pages import assets
+from hpo.api.pages import routes as pages
+from hpo.api.pages.faces import Faces
 from hpo.api.problems import add_problems
 from hpo.api.routes import (
     datasets,
@@ -60,7 +63,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     models.router,
 )
 # Beside /api/v1; the Optuna dashboard last, since it takes whatever else begins with /api.
-OUTSIDE: tuple[APIRouter, ...] = (login.router, health.router, dashboard_router)
+OUTSIDE: tuple[APIRouter, ...] = (
+    pages.router,
+    assets.router,
+    login.router,
+    health.router,
+    dashboard_router,
+)
 
 
 def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
@@ -97,6 +106,7 @@ def make_app(site: Site, *, traces: Traces | None = None) -> FastAPI:
     app.add_middleware(Methods, routes=app.routes)
     app.add_middleware(Guard, site=site)
     app.add_middleware(Envelope)
+    app.add_middleware(Faces)
     if traces is not None:
         traces.go_around(app)
     app.add_middleware(Measuring, measures=measures)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp
 
+from hpo.api.schemas.problem import MEDIA_TYPE as PROBLEM
+
 LONG_ENOUGH = 1_000  # bytes
 LEVEL = 4  # of a page of trials half the time of 9, and a few per cent more bytes
 PACKED = ("application/vnd.apache.parquet", "application/octet-stream")
+# A problem is short, and read once more on its way to who browses.
 
 
 class Compression(GZipMiddleware):
@@ -18,5 +21,5 @@ class Compression(GZipMiddleware):
             app,
             minimum_size=LONG_ENOUGH,
             compresslevel=LEVEL,
-            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *PACKED),
+            exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, *PACKED, PROBLEM),
         )

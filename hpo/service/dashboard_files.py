@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import hpo
@@ -17,3 +18,9 @@ def folder() -> Path:
 def text(name: str) -> str:
     """A file as it stands."""
     return (folder() / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def texts(part: str) -> dict[str, str]:
+    """The files of a folder of it by name, as they stood when they were first asked for."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted((folder() / part).iterdir())}

@@ -209,6 +209,6 @@ def test_who_asks_too_often_waits_and_others_do_not(keyed_site):
         # Two at once, then one a second.
         answers = [httpx.get(f"{url}/login") for _ in range(4)]
 
-    assert [answer.status_code for answer in answers[:2]] == [405, 405]
+    assert [answer.status_code for answer in answers[:2]] == [200, 200]
     assert is_problem(answers[3], 429, "too_many_requests")
     assert answers[3].headers["retry-after"] == "1"

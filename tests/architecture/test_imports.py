@@ -82,6 +82,7 @@ HOMES = {
     "prometheus_client": {"api"},
     "opentelemetry": {"api"},
     "anyio": {"api"},
+    "jinja2": {"api"},
     "onnx": {"models"},
     "plotly": {"figures"},
     "httpx": {"client", "api/dashboard.py", "testing"},

@@ -14,6 +14,7 @@ from hpo.api.callers import COOKIE, cookie_of
 from hpo.api.deps import StorageOf
 from hpo.api.guard import Guard
 from hpo.api.json import Json
+from hpo.api.pages.faces import SIGN_IN, browses, local
 from hpo.api.schemas.keys import SignIn
 from hpo.errors import BadRequest
 from hpo.service import keys
@@ -41,7 +42,7 @@ Credentials = Annotated[SignIn, Depends(_sent)]
 
 @router.post("/login")
 async def login(request: Request, credentials: Credentials, storage: StorageOf) -> Response:
-    """Sign in with a key, as JSON or as a form; the answer to a form goes on to the pages.
+    """Sign in with a key, as JSON or as a form; the answer to a form goes on to the page named by `next`.
 
     The cookie is gone when the key is revoked, after /logout, and after a week.
     """
@@ -55,7 +56,8 @@ async def login(request: Request, credentials: Credentials, storage: StorageOf) 
 
     key = await guard.callers.guessing(request.state.address, open_session)
     if media_type_of(request) == FORM:
-        answer = Response(status_code=303, headers={"Location": "/"})
+        there = local(request.query_params.get("next"))
+        answer = Response(status_code=303, headers={"Location": there})
     else:
         answer = Json({"owner": key.owner, "role": key.role.value, "key": key.id})
     answer.headers["Cache-Control"] = "no-store"
@@ -78,6 +80,7 @@ def logout(request: Request, storage: StorageOf) -> Response:
         keys.sign_out(storage, cookie)
         guard: Guard = request.state.guard
         guard.callers.forget(cookie)
-    answer = Response(status_code=204)
+    on = Response(status_code=303, headers={"Location": SIGN_IN})
+    answer = on if browses(request.scope) else Response(status_code=204)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer

@@ -1,0 +1,64 @@
+// The figures of a study: each is fetched when it comes into view, and again when the study has gone on meanwhile.
+
+import { get, path } from "./api.js";
+import { draw, onTheme, plotly, theme } from "./plot.js";
+import { sentence } from "./words.js";
+
+const AHEAD = "300px"; // so far below the window a figure is as good as seen
+const AT_ONCE = 2; // the server works for others too
+
+/** Show every figure in `place` of a study. Returns what is to be called when there is something new to draw. */
+export function figures(place, name, address) {
+  const all = [...place.querySelectorAll("[data-figure]")];
+  const [seen, stale, waiting] = [new Set(), new Set(all), []];
+  let busy = 0;
+
+  const ask = (element) => {
+    if (!seen.has(element) || !stale.has(element) || waiting.includes(element)) return;
+    waiting.push(element);
+    next();
+  };
+  const next = async () => {
+    if (busy >= AT_ONCE || !waiting.length) return;
+    busy += 1;
+    const element = waiting.shift();
+    stale.delete(element);
+    await show(element, name, address);
+    busy -= 1;
+    if (stale.has(element)) ask(element);
+    next();
+  };
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) seen.add(target);
+        else seen.delete(target);
+        ask(target);
+      }
+    },
+    { rootMargin: AHEAD },
+  );
+  const refresh = () => {
+    for (const element of all) {
+      stale.add(element);
+      ask(element);
+    }
+  };
+  plotly(address);
+  all.forEach((element) => watcher.observe(element));
+  onTheme(refresh);
+  return refresh;
+}
+
+async function show(element, name, address) {
+  element.setAttribute("aria-busy", "true");
+  try {
+    const options = JSON.parse(element.dataset.options ?? "{}");
+    const where = `${path("studies", name)}/figures/${element.dataset.figure}`;
+    await draw(element, await get(where, { theme: theme(), ...options }), address);
+    element.dataset.drawn = "";
+  } catch (error) {
+    element.querySelector("figcaption").textContent = sentence(error.message);
+  }
+  element.removeAttribute("aria-busy");
+}

@@ -1,0 +1,44 @@
+// Draw figures with plotly.js, which comes when the first one does, in the colours that the reader's screen prefers.
+
+import { fill, h } from "./dom.js";
+import { unescaped } from "./words.js";
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const CONFIG = { responsive: true, displaylogo: false };
+let library = null;
+
+/** The colours that figures are asked for in. */
+export const theme = () => (dark.matches ? "dark" : "light");
+
+/** Run something when the reader's screen turns dark or light. */
+export const onTheme = (turn) => dark.addEventListener("change", turn);
+
+/** plotly.js, once for the page. address: where it is */
+export function plotly(address) {
+  library ??= new Promise((resolve, reject) => {
+    const script = h("script", { src: address });
+    script.addEventListener("load", () => resolve(window.Plotly));
+    script.addEventListener("error", () => reject(new Error("what draws figures did not come")));
+    document.head.append(script);
+  });
+  return library;
+}
+
+/** Draw a figure of the API into its element: the title as text above it, the sentence where there is nothing to see. */
+export async function draw(element, record, address) {
+  const plot = element.querySelector(".plot");
+  element.querySelector("h3").textContent = unescaped(record.title);
+  element.querySelector("figcaption").textContent = record.empty ? unescaped(record.empty) : record.shows;
+  element.classList.toggle("is-empty", record.empty !== null);
+  if (record.empty !== null) {
+    if (plot.data) (await plotly(address)).purge(plot);
+    fill(plot);
+    return;
+  }
+  const library = await plotly(address);
+  const { title, width, height, ...layout } = record.layout;
+  // It fills its place on the page, whatever size a picture of its own would have had.
+  const margin = { t: 24, r: 16, l: 56, b: 48, ...layout.margin };
+  if (height > plot.clientHeight) plot.style.height = `${height}px`;
+  await library.react(plot, record.data, { ...layout, margin, autosize: true }, CONFIG);
+}
