@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from hpo.errors import FigureNotFound, UnknownName, lookup
@@ -86,7 +88,7 @@ def drawn(
     plot, template = FIGURES[figure], lookup(TEMPLATES, theme, "theme")
     given = READINGS[figure].columns(source, options)
     record = plot.data(*given) if isinstance(given, tuple) else plot.data(given)
-    picture = json.loads(plot.draw(record).update_layout(template=template).to_json())
+    picture = _picture(lambda: plot.draw(record).update_layout(template=template).to_json())
     return {
         "study": source.study.name,
         "figure": figure,
@@ -96,3 +98,19 @@ def drawn(
         "data": picture["data"],
         "layout": picture["layout"],
     }
+
+
+def _picture(written: Callable[[], str]) -> dict[str, Any]:
+    """A drawing as plain JSON types. written: draws it
+
+    Plotly looks whether values are pandas' as soon as there is a pandas, which another thread may only have begun to import.
+    """
+    try:
+        text = written()
+    except AttributeError as error:
+        if not isinstance(error.obj, ModuleType):
+            raise
+        importlib.import_module(error.obj.__name__)  # waits until it is whole
+        text = written()
+    picture: dict[str, Any] = json.loads(text)
+    return picture
