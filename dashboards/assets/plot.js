@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 import { unescaped } from "./words.js";
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const NARROW_PX = 600; // no room for a legend beside the picture
 const CONFIG = { responsive: true, displaylogo: false };
 let library = null;
 
@@ -39,6 +40,7 @@ export async function draw(element, record, address) {
   const { title, width, height, ...layout } = record.layout;
   // It fills its place on the page, whatever size a picture of its own would have had.
   const margin = { t: 24, r: 16, l: 56, b: 48, ...layout.margin };
+  if (plot.clientWidth < NARROW_PX) layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
   if (height > plot.clientHeight) plot.style.height = `${height}px`;
   await library.react(plot, record.data, { ...layout, margin, autosize: true }, CONFIG);
 }

@@ -1,0 +1,201 @@
+"""Pages in a real browser: they load without a fault, fit a phone, draw their figures, and show names as text."""
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from hpo.figures.catalogue import FIGURES
+from tests.browser.conftest import LAPTOP, PHONE, PageFault
+from tests.browser.studies import a_study
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+EVIL = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+PAGES = {
+    "/": "#studies tbody tr",
+    "/studies/wine": "#trials tbody tr",
+    "/studies/wine/trials/3": "#curves .main-svg",
+    "/submit": "#checked p",
+    "/datasets": "#datasets tbody tr",
+    "/workers": "#said:has-text('Nobody runs')",
+    "/compare?study=wine&study=beer": "#picture .main-svg",
+}
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop", "phone"])
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_loads_without_a_fault_and_is_no_wider_than_its_window(looker, path, size, scheme):
+    a_study(looker.storage)
+    a_study(looker.storage, "beer")
+
+    with looker.page(path, size=size, color_scheme=scheme) as page:
+        page.wait_for_selector(PAGES[path])
+        width = page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= size["width"]
+
+
+def test_the_console_of_a_page_is_really_read(looker):
+    with pytest.raises(PageFault, match="made by hand"), looker.page() as page:
+        page.evaluate("console.error('made by hand')")
+
+
+def test_a_script_put_into_a_page_does_not_run(looker):
+    with pytest.raises(PageFault, match="Content Security Policy"), looker.page() as page:
+        page.evaluate(
+            "document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))"
+        )
+
+
+def test_every_figure_is_drawn_with_its_data_or_says_why_not(looker):
+    a_study(looker.storage)
+    wanted = {}
+    for figure in FIGURES:
+        record = httpx.get(f"{looker.url}/api/v1/studies/wine/figures/{figure}").json()
+        wanted[figure] = None if record["empty"] else [trace["type"] for trace in record["data"]]
+
+    with looker.page("/studies/wine") as page:
+        for figure in FIGURES:
+            page.locator(f"#figure-{figure}").scroll_into_view_if_needed()
+            page.wait_for_selector(f"#figure-{figure}[data-drawn]:not([aria-busy])", state="attached")
+        drawn = page.evaluate(
+            "[...document.querySelectorAll('[data-figure]')].map((one) => [one.dataset.figure, "
+            "one.querySelector('.main-svg') ? one.querySelector('.plot').data.map((trace) => trace.type) : null])"
+        )
+        points = page.locator("#figure-history .point").count()
+        said = page.locator("#figure-pareto figcaption").inner_text()
+
+    assert dict(drawn) == wanted
+    assert sum(types is not None for types in wanted.values()) >= 6
+    assert points == 21
+    assert said.endswith(".")
+
+
+def test_figures_out_of_sight_are_not_asked_for(looker):
+    a_study(looker.storage)
+    asked = []
+
+    with looker.page("/workers") as page:
+        page.on("request", lambda one: asked.append(one.url))
+        page.goto(f"{looker.url}/studies/wine")
+        page.wait_for_selector("#figure-history .main-svg")
+        page.wait_for_selector("#trials tbody tr")
+
+    figures = [url for url in asked if "/figures/" in url]
+    assert 1 <= len(figures) < len(FIGURES)
+
+
+def test_names_and_labels_with_html_in_them_are_text(looker):
+    a_study(looker.storage, label=EVIL, description=EVIL)
+    study = {
+        "name": "evil",
+        "trainer": "external",
+        "objective": {"metric": "score", "direction": "maximize"},
+        "trials": 12,
+        "parameters": {"kind": [EVIL, f"{EVIL}2"], "size": {"low": 0.0, "high": 1.0}},
+    }
+    api = httpx.Client(base_url=f"{looker.url}/api/v1")
+    api.post("/studies", json=study).raise_for_status()
+    for trial in api.post("/studies/evil/trials:ask", json={"client_id": "me", "count": 12}).json()["trials"]:
+        told = {"client_id": "me", "state": "COMPLETE", "value": trial["params"]["size"]}
+        api.post(f"/studies/evil/trials/{trial['number']}:tell", json=told).raise_for_status()
+
+    seen = {}
+    for path, ready in (
+        ("/", "#studies tbody tr"),
+        ("/studies/evil", "#trials tbody tr"),
+        ("/studies/evil/trials/0", "#params dd"),
+        ("/compare?study=evil&study=wine", "#settings tbody tr"),
+    ):
+        with looker.page(path) as page:
+            page.wait_for_selector(ready)
+            for figure in page.locator("[data-figure]").all():
+                figure.scroll_into_view_if_needed()
+            page.wait_for_load_state("networkidle")
+            seen[path] = page.inner_text("main"), page.locator("main img, main script").count()
+
+    assert {path: n for path, (_, n) in seen.items() if n} == {}
+    assert {path for path, (text, _) in seen.items() if EVIL not in text} == set()
+
+
+def test_the_list_is_sorted_filtered_and_kept_in_the_address(looker):
+    for name in ("ale", "beer", "cider"):
+        a_study(looker.storage, name, n=8, label=name)
+
+    def names(page):
+        return [row.inner_text() for row in page.locator("#studies tbody th a").all()]
+
+    with looker.page("/") as page:
+        page.wait_for_selector("#studies tbody tr >> nth=2")
+        newest_first = names(page)
+        page.get_by_role("button", name="Study", exact=True).click()
+        descending = page.locator("#studies th[aria-sort=descending]").inner_text()
+        page.keyboard.press("Enter")  # the button still has the focus
+        by_name = names(page)
+        page.locator("#filters [name=label]").fill("course=beer")
+        expect(page.locator("#studies tbody tr")).to_have_count(1)
+        address = page.url
+        with looker.page(address.removeprefix(looker.url)) as again:
+            again.wait_for_selector("#studies tbody tr")
+            same = names(again)
+
+    assert newest_first == ["cider", "beer", "ale"]
+    assert descending.startswith("Study")
+    assert by_name == ["ale", "beer", "cider"]
+    assert same == ["beer"]
+    assert address.endswith("?label=course%3Dbeer&sort=name")
+
+
+def test_the_trials_are_paged_sorted_and_filtered_by_the_server(looker):
+    a_study(looker.storage, n=60)
+
+    def first(page):
+        return [one.inner_text() for one in page.locator("#trials tbody th").all()]
+
+    with looker.page("/studies/wine") as page:
+        page.wait_for_selector("#trials tbody tr >> nth=24")
+        best = first(page)
+        page.get_by_role("button", name="Next").click()
+        page.wait_for_selector("#trials-said:has-text('26 to 50')")
+        page.locator("#filters [name=where]").fill("params.hidden_units < 12")
+        page.wait_for_selector("#trials-said:has-text('1 to 4')")
+        few = first(page)
+
+    items = httpx.get(f"{looker.url}/api/v1/studies/wine/trials?sort=value&limit=25").json()["items"]
+    assert best == [str(one["number"]) for one in items]
+    assert sorted(few) == ["0", "1", "2", "3"]
+
+
+def test_a_page_is_used_by_keyboard_alone(looker):
+    a_study(looker.storage)
+
+    with looker.page("/") as page:
+        page.wait_for_selector("#studies tbody tr")
+        page.keyboard.press("Tab")
+        skip = page.evaluate("document.activeElement.textContent")
+        page.keyboard.press("Enter")
+        main = page.evaluate("document.activeElement.id")
+        page.locator("#studies tbody a").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector("h1:has-text('wine')")
+        unnamed = page.evaluate(
+            "[...document.querySelectorAll('button, input, select, textarea')]"
+            ".filter((one) => !one.labels?.length && !one.textContent.trim() && !one.ariaLabel).length"
+        )
+
+    assert (skip, main, unnamed) == ("Skip to the content", "main", 0)
+
+
+def test_the_paper_of_a_figure_follows_the_readers_screen(looker):
+    a_study(looker.storage)
+    paper = "document.querySelector('#figure-history .plot')._fullLayout.paper_bgcolor.toLowerCase()"
+
+    with looker.page("/studies/wine", color_scheme="light") as page:
+        page.wait_for_selector("#figure-history .main-svg")
+        light = page.evaluate(paper)
+        with page.expect_response(lambda one: one.url.endswith("history?theme=dark")):
+            page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("#figure-history:not([aria-busy])", state="attached")
+        dark = page.evaluate(paper)
+
+    assert (light, dark) == ("#ffffff", "#14171c")
