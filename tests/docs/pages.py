@@ -1,0 +1,78 @@
+"""The pages of docs/ and the README: their blocks, and a folder in which these run as they stand."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import hpo
+
+ROOT = Path(hpo.__file__).parents[1]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of a page: its language, and what stands in it."""
+
+    language: str
+    text: str
+
+
+def text_of(page: str) -> str:
+    """A page as it is written; page: from the root of the repository."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks_of(page: str) -> list[Block]:
+    """The blocks of a page, in its order."""
+    return [Block(*found) for found in BLOCK.findall(text_of(page))]
+
+
+class Shell:
+    """A folder with the programs `hpo` and `python` in its PATH, a HPO_HOME of its own, and nothing set that a reader has not set."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder / "work"
+        self.folder.mkdir()
+        programs = {"hpo": "-m hpo.cli.main", "python": ""}
+        (folder / "bin").mkdir()
+        for name, words in programs.items():
+            program = folder / "bin" / name
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
+            program.chmod(0o755)
+        known = {name: value for name, value in os.environ.items() if not name.startswith("HPO_")}
+        self.environ = known | {
+            "HOME": str(folder),
+            "HPO_HOME": str(folder / "home"),
+            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            **settings,
+        }
+
+    def run(self, block: Block) -> str:
+        """What a block of bash or Python writes to standard output; an AssertionError when it fails."""
+        command = (
+            ["bash", "-e", "-o", "pipefail", "-c"] if block.language == "bash" else [sys.executable, "-c"]
+        )
+        done = subprocess.run(
+            [*command, block.text], cwd=self.folder, env=self.environ, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{block.text}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def build() -> ModuleType:
+    """The program that `make docs` runs, which is in no package."""
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
