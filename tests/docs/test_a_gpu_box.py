@@ -20,7 +20,7 @@ def test_every_block_that_needs_no_gpu_runs(tmp_path):
 
     assert "none seen" in said[0]
     assert "best accuracy of here" in said[1]
-    assert "there" not in [line.split()[0] for line in said[1].splitlines() if line.split()]
+    assert said[1].splitlines()[-1] == "exit code 1"
     assert "on cpu" in said[2]
 
 

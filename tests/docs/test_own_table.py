@@ -26,6 +26,7 @@ def test_every_block_of_the_page_runs(tmp_path):
     assert studies == dict.fromkeys(("patients", "patients-folds", "arrays"), "COMPLETED")
     assert "patients" in said[-1]
 
+    assert said[1] == "exit code 2\n"
     refused = subprocess.run(
         ["hpo", "data", "show", "patients.csv", "--target", "outcome"],
         cwd=shell.folder,
