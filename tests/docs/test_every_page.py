@@ -1,0 +1,105 @@
+"""All pages: links lead somewhere, commands are there, blocks are run or read by a test, study files in them can be read."""
+
+import io
+import json
+import os
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from hpo.cli.main import FAMILIES, VERBS
+from hpo.service import specfile
+from tests.docs.pages import ROOT, blocks_of, text_of
+
+PAGES = [*sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md")), "README.md"]
+# Pages whose blocks are run, or read and compared, by a test of their own.
+OWN = {
+    "docs/explain/fused-training.md": "test_fused_training",
+    "docs/explain/recipe.md": "test_recipe",
+    "docs/howto/a-gpu-box.md": "test_a_gpu_box",
+    "docs/howto/external-trainer.md": "test_external_trainer",
+    "docs/howto/from-another-tool.md": "test_from_another_tool",
+    "docs/howto/notebook.md": "test_notebook",
+    "docs/howto/own-table.md": "test_own_table",
+    "docs/howto/terminal.md": "test_terminal",
+    "docs/howto/use-a-model.md": "test_use_a_model",
+    "docs/quickstart.md": "test_quickstart",
+}
+FRAGMENTS = [
+    (page, block.text)
+    for page in PAGES
+    if page.startswith("docs/explain/") and page not in OWN
+    for block in blocks_of(page)
+]
+STUDY = {"data": "digits", "parameters": {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}}}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_page_and_a_heading_that_there_are(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if target.startswith("http"):
+            continue
+        path, _, heading = target.partition("#")
+        file = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        assert (ROOT / file).exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", text_of(file), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, (
+                target
+            )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_is_named_is_one(page):
+    families = {family: set(verbs) for family, (_, verbs) in FAMILIES.items()}
+    typed = re.findall(r"`hpo ((?!is ready)[a-z]+(?: [a-z]+)?)", text_of(page))
+    for block in blocks_of(page):
+        if block.language in ("bash", "sh"):
+            typed += re.findall(r"^(?:! |[A-Z_]+=\S* )*hpo ([a-z]+(?: [a-z]+)?)", block.text, re.MULTILINE)
+
+    for words in typed:
+        verb, _, below = words.partition(" ")
+        assert verb in {**VERBS, **families}, words
+        assert not below or below in families.get(verb, {below}), words
+
+
+@pytest.mark.parametrize(("page", "name"), OWN.items())
+def test_every_page_with_blocks_has_a_test_of_its_own(page, name):
+    assert f'{page.removeprefix("docs/")}"' in (ROOT / f"tests/docs/{name}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("page", "text"), FRAGMENTS, ids=lambda value: value.removeprefix("docs/explain/")[:30]
+)
+def test_every_piece_of_a_study_file_makes_a_study_that_can_be_read(page, text):
+    piece = YAML(typ="safe", pure=True).load(io.StringIO(text))
+
+    spec = specfile.parse(json.dumps(STUDY | piece))
+
+    assert set(piece) <= set(specfile.to_json(spec)) | {"objective", "sampler"}
+
+
+def test_blocks_that_no_test_runs_are_those_of_the_service_and_of_rest():
+    left = {
+        page
+        for page in PAGES
+        if blocks_of(page) and page not in OWN and page not in {fragment for fragment, _ in FRAGMENTS}
+    }
+
+    # serve.md: a unit of systemd and Prometheus's file; rest.md: examples of the OpenAPI document, tested there.
+    assert left == {"README.md", "docs/howto/serve.md", "docs/reference/rest.md"}
+
+
+def test_the_study_file_of_the_readme_is_the_one_that_make_demo_runs():
+    (shown,) = [block.text for block in blocks_of("README.md") if block.language == "yaml"]
+
+    assert shown == (ROOT / "search_spaces/studies/digits.yaml").read_text(encoding="utf-8")
+
+
+def test_the_list_of_pages_has_every_page():
+    listed = {
+        os.path.normpath(f"docs/{path}") for path in re.findall(r"\]\(([^)]+)\)", text_of("docs/README.md"))
+    }
+
+    assert listed == (set(PAGES) | {"docs/howto/notebook.ipynb"}) - {"README.md", "docs/README.md"}
