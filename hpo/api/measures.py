@@ -7,8 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,6 +60,7 @@ class Measures:
         self.database_errors = Counter(
             "hpo_database_errors", "Transactions that the database refused.", ("call", "code"), **words
         )
+        ProcessCollector(registry=self.registry)  # memory, processor time and open files of this process
         self.registry.register(_Work(storage))
 
     def page(self) -> bytes:
@@ -135,15 +143,10 @@ def _of_studies(census: Census) -> Iterable[Metric]:
     # As the API shows them: they wait for their study to go on.
     trials[TrialState.RUNNING] -= census.n_resting
     trials[TrialState.WAITING] += census.n_resting
-    finished = {state: n for state, n in trials.items() if state.finished}
     yield _labelled("hpo_studies", "Studies by state.", "state", census.studies)
+    # No counter, also where trials have ended: they go with their study, and rate() would take that for a start
+    # from nothing and add all that are left.
     yield _labelled("hpo_trials", "Trials by state, of all studies there are.", "state", trials)
-    ended = CounterMetricFamily(
-        "hpo_trials_finished", "Trials that ended; falls only when a study is deleted.", labels=("state",)
-    )
-    for state, n in finished.items():
-        ended.add_metric((str(state),), n)
-    yield ended
     yield GaugeMetricFamily(
         "hpo_queue_age_seconds",
         "For how long the study that has waited longest for a coordinator has.",

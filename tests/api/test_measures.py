@@ -1,11 +1,14 @@
 """The page of metrics, read by Prometheus's own parser and compared with the database."""
 
+import resource
 import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import psutil
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text, update
 
@@ -19,14 +22,19 @@ from hpo.testing.serving import serving
 from hpo.testing.studies import begun, driver, finished, new_study
 
 
-def metrics(url):
-    """(name, labels without their names) -> value of every sample of the page."""
+def families(url):
+    """Name -> family of metrics of the page."""
     answer = httpx.get(f"{url}/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {family.name: family for family in text_string_to_metric_families(answer.text)}
+
+
+def metrics(url):
+    """(name, labels without their names) -> value of every sample of the page."""
     return {
         (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(answer.text)
+        for family in families(url).values()
         for sample in family.samples
     }
 
@@ -55,11 +63,36 @@ def test_metrics_count_what_the_database_has(server):
         study.state for study in studies
     )
     assert {key[1]: n for key, n in found.items() if key[0] == "hpo_trials" and n} == trials
-    ended = {key[1]: n for key, n in found.items() if key[0] == "hpo_trials_finished_total"}
-    assert ended == {"COMPLETE": 2, "PRUNED": 0, "FAIL": 0}
     assert found["hpo_trials_training",] == 3
     assert found["hpo_database_up",] == 1
     assert found["hpo_build_info", __version__] == 1
+
+
+def test_what_falls_when_a_study_is_deleted_is_no_counter(server):
+    some_work(server.storage)
+    before = families(server.url)
+    server.client.delete("/studies/ended")
+
+    after = families(server.url)
+
+    fell = {
+        name
+        for name, family in before.items()
+        for old in family.samples
+        for new in after[name].samples
+        if (new.name, new.labels) == (old.name, old.labels) and new.value < old.value
+    }
+    assert "hpo_trials" in fell
+    assert {after[name].type for name in fell} == {"gauge"}
+
+
+def test_metrics_tell_of_the_process_itself(server):
+    found = metrics(server.url)
+
+    resident = psutil.Process().memory_info().rss
+    assert found["process_resident_memory_bytes",] == pytest.approx(resident, rel=0.2)
+    assert found["process_max_fds",] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert 0 < found["process_open_fds",] < found["process_max_fds",]
 
 
 def test_metrics_show_trials_that_were_handed_back_as_the_api_does(server):
