@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from hpo.cli import session
+from hpo.cli.cells import clean
 from hpo.cli.exporting import STANDARD_OUTPUT
-from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, clean, fit, write_record
+from hpo.cli.output import Format, FormatOption, QuietOption, StudyArgument, fit, write_record
 from hpo.files import write_whole
 
 
