@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, func, select
 
 from hpo.space import Choice, Params, Searched
-from hpo.storage.base_columns import CohortSpan, Floats, Ints, TrialColumns
+from hpo.storage.base_columns import CohortSpan, TrialColumns
 from hpo.storage.engine import aware
 from hpo.storage.reading import in_parts
 from hpo.storage.study_keys import StudyKey
 from hpo.storage.tables import cohorts, trials
+
+if TYPE_CHECKING:
+    from hpo.storage.base_columns import Floats, Ints
 
 CHUNK = 10_000  # rows in memory at a time: a study may have millions
 NAMED = 4_000  # of more trials than that all are read, and those that are wanted kept

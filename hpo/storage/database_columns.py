@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from hpo.space import Searched
-from hpo.storage import columns
-from hpo.storage.base_columns import CohortSpan, Floats, Ints, TrialColumns
+from hpo.storage.base_columns import CohortSpan, TrialColumns
 from hpo.storage.engine import Transactions
 from hpo.storage.study_keys import key_of
+
+if TYPE_CHECKING:
+    from hpo.storage.base_columns import Floats, Ints
+
+
+def _columns() -> Any:
+    """hpo.storage.columns, and NumPy with it, when the first figure is asked for: most commands draw none."""
+    return importlib.import_module("hpo.storage.columns")
 
 
 class DatabaseColumns:
@@ -19,14 +28,18 @@ class DatabaseColumns:
     def trial_columns(self, name: str) -> TrialColumns:
         """Number, state and values of every trial."""
         with self._db.read() as connection:
-            return columns.of_trials(connection, key_of(connection, name))
+            found: TrialColumns = _columns().of_trials(connection, key_of(connection, name))
+        return found
 
     def trial_params(self, name: str, parameters: Mapping[str, Searched], numbers: Ints) -> dict[str, Floats]:
         """The parameters of some trials as numbers."""
         with self._db.read() as connection:
-            return columns.of_params(connection, key_of(connection, name), parameters, numbers)
+            key = key_of(connection, name)
+            found: dict[str, Floats] = _columns().of_params(connection, key, parameters, numbers)
+        return found
 
     def cohort_spans(self, name: str) -> list[CohortSpan]:
         """The cohorts that were begun."""
         with self._db.read() as connection:
-            return columns.spans(connection, key_of(connection, name))
+            found: list[CohortSpan] = _columns().spans(connection, key_of(connection, name))
+        return found

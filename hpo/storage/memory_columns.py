@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hpo.space import Searched
-from hpo.storage.base_columns import CohortSpan, Floats, Ints, TrialColumns
+from hpo.storage.base_columns import CohortSpan, TrialColumns
 from hpo.storage.columns import internal
 from hpo.storage.memory_base import MemoryBase, alone
+
+if TYPE_CHECKING:
+    from hpo.storage.base_columns import Floats, Ints
 
 
 class MemoryColumns(MemoryBase):

@@ -16,7 +16,6 @@ from hpo.storage import optuna_tables as optuna
 from hpo.storage.base import Storage
 from hpo.storage.database import Database
 from hpo.storage.engine import BUSY_TIMEOUT_S, Transactions, server_engine, sqlite_engine
-from hpo.storage.memory import Memory
 from hpo.storage.tables import REVISIONS, VERSION_TABLE
 from hpo.storage.versions import version_of
 
@@ -35,7 +34,9 @@ def open_storage(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S, upgrade: b
     Raises SpecError for a URL of another kind, StorageUnavailable, StorageVersion.
     """
     if url == "memory://":
-        return Memory()
+        # It keeps NumPy's columns, which no command that opens a file needs.
+        memory: Storage = importlib.import_module("hpo.storage.memory").Memory()
+        return memory
     parsed = parse(url)
     if parsed.get_backend_name() == "sqlite":
         file = _sqlite_file(parsed)

@@ -62,7 +62,7 @@ def test_an_address_that_is_none_is_not_found(server, given, path):
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/api/v1/nowhere"])
+@pytest.mark.parametrize("path", ["/nowhere", "/docs", "/api/v1/nowhere"])
 def test_who_opens_an_address_where_nothing_is_learns_what_there_is(server, path):
     answer = httpx.get(server.url.split("/api/v1")[0] + path)
 

@@ -44,7 +44,7 @@ def default_ctrl_c():
 
 
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("module", ["hpo.cli.main", "typer", "hpo.study", "hpo.cli.validating"])
+@pytest.mark.parametrize("module", ["hpo.cli.main", "typer", "hpo.settings", "hpo.cli.validating"])
 def test_ctrl_c_while_modules_load_ends_it_without_a_word(start, module):
     done = begun(start, module, preexec_fn=default_ctrl_c)
 

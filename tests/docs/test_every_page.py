@@ -20,6 +20,7 @@ OWN = {
     "docs/howto/a-gpu-box.md": "test_a_gpu_box",
     "docs/howto/external-trainer.md": "test_external_trainer",
     "docs/howto/from-another-tool.md": "test_from_another_tool",
+    "docs/howto/monitoring.md": "test_monitoring",
     "docs/howto/notebook.md": "test_notebook",
     "docs/howto/own-table.md": "test_own_table",
     "docs/howto/serve.md": "test_serve",
