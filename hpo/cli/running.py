@@ -293,11 +293,15 @@ def next_commands(study: str, direction: str) -> str:
     from hpo.study import Direction
 
     sort = "-value" if direction == Direction.MAXIMIZE else "value"
-    looks = (f"hpo trials {study} --sort {sort} --limit 10", f"hpo show {study}")
+    looks = (
+        f"hpo diagnose {study}",
+        f"hpo trials {study} --sort {sort} --limit 10",
+        f"hpo report {study}",
+    )
     lines = ["next:", *(f"  {typed(look)}" for look in looks)]
     settings = session.settings()
     if settings.server is not None:
-        lines.append(f"  {settings.server}/dashboard")
+        lines.append(f"  {settings.server}/studies/{study}")
     elif settings.storage.startswith("sqlite:"):
         lines.append(f"  optuna-dashboard {settings.storage}")
     return "\n".join(lines)

@@ -80,8 +80,8 @@ def test_a_server_trains_what_is_submitted_and_watched(hpo, study_file, tmp_path
     assert "red: 3/3 trials" in err
     assert out.startswith("best accuracy of red on validation rows: ")
     assert (
-        f"  hpo show red --server {address}\n" in out
+        f"  hpo diagnose red --server {address}\n" in out
     )  # to be typed as it stands: nothing names the server else
-    assert out.endswith(f"{address}/dashboard\n")
+    assert out.endswith(f"{address}/studies/red\n")
     assert (again[0], json.loads(again[1])["study"]) == (0, "red-2")
     assert [data.name for data in kept] == ["small.csv"]

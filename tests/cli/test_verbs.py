@@ -27,9 +27,10 @@ def test_best_answers_value_setting_and_test_score(hpo, study, place):
     assert "best accuracy of digits on validation rows: 0.9 (trial 1)" in out
     assert "learning_rate  0.01" in out
     assert "on test rows: accuracy 0.8" in out
+    assert "hpo diagnose digits" in out
     assert "hpo trials digits --sort -value" in out
     assert ("optuna-dashboard sqlite:///" in out) is (place == "here")
-    assert out.endswith("/dashboard\n") is (place == "server")
+    assert out.endswith("/studies/digits\n") is (place == "server")
 
 
 def test_best_is_quiet_about_the_next_commands_when_asked(hpo, study):
