@@ -1,4 +1,4 @@
-// Draw figures with plotly.js, which comes when the first one does, in the colours that the reader's screen prefers.
+// Draw figures with plotly.js, which comes when the first one does, in the colours of the page.
 
 import { fill, h } from "./dom.js";
 import { unescaped } from "./words.js";
@@ -8,11 +8,14 @@ const NARROW_PX = 600; // no room for a legend beside the picture
 const CONFIG = { responsive: true, displaylogo: false };
 let library = null;
 
-/** The colours that figures are asked for in. */
-export const theme = () => (dark.matches ? "dark" : "light");
+/** The colours that figures are asked for in: those that the reader chose (theme.js), else the screen's. */
+export const theme = () => document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
 
-/** Run something when the reader's screen turns dark or light. */
-export const onTheme = (turn) => dark.addEventListener("change", turn);
+/** Run something when the reader, or the screen, turns dark or light. */
+export function onTheme(turn) {
+  dark.addEventListener("change", turn);
+  document.addEventListener("theme", turn);
+}
 
 /** plotly.js, once for the page. address: where it is */
 export function plotly(address) {

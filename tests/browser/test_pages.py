@@ -199,3 +199,33 @@ def test_the_paper_of_a_figure_follows_the_readers_screen(looker):
         dark = page.evaluate(paper)
 
     assert (light, dark) == ("#ffffff", "#14171c")
+
+
+def test_a_reader_chooses_the_colours_and_finds_them_again(looker):
+    a_study(looker.storage)
+    colours = (
+        "[getComputedStyle(document.body).color, getComputedStyle(document.querySelector('.card')).backgroundColor, "
+        "document.querySelector('#figure-history .plot')?._fullLayout.paper_bgcolor.toLowerCase()]"
+    )
+    dark, light = (
+        ["rgb(230, 234, 240)", "rgb(20, 23, 28)", "#14171c"],
+        ["rgb(31, 35, 40)", "rgb(255, 255, 255)", "#ffffff"],
+    )
+
+    with looker.page("/studies/wine", color_scheme="light") as page:
+        page.wait_for_selector("#figure-history .main-svg")
+        with page.expect_response(lambda one: one.url.endswith("history?theme=dark")):
+            page.get_by_label("Colours").select_option("dark")
+        page.wait_for_selector("#figure-history:not([aria-busy])", state="attached")
+        chosen = page.evaluate(colours)
+        page.reload()
+        page.wait_for_selector("#figure-history .main-svg")
+        again = page.evaluate(colours)
+        page.goto(f"{looker.url}/workers")
+        elsewhere = page.get_by_label("Colours").input_value()
+        page.get_by_label("Colours").select_option("auto")
+        page.goto(f"{looker.url}/studies/wine")
+        page.wait_for_selector("#figure-history .main-svg")
+        auto = page.evaluate(colours)
+
+    assert (chosen, again, elsewhere, auto) == (dark, dark, "dark", light)
