@@ -3,6 +3,7 @@
 import { get, path, send } from "./api.js";
 import { diagnosis } from "./diagnosis.js";
 import { at, fill, h } from "./dom.js";
+import { figures } from "./figures.js";
 import { download } from "./model.js";
 import { facts, say, state, table, time, trial } from "./parts.js";
 import { draw, onTheme, theme } from "./plot.js";
@@ -111,5 +112,9 @@ try {
 } catch (error) {
   say(at("said"), error);
 }
-at("model")?.addEventListener("click", () => download(study, NUMBER, at("model"), at("model-said")));
+const answers = at("answers") && figures(at("answers"), study, plotly);
+at("model")?.addEventListener("click", async () => {
+  await download(study, NUMBER, at("model"), at("model-said"));
+  answers?.(); // a network that was not kept is there now
+});
 at("predict")?.addEventListener("submit", predict);

@@ -16,6 +16,7 @@ from hpo.figures.catalogue import FIGURES
 from hpo.service import diagnosing, forking, results, spaces, specfile
 from hpo.service.choices import PRUNERS, SAMPLERS
 from hpo.service.datasets import page as datasets_page
+from hpo.service.figure_surface import has_plane
 from hpo.service.paging import MAX_PAGE
 from hpo.states import StudyState, TrialState
 from hpo.storage.base import Storage
@@ -72,13 +73,15 @@ def trial(
     """One trial. Raises StudyNotFound, TrialNotFound."""
     found = storage.get_study(name)
     storage.get_trial(name, number)
+    spec = specfile.from_json(found.spec)
     return page(
         request,
         "trial",
         f"Trial {number} of {name}",
         name=name,
         number=number,
-        external=specfile.from_json(found.spec).external,
+        external=spec.external,
+        surface=FIGURES["surface"].shows if has_plane(found, spec) else None,
         may_move=_may_move(account, found),
     )
 
