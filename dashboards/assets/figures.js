@@ -45,9 +45,27 @@ export function figures(place, name, address) {
     }
   };
   plotly(address);
-  all.forEach((element) => watcher.observe(element));
+  for (const element of all) {
+    watcher.observe(element);
+    element.querySelector(".choices")?.addEventListener("change", ({ target }) => {
+      choose(element, target);
+      stale.add(element);
+      ask(element);
+    });
+  }
   onTheme(refresh);
   return refresh;
+}
+
+/** Note what is chosen of a figure; target: the choice that was made now */
+function choose(element, target) {
+  const { x, y } = target.form.elements;
+  if (x?.value && x.value === y.value) (target === x ? y : x).value = ""; // a parameter has one axis
+  const given = [...new FormData(target.form)].filter(([, value]) => value !== "");
+  const { scale, ...options } = Object.fromEntries(given);
+  element.dataset.options = JSON.stringify(options);
+  element.dataset.scale = scale ?? "";
+  element.classList.toggle("is-chosen", given.length > 0);
 }
 
 async function show(element, name, address) {

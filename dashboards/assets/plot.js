@@ -5,7 +5,8 @@ import { unescaped } from "./words.js";
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const NARROW_PX = 600; // no room for a legend beside the picture
-const CONFIG = { responsive: true, displaylogo: false };
+const BUTTONS = ["toImage", "zoom2d", "pan2d", "resetScale2d"];
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtons: [BUTTONS] };
 let library = null;
 
 /** The colours that figures are asked for in: those that the reader chose (theme.js), else the screen's. */
@@ -28,6 +29,8 @@ export function plotly(address) {
   return library;
 }
 
+const axesOf = (layout, letters) => Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name) && letters.includes(name[0]));
+
 /** Draw a figure of the API into its element: the title as text above it, the sentence where there is nothing to see. */
 export async function draw(element, record, address) {
   const plot = element.querySelector(".plot");
@@ -41,6 +44,8 @@ export async function draw(element, record, address) {
   }
   const library = await plotly(address);
   const { title, width, height, ...layout } = record.layout;
+  const { axes, scale } = element.dataset;
+  if (scale) for (const name of axesOf(layout, axes)) layout[name] = { ...layout[name], type: scale };
   // It fills its place on the page, whatever size a picture of its own would have had.
   const margin = { t: 24, r: 16, l: 56, b: 48, ...layout.margin };
   if (plot.clientWidth < NARROW_PX) layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };

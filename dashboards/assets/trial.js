@@ -70,7 +70,7 @@ async function curves() {
 }
 
 const picture = (measure) =>
-  h("figure", { class: "card", "data-figure": measure }, h("h3", {}, measure), h("div", { class: "plot", role: "img", "aria-label": `${measure} after each epoch` }), h("figcaption", {}));
+  h("figure", { class: "card", "data-figure": measure }, h("h3", {}, measure), h("div", { class: "plot", role: "group", "aria-label": `${measure} after each epoch` }), h("figcaption", {}));
 
 function record(measure, names, columns) {
   const { ink, paper, grid } = INK[theme()];

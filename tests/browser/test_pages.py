@@ -51,7 +51,7 @@ def test_every_figure_is_drawn_with_its_data_or_says_why_not(looker):
     a_study(looker.storage)
     wanted = {}
     for figure in FIGURES:
-        record = httpx.get(f"{looker.url}/api/v1/studies/wine/figures/{figure}").json()
+        record = httpx.get(f"{looker.url}/api/v1/studies/wine/figures/{figure}", timeout=60).json()
         wanted[figure] = None if record["empty"] else [trace["type"] for trace in record["data"]]
 
     with looker.page("/studies/wine") as page:
@@ -229,3 +229,30 @@ def test_a_reader_chooses_the_colours_and_finds_them_again(looker):
         auto = page.evaluate(colours)
 
     assert (chosen, again, elsewhere, auto) == (dark, dark, "dark", light)
+
+
+def test_what_a_figure_shows_is_chosen(looker):
+    a_study(looker.storage)
+    axes = "(name) => { const all = document.querySelector(`#figure-${name} .plot`)._fullLayout; return [all.xaxis.title.text, all.yaxis.title.text, all.yaxis.type] }"
+
+    def drawn(page, figure):
+        page.wait_for_selector(f"#figure-{figure}[data-drawn]:not([aria-busy])", state="attached")
+        return page.evaluate(axes, figure)
+
+    with looker.page("/studies/wine") as page:
+        page.wait_for_selector("#figure-history .main-svg")
+        before = drawn(page, "history")
+        page.locator("#figure-history").get_by_label("Scale").select_option("log")
+        log = drawn(page, "history")
+        heatmap = page.locator("#figure-heatmap")
+        heatmap.scroll_into_view_if_needed()
+        course = drawn(page, "heatmap")
+        heatmap.get_by_label("Across").select_option("l2")
+        turned = drawn(page, "heatmap")
+        heatmap.get_by_label("Up").select_option("l2")
+        again = drawn(page, "heatmap")
+
+    assert (before[2], log[2]) == ("linear", "log")
+    assert course[:2] == ["learning_rate", "l2"]
+    assert turned[:2] == ["l2", "learning_rate"]
+    assert again[:2] == ["learning_rate", "l2"]

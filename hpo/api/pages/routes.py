@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -16,6 +17,8 @@ from hpo.figures.catalogue import FIGURES
 from hpo.service import diagnosing, forking, results, spaces, specfile
 from hpo.service.choices import PRUNERS, SAMPLERS
 from hpo.service.datasets import page as datasets_page
+from hpo.service.figure_choices import AXES, choices
+from hpo.service.figure_source import Source
 from hpo.service.figure_surface import has_plane
 from hpo.service.paging import MAX_PAGE
 from hpo.states import StudyState, TrialState
@@ -50,11 +53,24 @@ def study(request: Request, name: StudyName, account: Viewer, storage: StorageOf
         description=spec.description,
         external=spec.external,
         file=specfile.to_yaml(spec),
-        figures=[(figure, FIGURES[figure].shows) for figure in FIGURES_OF_A_STUDY],
+        figures=[_drawn(Source(storage, found), figure) for figure in FIGURES_OF_A_STUDY],
         may_move=_may_move(account, found),
         may_submit=account.role.includes(Role.SUBMITTER),
         states=list(TrialState),
     )
+
+
+class Drawn(NamedTuple):
+    """A figure of a page. choices: what of it may be chosen, option -> its values; axes: those of values"""
+
+    name: str
+    shows: str
+    choices: Mapping[str, Sequence[str]]
+    axes: str
+
+
+def _drawn(source: Source, figure: str) -> Drawn:
+    return Drawn(figure, FIGURES[figure].shows, choices(source, figure), AXES.get(figure, ""))
 
 
 @router.get(SIGN_IN)
