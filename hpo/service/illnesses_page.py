@@ -20,8 +20,8 @@ The recipe is the course's: look at the training data first. Bad on training dat
 never dropout. Good on training and bad on validation data: early stopping, L1, L2, dropout, more data.
 
 *Chance* is the loss of the best constant answer ([`chance_loss`](facts.md)); a loss that has lost half of chance is half of that.
-A trial is judged by its curve and its facts, from 4 epochs on; of one that was trained elsewhere, or that ended before, nothing
-is said but that it diverged. No finding means that none of these signs was seen, and not that a network is as good as can be.
+A trial is judged by its curve and its facts, from 4 epochs on; of one that was trained elsewhere, or that ended before, it is
+said that it cannot be told, or that it diverged. No finding means that none of these signs was seen, and not that a network is as good as can be.
 The thresholds were set between networks that were trained to have each illness and others that were trained to be well, several
 seeds of each (tests/analysis/specimens.py).
 """

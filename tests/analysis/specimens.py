@@ -86,6 +86,7 @@ ILL: dict[str, Specimen] = {
     "dead_units: relu at a high rate": Specimen(
         data="digits", params={"learning_rate": 0.3, "hidden_units": 32, "epochs": 20}
     ),
+    "too_short: three epochs": Specimen(data="wine", params={"hidden_units": 16, "epochs": 3}),
     "saturated_units: tanh from weights of size 3": Specimen(
         data="digits",
         params={"activation": "tanh", "initializer": "random_normal", "init_scale": 3.0, "hidden_units": 64,

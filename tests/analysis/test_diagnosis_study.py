@@ -1,5 +1,6 @@
 """What is said of a study as a whole, on trials whose values and places are known, and the study to try next."""
 
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from hpo.analysis.importance import Importance
 from hpo.analysis.ties import Judge
 from hpo.space import Choice, Range, SearchSpace
 from hpo.states import TrialState
-from hpo.trial import Trial
+from hpo.trial import Curve, Trial
 from tests.analysis.specimens import ILL, WELL, train
 
 RATE = Range(low=1e-4, high=1e-1, log=True, type="float")
@@ -34,15 +35,25 @@ TREE = {
 }
 
 
-def trials(rates, *, dropout=0.25, values=None):
+# Half of the way in the first epoch, and slower from there on: learned, and nothing more to come.
+FALLING = Curve(
+    columns=("train_loss", "validation_loss"),
+    block=array("f", [x for n in range(12) for x in (0.5**n, 0.5**n + 0.01)]),
+)
+
+
+def trials(rates, *, dropout=0.25, values=None, curve=FALLING):
     return [
         Observed(
+            curve=curve,
             trial=Trial(
                 number=number,
                 state=TrialState.COMPLETE,
                 params={"learning_rate": rate, "dropout": dropout},
                 value=0.9 if values is None else values[number],
-            )
+                epochs=12 if curve is FALLING else 2,
+                facts={"chance_loss": 1.0},
+            ),
         )
         for number, rate in enumerate(rates)
     ]
@@ -63,7 +74,21 @@ def changed(*findings, best=None, tree=TREE):
 
 def test_a_study_in_order_has_nothing_said_of_it():
     assert codes(seen(trials([1e-3, 2e-3, 5e-3, 1e-2, 6e-4]))) == []
-    assert codes(seen(ended=0, complete=0)) == []
+
+
+def test_of_a_study_without_a_trial_that_has_ended_nothing_can_be_told():
+    [finding] = diagnose_study(seen(ended=0, complete=0))
+
+    assert (finding.code, finding.severity) == ("not_begun", Severity.NOTE)
+
+
+def test_best_trials_too_short_to_tell_are_named_and_short_ones_elsewhere_in_a_search_are_not():
+    short, long = trials([1e-3, 2e-3], curve=None), trials([1e-3, 2e-3])
+
+    [finding] = diagnose_study(seen(short, long))
+
+    assert (finding.numbers["illness"], finding.severity) == ("too_short", Severity.NOTE)
+    assert diagnose_study(seen(long, short)) == []
 
 
 @pytest.mark.parametrize(
@@ -93,6 +118,7 @@ def test_most_trials_failed():
 
 def test_few_trials_for_many_parameters():
     assert codes(seen(trials([1e-3]), complete=19, ended=19)) == ["few_trials"]
+    assert codes(seen(trials([1e-3]), complete=4, ended=20)) == [], "pruned trials have a value too"
 
 
 def test_a_list_of_one_is_no_parameter_to_search():
@@ -146,9 +172,20 @@ def common(illness, severity=Severity.SEVERE):
     ("illness", "low", "high"), [("rate_too_low", 3.162e-3, 1.0), ("rate_too_high", 1e-5, 3.162e-3)]
 )
 def test_a_rate_that_is_wrong_moves_its_range(illness, low, high):
-    rate = changed(common(illness))["parameters"]["learning_rate"]
+    rate = changed(common(illness), best={"learning_rate": 1e-3})["parameters"]["learning_rate"]
 
     assert (rate["low"], rate["high"], rate["log"]) == (low, high, True)
+
+
+def test_where_no_trial_was_complete_the_rates_go_below_all_that_were_tried():
+    rate = changed(common("diverged"), best={})["parameters"]["learning_rate"]
+
+    assert rate == {"low": 1e-6, "high": 3.333e-5, "log": True}
+
+
+@pytest.mark.parametrize(("epochs", "wanted"), [(1, 8), (3, 8), (30, 60)])
+def test_epochs_are_doubled_and_enough_to_tell(epochs, wanted):
+    assert changed(common("too_short"), tree=TREE | {"epochs": epochs})["epochs"] == wanted
 
 
 def test_an_edge_moves_by_a_decade():

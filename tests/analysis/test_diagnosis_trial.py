@@ -33,7 +33,7 @@ def test_a_sound_trial_is_not_called_ill(name, seed):
     assert [finding.sentence for finding in diagnose_trial(train(WELL[name], seed))] == []
 
 
-@pytest.mark.parametrize("code", OF_TRIALS)
+@pytest.mark.parametrize("code", set(OF_TRIALS) - {"not_seen"})
 def test_every_illness_of_a_trial_has_a_network_that_was_made_to_have_it(code):
     assert of(code)
 
@@ -89,12 +89,26 @@ def trial(**changes):
     return Trial(number=3, state=TrialState.COMPLETE, params={}, **changes)
 
 
-def test_nothing_is_said_where_nothing_was_measured():
+def untold(observed):
+    [finding] = diagnose_trial(observed)
+    assert finding.severity is Severity.NOTE
+    return finding.code, finding.sentence
+
+
+def test_where_too_little_was_measured_that_is_said_and_not_that_nothing_ails_it():
     columns = ("train_loss", "validation_loss")
     short = Curve(columns=columns, block=array("f", [2.0, 2.0] * 2))
     without_numbers = Curve(columns=columns, block=array("f", [math.nan, math.nan] * 9))
 
-    assert diagnose_trial(Observed(trial=trial())) == []
+    assert untold(Observed(trial=trial())) == (
+        "not_seen", "how it learned cannot be told: it ended before an epoch was over",
+    )  # fmt: skip
+    assert untold(Observed(trial=trial(epochs=1, facts={"chance_loss": 2.3}), curve=short)) == (
+        "too_short", "1 epoch of training: too little to tell how it learned",
+    )  # fmt: skip
+    assert "another program" in untold(Observed(trial=trial(epochs=9), elsewhere=True))[1]
+    assert "has not ended" in untold(Observed(trial=trial()._replace(state=TrialState.RUNNING)))[1]
+    assert "not kept" in untold(Observed(trial=trial(epochs=9), curve=without_numbers))[1]
     for curve in (short, without_numbers):
         assert learning_of(Observed(trial=trial(facts={"chance_loss": 2.3}), curve=curve)) is None
     assert learning_of(Observed(trial=trial(facts={}), curve=without_numbers)) is None

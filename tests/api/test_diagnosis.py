@@ -67,11 +67,11 @@ def test_a_study_of_which_most_failed_says_so_and_its_next_one_can_be_posted_as_
 def test_a_trial_is_diagnosed_by_its_curve_and_has_no_next_study(server, trained):
     trained(complete(0, 0.9), complete(1, 0.8, **OVERFIT))
 
-    well, ill = asked(server, trial=0).json(), asked(server, trial=1).json()
+    unseen, ill = asked(server, trial=0).json(), asked(server, trial=1).json()
 
     Diagnosis.model_validate(ill)
     [finding] = ill["findings"]
-    assert well["findings"] == []
+    assert [one["code"] for one in unseen["findings"]] == ["not_seen"]
     assert (ill["trial"], ill["next"], finding["code"], finding["trials"]) == (1, None, "overfit", [1])
     assert finding["numbers"]["validation"] == pytest.approx(1.3)
     assert finding["numbers"]["least_epoch"] == 2
@@ -97,12 +97,12 @@ def test_of_several_objectives_the_first_says_which_trials_are_the_best(server, 
     assert finding["numbers"]["which"] == "best trials"
 
 
-def test_a_study_that_has_not_begun_is_not_ill(server, given):
+def test_of_a_study_that_has_not_begun_nothing_can_be_told(server, given):
     given("wine")
 
     found = asked(server).json()
 
-    assert found["findings"] == []
+    assert [one["code"] for one in found["findings"]] == ["not_begun"]
     assert found["next"]["name"] == "wine-next"
 
 

@@ -25,18 +25,20 @@ def test_a_study_of_which_most_failed_says_so_and_its_next_file_can_be_read(stud
     assert spec.name == "digits-next"
 
 
-def test_a_trial_of_which_nothing_was_measured_has_no_findings(studies):
+def test_of_a_trial_of_which_nothing_was_measured_just_that_is_said(studies):
     studies.running(values=(0.5, 0.9))
 
-    assert diagnosing.diagnosis(studies.storage, "digits", 1)["findings"] == []
+    [found] = diagnosing.diagnosis(studies.storage, "digits", 1)["findings"]
+
+    assert (found["code"], found["trials"]) == ("not_seen", [1])
 
 
-def test_a_study_that_has_not_begun_has_no_findings_and_a_next_file(studies):
+def test_of_a_study_that_has_not_begun_nothing_can_be_told_and_it_has_a_next_file(studies):
     studies.queued()
 
     found = diagnosing.diagnosis(studies.storage, "digits")
 
-    assert found["findings"] == []
+    assert [one["code"] for one in found["findings"]] == ["not_begun"]
     assert specfile.from_json(found["next"]).trials == 4
 
 
@@ -46,7 +48,7 @@ def test_a_note_begins_with_the_description_and_html_in_it_is_text(studies):
     note = diagnosing.note_of(studies.storage, "digits")
 
     assert note.startswith("what &lt;b&gt;Ada&lt;/b&gt; &amp; I try\n\n**Diagnosis**")
-    assert note.endswith("nothing ails it")
+    assert "0 of its trials have ended" in note
 
 
 def test_who_is_not_there_is_not_found(studies):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from string import Formatter
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -38,7 +40,10 @@ class Illness:
 
 _S, _M, _N = Severity.SEVERE, Severity.MILD, Severity.NOTE
 _BAD = "less than a quarter of the chance loss gone: every network of ours that learned had removed a third of it"
-_LOWER = "`learning_rate` from a tenth of its lower end to its middle; a single rate becomes a range below it"
+_LOWER = (
+    "`learning_rate` from a tenth of its lower end to its middle; a single rate, or a range of which no trial was "
+    "complete, becomes a range below it"
+)
 
 # Of one trial. "Chance" is the loss of the best constant answer (`trial.FACTS`).
 OF_TRIALS: dict[str, Illness] = {
@@ -127,6 +132,22 @@ OF_TRIALS: dict[str, Illness] = {
         "early stopping, l1 or l2, dropout, more data",
         "`early_stopping` after a fifth of the epochs; `l2` and `dropout` are searched, unless the study has them",
     ),
+    "too_short": Illness(
+        _N,
+        "it trained for too few epochs to tell how it learned",
+        "fewer than 4: a loss has no halves to compare",
+        "{epochs:#epoch} of training: too little to tell how it learned",
+        "more epochs, or a pruner that begins later",
+        "twice the `epochs`, 8 at least",
+    ),
+    "not_seen": Illness(
+        _N,
+        "how it learned cannot be told",
+        "it has not ended, it failed before an epoch was over, or its losses are nowhere: another program trained it",
+        "how it learned cannot be told: {why}",
+        "look at its log, or at the curves of the program that trained it",
+        "nothing",
+    ),
 }  # fmt: skip
 
 OF_STUDIES: dict[str, Illness] = {
@@ -171,11 +192,19 @@ OF_STUDIES: dict[str, Illness] = {
         "more repeats or folds: a difference within what chance does is no reason to choose",
         "three times the `repeats`",
     ),
+    "not_begun": Illness(
+        _N,
+        "no trial has ended yet",
+        "none of them",
+        "{ended} of its trials have ended: nothing can be told yet",
+        "wait for trials to end: `hpo watch` follows them, `hpo resume` goes on with a study that rests",
+        "nothing",
+    ),
     "few_trials": Illness(
         _N,
         "too few trials for so many parameters",
-        "fewer than ten finished trials for each searched parameter: the best tenth is then less than one trial each",
-        "{finished} finished trials search {parameters} parameters: too few to tell",
+        "fewer than ten trials with a value for each searched parameter: the best tenth is then less than one trial each",
+        "{valued:#trial} with a value for {parameters:#searched parameter}: too few to tell",
         "more trials, or fewer parameters",
         "twice the `trials`",
     ),
@@ -185,11 +214,25 @@ OF_STUDIES: dict[str, Illness] = {
         "in half of the best few the last quarter of epochs brought a tenth of the whole fall of validation loss",
         "{count} of the best {seen} trials were still getting better when their {epochs} epochs ended",
         "more epochs, or a higher learning rate",
-        "twice the `epochs`",
+        "twice the `epochs`, 8 at least",
     ),
 }  # fmt: skip
 
 ILLNESSES: dict[str, Illness] = OF_TRIALS | OF_STUDIES
+
+
+class _Sentence(Formatter):
+    """Numbers as people write them: 75 % with a space, and with #word how many of what."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """One number. Names of parameters, which may hold a %, stay as they are."""
+        if format_spec.startswith("#"):
+            return f"{value} {format_spec[1:]}{'' if value == 1 else 's'}"
+        text = str(super().format_field(value, format_spec))
+        return text.replace("%", " %") if format_spec.endswith("%") else text
+
+
+_SENTENCE = _Sentence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +248,7 @@ class Finding:
     def sentence(self) -> str:
         """What was found, with its numbers; without any, what the illness means."""
         illness = ILLNESSES[self.code]
-        return illness.says.format_map(self.numbers).replace("%", " %") if self.numbers else illness.means
+        return _SENTENCE.vformat(illness.says, (), self.numbers) if self.numbers else illness.means
 
     @property
     def cure(self) -> str:

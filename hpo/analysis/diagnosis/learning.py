@@ -100,6 +100,17 @@ def learning_of(observed: Observed) -> Learning | None:
     return Learning(train, validation, chance)
 
 
+def why_unseen(trial: Trial, *, elsewhere: bool) -> str:
+    """Why it cannot be told how a trial learned, whatever it learned."""
+    if not trial.state.finished:
+        return "it has not ended"
+    if elsewhere:
+        return "another program trained it, and kept its losses for itself"
+    if not trial.epochs:
+        return "it ended before an epoch was over"
+    return "its losses were not kept"
+
+
 def _rises(losses: Sequence[float]) -> float:
     return sum(b > a for a, b in pairwise(losses)) / (len(losses) - 1)
 

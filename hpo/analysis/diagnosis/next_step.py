@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from hpo.analysis.diagnosis.illnesses import Finding, Severity
+from hpo.analysis.diagnosis.learning import FEWEST_EPOCHS
 from hpo.analysis.diagnosis.study import illnesses_of, legal_ends
 from hpo.hyperparams import HYPERPARAMETERS, KINDS
 from hpo.space import Params
@@ -37,6 +38,9 @@ def next_study(
     new["name"] = next_name(name, taken)
     known = _ELSEWHERE if tree.get("trainer") == EXTERNAL else _CHANGES
     wanted = [change for code in illnesses_of(findings) for change in known.get(code, ())]
+    if not best and _LOW in wanted:  # every rate of the range was too high
+        wanted.insert(0, _FAR_LOW)
+        wanted = [change for change in wanted if change is not _LOW]
     for change in dict.fromkeys(wanted):  # two illnesses may ask for one change
         change(new)
     for finding in findings:
@@ -145,8 +149,11 @@ def _searched(parameters: Mapping[str, Any]) -> list[str]:
     return [name for name, one in parameters.items() if (_choices(one) or [0, 1])[1:]]
 
 
-def _rates(down: bool) -> Change:
-    """Learning rates lower or higher: a range is moved by a decade, a single rate becomes a range beyond it."""
+def _rates(down: bool, *, beyond: bool = False) -> Change:
+    """Learning rates lower or higher: a range is moved by a decade, a single rate becomes a range beyond it.
+
+    beyond: a range too becomes one beyond itself
+    """
 
     def change(tree: Tree) -> None:
         if tree.get("trainer") == EXTERNAL and "learning_rate" not in tree["parameters"]:
@@ -155,7 +162,7 @@ def _rates(down: bool) -> Change:
         low, high = _ends(one)
         low = low or high / 1000  # a range that begins at 0 has no decades
         if down:
-            ends = (low / 100, low / 3) if low == high else (low / 10, (low * high) ** 0.5)
+            ends = (low / 100, low / 3) if beyond or low == high else (low / 10, (low * high) ** 0.5)
         else:
             ends = (high * 3, high * 1000) if low == high else ((low * high) ** 0.5, high * 10)
         tree["parameters"]["learning_rate"] = _range(one, *ends)
@@ -217,10 +224,10 @@ def _times(key: str, factor: int, most: int) -> Change:
 
 
 def _train_longer(tree: Tree) -> None:
-    """Twice the epochs, of those that are searched the most."""
+    """Twice the epochs, of those that are searched the most, and enough to tell how a trial learned."""
     searched = tree["parameters"].pop("epochs", None)
     epochs = int(tree.get("epochs", 50)) if searched is None else int(_ends(searched)[1])
-    tree["epochs"] = min(MAX_EPOCHS, 2 * epochs)
+    tree["epochs"] = min(MAX_EPOCHS, 2 * max(epochs, FEWEST_EPOCHS))
 
 
 def _stop_early(tree: Tree) -> None:
@@ -235,7 +242,7 @@ def _points(tree: Tree) -> None:
             one["num"] = GRID_POINTS
 
 
-_LOW, _HIGH = _rates(down=True), _rates(down=False)
+_LOW, _FAR_LOW, _HIGH = _rates(down=True), _rates(down=True, beyond=True), _rates(down=False)
 _RELUS = _put(activation=["relu", "leaky_relu", "elu"], initializer="he_normal")
 # Illness -> what changes in the study file. Those that name a parameter are in _move and _fix.
 _CHANGES: dict[str, tuple[Change, ...]] = {
@@ -254,6 +261,7 @@ _CHANGES: dict[str, tuple[Change, ...]] = {
     "told_apart": (_times("repeats", 3, MAX_REPEATS),),
     "few_trials": (_times("trials", 2, MAX_TRIALS),),
     "few_epochs": (_train_longer,),
+    "too_short": (_train_longer,),
 }
 # Of trials that another program trains: what it makes of other hyperparameters only that program knows.
 _ELSEWHERE = {code: _CHANGES[code] for code in ("diverged", "few_trials")}

@@ -23,6 +23,7 @@ OUTER, CHANCE = 0.1, 0.01
 UNIMPORTANT, FEWEST_FOR_IMPORTANCE = 0.1, 50
 TRIALS_PER_PARAMETER = 10
 LAST_QUARTER = 0.1
+UNTOLD = ("too_short", "not_seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +47,9 @@ class Seen:
 
 
 def diagnose_study(seen: Seen) -> list[Finding]:
-    """What ails a study, the most severe first; of one that has no finished trial nothing."""
+    """What ails a study, the most severe first; of one without a trial that has ended only that."""
     if not seen.ended:
-        return []
+        return [found("not_begun", ended=seen.ended)]
     findings = [*_failed(seen), *_common(seen)]
     findings += [*_edges(seen), *_epochs(seen), *_unimportant(seen), *_ties(seen), *_few(seen)]
     order = ("severe", "mild", "note")
@@ -69,6 +70,8 @@ def _common(seen: Seen) -> Iterator[Finding]:
             by_code[finding.code].append(finding)
         for code, ill in by_code.items():
             if not ill or len(ill) < MOST * len(group) or code in told:
+                continue
+            if code in UNTOLD and group is not seen.best:  # what a pruner ended early is no news
                 continue
             told.add(code)
             severity = Counter(finding.severity for finding in ill).most_common(1)[0][0]
@@ -180,8 +183,9 @@ def _ties(seen: Seen) -> Iterator[Finding]:
 
 def _few(seen: Seen) -> Iterator[Finding]:
     searched = sum(_varies(one) for one in seen.space.searched.values())
-    if seen.complete < TRIALS_PER_PARAMETER * searched:
-        yield found("few_trials", finished=seen.complete, parameters=searched)
+    valued = seen.ended - seen.failed  # a pruned trial says something of its settings too
+    if valued < TRIALS_PER_PARAMETER * searched:
+        yield found("few_trials", valued=valued, parameters=searched)
 
 
 def _varies(parameter: Searched) -> bool:

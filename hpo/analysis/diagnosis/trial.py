@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hpo.analysis.diagnosis.illnesses import Finding, Severity, found
-from hpo.analysis.diagnosis.learning import Learning, Observed, learning_of
+from hpo.analysis.diagnosis.learning import FEWEST_EPOCHS, Learning, Observed, learning_of, why_unseen
 from hpo.states import Reason
 
 # Thresholds; their reasons stand in `illnesses.OF_TRIALS`.
@@ -22,19 +22,26 @@ Rule = Callable[[Observed, Learning], Finding | None]
 
 
 def diagnose_trial(observed: Observed) -> list[Finding]:
-    """What ails a trial that has ended, the most severe first; nothing where nothing was measured."""
+    """What ails a trial, the most severe first; where too little was measured to tell, that alone."""
     trial = observed.trial
     if trial.reason is not None and trial.reason.split("@")[0] == Reason.DIVERGED.value:
         return [_diverged(observed)]
     learning = learning_of(observed)
     if learning is None:
-        return []
+        return [_untold(observed)]
     findings = [finding for rule in _RULES if (finding := rule(observed, learning)) is not None]
     severe = [finding for finding in findings if finding.severity is Severity.SEVERE]
     bad = learning.learned < LEARNED_LITTLE
     if bad and not severe:
         severe = [found("underfit", trial.number, loss=min(learning.train), chance=learning.chance)]
     return severe + [finding for finding in findings if finding.severity is not Severity.SEVERE]
+
+
+def _untold(observed: Observed) -> Finding:
+    trial = observed.trial
+    if trial.state.finished and not observed.elsewhere and 0 < trial.epochs < FEWEST_EPOCHS:
+        return found("too_short", trial.number, epochs=trial.epochs)
+    return found("not_seen", trial.number, why=why_unseen(trial, elsewhere=observed.elsewhere))
 
 
 def _diverged(observed: Observed) -> Finding:
