@@ -32,7 +32,9 @@ class Axis:
         if self.choices:
             ticks = {"tickvals": list(range(len(self.choices))), "ticktext": list(self.choices)}
             return {"title": {"text": self.title}, "type": "linear", **ticks}
-        return {"title": {"text": self.title}, "type": "log" if self.log else "linear"}
+        # 1e-5 as people type it, where Plotly would write 10µ.
+        scale = {"type": "log", "exponentformat": "e"} if self.log else {"type": "linear"}
+        return {"title": {"text": self.title}, **scale}
 
     def text(self, position: float) -> str:
         """What stands at a position, for a hover."""

@@ -9,7 +9,7 @@ import numpy as np
 from hpo.figures.axes import Axis, axis_of
 from hpo.figures.columns import Floats, Ints, Objective, Trials
 from hpo.figures.reasons import why_empty
-from hpo.figures.sampling import ranks
+from hpo.figures.sampling import best_place, ranks
 from hpo.figures.words import of_all
 
 MOST_LINES = 500
@@ -34,8 +34,10 @@ class Parallel:
 
 
 def places(trials: Trials) -> Ints:
-    """The places of the trials to draw; of no other are the params looked at."""
-    return ranks(np.where(trials.counted(), trials.first, np.nan), MOST_LINES)
+    """The places of the trials to draw, the best among them; of no other are the params looked at."""
+    counted = np.where(trials.counted(), trials.first, np.nan)
+    best = best_place(counted, trials.objective.direction.sign)
+    return ranks(counted, MOST_LINES, keep=[] if best is None else [best])
 
 
 def data(trials: Trials) -> Parallel:
@@ -46,7 +48,8 @@ def data(trials: Trials) -> Parallel:
     """
     counted = np.where(trials.counted(), trials.first, np.nan)
     kept = places(trials)
-    kept = kept[np.argsort(-trials.objective.direction.sign * counted[kept], kind="stable")]
+    # Of equals the lowest number is the best trial, and comes last.
+    kept = kept[np.lexsort((-trials.numbers[kept], -trials.objective.direction.sign * counted[kept]))]
     common = [name for name in trials.parameters if np.isfinite(trials.params[name][kept]).all()]
     axes = [axis_of(name, trials.parameters[name]) for name in common][:MOST_AXES]
     columns = (trials.params[axis.name][kept] for axis in axes)

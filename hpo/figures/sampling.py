@@ -42,8 +42,14 @@ def ranks(values: Floats, most: int, keep: Sequence[int] = ()) -> Ints:
     if len(finite) <= most:
         return np.array(sorted({*map(int, finite), *keep}), dtype=np.int64)
     order = finite[np.argsort(values[finite], kind="stable")]
-    even = np.linspace(0, len(order) - 1, max(2, most - len(keep))).round().astype(np.int64)
-    return np.array(sorted({*map(int, order[even]), *keep}), dtype=np.int64)
+    evenly = _evenly(order, most)
+    if not evenly.issuperset(keep):
+        evenly = _evenly(order, max(2, most - len(keep))) | set(keep)
+    return np.array(sorted(evenly), dtype=np.int64)
+
+
+def _evenly(order: Ints, most: int) -> set[int]:
+    return set(order[np.linspace(0, len(order) - 1, most).round().astype(np.int64)].tolist())
 
 
 def best_place(values: Floats, sign: int) -> int | None:

@@ -1,9 +1,22 @@
 """The numbers of single figures, against cases made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hpo.figures import curves, history, importance, lineage, pareto, rounds, scatter, surface, timeline
+from hpo.figures import (
+    curves,
+    history,
+    importance,
+    lineage,
+    parallel,
+    pareto,
+    rounds,
+    scatter,
+    surface,
+    timeline,
+)  # fmt: skip
 from hpo.figures.columns import Box, Boxes, Curves, Heirs, Objective, Pairs, Plane, Shares, Spans, Trials
 from hpo.space import Choice, Range
 from hpo.study import Direction
@@ -36,6 +49,18 @@ def test_a_pruned_or_infeasible_trial_is_drawn_but_never_the_best():
     assert record.numbers.tolist() == [0, 1, 2, 3]
     assert record.counted.tolist() == [True, False, False, True]
     assert (record.best_numbers.tolist(), record.best_values.tolist()) == ([0, 3, 4], [0.5, 0.6, 0.6])
+
+
+def test_of_equal_trials_the_one_with_the_lowest_number_is_the_best_line_however_many_there_are():
+    trials = replace(
+        trials_of([[0.5]] + [[0.9]] * 2 * parallel.MOST_LINES),
+        parameters={"rate": Range(low=0.0, high=1.0, type="float")},
+    )
+    trials = replace(trials, params={"rate": np.linspace(0, 1, len(trials.numbers))})
+
+    record = parallel.data(trials)
+
+    assert (record.numbers[-1], record.values[-1]) == (1, 0.9)
 
 
 def test_the_front_keeps_which_objective_is_which():
