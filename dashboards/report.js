@@ -1,6 +1,9 @@
 // Draw each figure of the page from the JSON that stands beside it, in the colours that the reader's screen prefers.
 "use strict";
 {
+  const NARROW_PX = 600; // no room for a legend beside the picture
+  const PAPER_PX = 680; // the width of a printed page
+  const MARGIN = { t: 24, r: 16, l: 56, b: 48 };
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const templates = read("templates");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -8,10 +11,14 @@
   const plots = [...document.querySelectorAll(".plot")];
   for (const plot of plots) {
     const { data, layout } = read(plot.dataset.from);
-    const config = { responsive: true, displaylogo: false };
-    Plotly.newPlot(plot, data, { ...layout, template: template() }, config);
+    layout.margin = { ...MARGIN, ...layout.margin };
+    if (plot.clientWidth < NARROW_PX) layout.legend = { ...layout.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom" };
+    if (layout.height > plot.clientHeight) plot.style.height = `${layout.height}px`;
+    delete layout.height; // as high as its place on the page
+    Plotly.newPlot(plot, data, { ...layout, template: template(), autosize: true }, { responsive: true, displaylogo: false });
   }
-  dark.addEventListener("change", () => {
-    for (const plot of plots) Plotly.relayout(plot, { template: template() });
-  });
+  const all = (change) => plots.forEach((plot) => Plotly.relayout(plot, change()));
+  dark.addEventListener("change", () => all(() => ({ template: template() })));
+  window.addEventListener("beforeprint", () => all(() => ({ template: templates.light, width: PAPER_PX })));
+  window.addEventListener("afterprint", () => all(() => ({ template: template(), width: null, autosize: true })));
 }

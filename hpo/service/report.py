@@ -22,6 +22,7 @@ from hpo.service.top import TIED, sentence, top
 from hpo.storage.base import Storage
 
 TOP = 10  # settings that are listed
+WIDE = ("parallel", "slice")  # figures that are moved sideways where the window is narrow, not squeezed
 
 # No address is asked for anything and no script runs but the two that stand in the file; plotly.js writes styles.
 POLICY = (
@@ -95,6 +96,7 @@ def _summary(subject: Subject) -> str:
     """What the study is and how far it came."""
     record, study = subject.record, subject.source.study
     goals = [f"{one.direction} {one.metric}" for one in subject.source.objectives]
+    test = study.test or {}
     lines = {
         "state": record["state"],
         "reason": record["reason"],
@@ -102,15 +104,25 @@ def _summary(subject: Subject) -> str:
         "trials": f"{record['n_finished']:,} of {record['n_trials']:,} finished",
         "by state": record["states"],
         "searched": ", ".join(subject.source.space) or None,
-        "test score": {k: v for k, v in (study.test or {}).items() if k != "number"} or None,
+        "test score": {k: v for k, v in test.items() if k not in ("number", "scored")} or None,
+        "test rows seen": f"{test['scored']} times" if test.get("scored", 1) > 1 else None,
         **_data(record["data"]),
         "labels": record["labels"] or None,
-        "created": record["created_at"],
-        "finished": record["finished_at"],
+        "created": _moment(record["created_at"]),
+        "finished": _moment(record["finished_at"]),
         "seconds": record["seconds"],
     }
     told = "".join(paragraph(said) for said in record["notes"].get("sentences", ()))
     return pairs({name: value for name, value in lines.items() if value is not None}) + told
+
+
+def _moment(written: str | None) -> str | None:
+    """A time of the API to the second.
+
+    >>> _moment("2026-11-22T05:25:19.400985Z")
+    '2026-11-22 05:25:19 UTC'
+    """
+    return written and f"{written[:10]} {written[11:19]} UTC"
 
 
 def _data(known: dict[str, Any]) -> dict[str, Any]:
@@ -154,31 +166,41 @@ def _best(subject: Subject) -> str:
 def _diagnosis(subject: Subject) -> str:
     """What ails the study, and the study file to try next."""
     found = diagnosing.diagnosis(subject.storage, subject.source.study.name)
-    columns = ("severity", "sentence", "cure")
-    ails = [{name: finding[name] for name in columns} for finding in found["findings"]]
+    ails = "".join(map(_finding, found["findings"]))
     next_file = diagnosing.next_file(found, subject.record)
-    told = table(ails) if ails else paragraph("nothing ails it")
+    told = f'<ul class="findings">{ails}</ul>' if ails else paragraph("nothing ails it")
     return f"{told}<h3>The study to try next</h3>{code(next_file)}"
+
+
+def _finding(one: dict[str, Any]) -> str:
+    severity, sentence, cure = (text(one[key]) for key in ("severity", "sentence", "cure"))
+    said = f'<strong>{severity}</strong> {sentence}<br><span class="cure">Try: {cure}</span>'
+    return f'<li class="is-{severity}">{said}</li>'
 
 
 def _figures(subject: Subject) -> str:
     """Every figure, those with nothing to see in a list at the end."""
     found = [drawn(subject.source, name) for name in READINGS]
     return "\n".join(_figure(one) for one in found if not one["empty"]) + "".join(
-        f"<h3>{text(one['title'])}</h3>{paragraph(html.unescape(one['empty']))}"
-        for one in found
-        if one["empty"]
+        _titled(one) + paragraph(html.unescape(one["empty"])) for one in found if one["empty"]
     )
+
+
+def _titled(record: dict[str, Any]) -> str:
+    """A figure's title, which is HTML already, for Plotly."""
+    return f"<h3>{text(html.unescape(record['title']))}</h3>"
 
 
 def _figure(record: dict[str, Any]) -> str:
     name, layout = (
         record["figure"],
-        {key: value for key, value in record["layout"].items() if key != "template"},
+        {key: value for key, value in record["layout"].items() if key not in ("template", "title")},
     )
     picture = data(f"data-{name}", {"data": record["data"], "layout": layout})
-    plot = f'<div class="plot" role="img" aria-label="{text(record["shows"])}" data-from="data-{name}"></div>'
-    return f"<figure>{plot}<figcaption>{text(record['shows'])}</figcaption>{picture}</figure>"
+    wide = " is-wide" if name in WIDE else ""
+    plot = f'<div class="plot{wide}" role="img" aria-label="{text(record["shows"])}" data-from="data-{name}"></div>'
+    caption = f"<figcaption>{text(record['shows'])}</figcaption>"
+    return f'<figure>{_titled(record)}<div class="scroll">{plot}</div>{caption}{picture}</figure>'
 
 
 def _study_file(subject: Subject) -> str:

@@ -112,7 +112,7 @@ def test_its_figures_are_those_of_the_service(storage, studies, page):
         else:
             assert found.records[f"data-{name}"]["data"] == record["data"]
             assert record["shows"] in found.shown
-    plots = [a["data-from"] for a, _ in found.all("div") if a.get("class") == "plot"]
+    plots = [a["data-from"] for a, _ in found.all("div") if "plot" in a.get("class", "").split()]
     assert plots == [f"data-{name}" for name, record in drawn.items() if not record["empty"]]
     assert set(found.records["templates"]) == {"light", "dark"}
 
