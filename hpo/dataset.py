@@ -97,6 +97,30 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """How the cells of one column of the source are spread: all of its rows, whatever a study makes of them.
+
+    n_values: finite numbers, dates or categories; n_infinite: numbers that no study would take
+    minimum, median, maximum: of numbers; of dates as ISO 8601; null of categories
+    edges: of a histogram, one more than there are counts; its last bar has both ends
+    levels: in their place the most frequent categories, of the n_levels that there are
+    counts: the rows in each bar, or of each of the levels
+    """
+
+    name: str
+    n_values: int
+    n_missing: int
+    n_infinite: int = 0
+    minimum: float | str | None = None
+    median: float | str | None = None
+    maximum: float | str | None = None
+    edges: tuple[float | str, ...] = ()
+    n_levels: int = 0
+    levels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetInfo:
     """What there is to say of a data set without its rows; goes into the database as JSON.
 

@@ -1,22 +1,22 @@
 // Data sets: those there are, what one holds, and one's own added.
 
 import { get, path, send } from "./api.js";
+import { percent, spread } from "./distribution.js";
 import { at, fill, h } from "./dom.js";
 import { facts, say, table, time } from "./parts.js";
-import { count, number, value } from "./words.js";
+import { bytes, count, sentence, value } from "./words.js";
 
 const PAGE = 100;
-const MANY_COLUMNS = 200;
 const mayAdd = at("data").dataset.mayAdd !== undefined;
 let items = [];
 
 const COLUMNS = [
   ["Name", (one) => h("button", { type: "button", class: "quiet", onclick: () => open(one.id) }, one.name), "name"],
-  ["Kind", (one) => one.kind],
+  ["Kind", (one) => one.kind, "nowrap"],
   ["What it is", (one) => one.about, "wide"],
-  ["Size", (one) => (one.n_bytes === null ? "–" : `${number(one.n_bytes / 1e6, 3)} MB`), "number"],
+  ["Size", (one) => bytes(one.n_bytes), "number"],
   ["Owner", (one) => one.owner ?? "–", "wide"],
-  ["Added", (one) => time(one.added_at), "wide"],
+  ["Added", (one) => time(one.added_at), "wide nowrap"],
 ];
 const REMOVE = ["", (one) => (one.kind === "stored" ? h("button", { type: "button", class: "quiet", "aria-label": `Remove ${one.name}`, onclick: () => remove(one) }, "Remove") : "")];
 
@@ -33,25 +33,54 @@ async function look(cursor = null) {
   }
 }
 
-async function open(id) {
+// What is known of a column, and of what a study makes of it.
+const OF_A_COLUMN = [
+  ["Column", ({ name, kind, note }) => [h("strong", {}, name), " ", h("span", { class: "soft" }, note ? `${kind}, ${note}` : kind)]],
+  ["Distribution", ({ distribution }) => spread(distribution), "drawn"],
+  ["Median", ({ distribution }) => value(distribution.median), "number wide"],
+  ["Missing", ({ distribution }) => missing(distribution), "number"],
+];
+
+function missing({ n_values, n_missing, n_infinite }) {
+  const infinite = n_infinite ? h("span", { class: "wrong" }, `${count(n_infinite)} infinite`) : null;
+  return [n_missing ? `${count(n_missing)} (${percent(n_missing, n_values + n_missing + n_infinite)})` : infinite ? "" : "–", " ", infinite];
+}
+
+async function open(id, target = null) {
+  say(at("one-said"), "");
   try {
-    const one = await get(path("datasets", id));
-    at("one-title").textContent = one.name;
-    fill(at("about"), facts([["id", one.id], ["rows", count(one.n_rows)], ["columns", count(one.columns.length)], ["what it is", one.about], ["SHA-256", one.sha256.slice(0, 16)]]));
-    const known = [["Column", (of) => of.name], ["Kind", (of) => of.kind], ["Note", (of) => of.note || "–"]];
-    fill(at("columns"), table(known, one.columns.slice(0, MANY_COLUMNS), one.columns.length > MANY_COLUMNS ? `The first ${MANY_COLUMNS}` : null));
-    fill(at("rows"), table(one.preview.columns.map((name, place) => [name, (row) => value(row[place])]), one.preview.rows));
-    at("one").hidden = false;
-    at("one").focus();
+    tell(await get(path("datasets", id), { target }));
+    history.replaceState(null, "", `?${new URLSearchParams({ show: id })}`);
+    if (at("one").hidden || target === null) {
+      at("one").hidden = false;
+      at("one").focus();
+    }
   } catch (error) {
-    say(at("said"), error);
+    say(at(at("one").hidden ? "said" : "one-said"), error);
   }
 }
+
+function tell(one) {
+  at("one-title").textContent = one.name;
+  fill(at("about"), facts([["id", one.id], ["rows", rows(one)], ["columns", count(one.columns.length)], ["what it is", one.kind === "stored" ? null : one.about], ["task", one.task && `${one.task}: ${one.task_reason}`], ["SHA-256", one.sha256.slice(0, 16)]]));
+  const known = new Map(one.distributions.map((distribution) => [distribution.name, distribution]));
+  const shown = one.columns.filter(({ name }) => known.has(name)).map((column) => ({ ...column, distribution: known.get(column.name) }));
+  fill(at("columns"), table(OF_A_COLUMN, shown, shown.length < one.columns.length ? `${count(shown.length)} of ${count(one.columns.length)}` : null));
+  fill(at("notes"), one.notes.map((note) => h("li", {}, sentence(note))));
+  fill(at("rows"), table(one.preview.columns.map((name, place) => [name, (row) => value(row[place])]), one.preview.rows));
+  fill(at("target"), h("option", { value: "" }, "–"), shown.map(({ name }) => h("option", { value: name, selected: name === one.target }, name)));
+  at("target").onchange = ({ target }) => open(one.id, target.value || null);
+  const to = at("to-submit");
+  if (to) to.href = `/submit?${new URLSearchParams({ source: one.id, ...(one.kind === "stored" && one.target ? { target: one.target } : {}) })}`;
+}
+
+const rows = (one) => count(one.n_rows) + (one.n_train === null ? "" : `: ${count(one.n_train)} train, ${count(one.n_validation)} validate, ${count(one.n_test)} test`);
 
 async function remove(one) {
   if (!window.confirm(`Remove ${one.name} for good?`)) return;
   try {
     await send("DELETE", path("datasets", one.id));
+    at("one").hidden = true;
     await look();
   } catch (error) {
     say(at("said"), error);
@@ -66,7 +95,7 @@ async function add(event) {
   say(at("added"), "Sending…");
   try {
     const made = await send("POST", "/datasets", { body: file, type: "application/octet-stream", query: { name: file.name } });
-    say(at("added"), `${made.name}: ${made.about}.`);
+    say(at("added"), `${made.name} is kept.`);
     await look();
     await open(made.id);
   } catch (error) {
@@ -75,5 +104,7 @@ async function add(event) {
   button.disabled = false;
 }
 
+const wanted = new URLSearchParams(location.search).get("show");
 look();
+if (wanted) open(wanted);
 at("add")?.addEventListener("submit", add);

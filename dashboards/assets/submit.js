@@ -90,4 +90,11 @@ form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", write);
 file.addEventListener("input", changed);
 at("send").addEventListener("submit", submit);
+// A link may fill fields: /submit?source=iris
+for (const [name, word] of new URLSearchParams(location.search)) {
+  const field = form.elements.namedItem(name);
+  if (!field || !KEYS[KEY_OF[name] ?? name]) continue;
+  field.value = word;
+  write({ target: field });
+}
 check();

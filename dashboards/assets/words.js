@@ -15,6 +15,13 @@ export function number(value, digits = 4) {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** The size of a file: 22.5 kB, 1.2 MB. */
+export function bytes(n) {
+  if (n === null || n === undefined) return "–";
+  const [unit, size] = [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]].find(([, size]) => n >= size) ?? ["bytes", 1];
+  return `${number(n / size, 3)} ${unit}`;
+}
+
 /** Any value of a setting. */
 export function value(of) {
   return typeof of === "number" ? number(of) : of === null || of === undefined ? "–" : String(of);

@@ -102,8 +102,9 @@ def look(
 ) -> tuple[Summary, DatasetInfo | None]:
     """What a data set holds; and what a study makes of it, where its target is known. Raises DataError."""
     table, sha256 = read_source(spec.source, spec.options, folder, stored)
-    known = spec.target is not None or table.target is not None
-    return summarized(table, sha256), _settle(spec, table, sha256, seed)[0].info if known else None
+    target = table.target if spec.target is None else spec.target
+    summary = summarized(table, sha256, target)
+    return summary, None if target is None else _settle(spec, table, sha256, seed)[0].info
 
 
 def _settle(spec: DataSpec, table: Table, sha256: str, seed: int) -> tuple[_Settled, _Settled]:

@@ -8,37 +8,46 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from hpo.data.columns import clean, numbers_from_text
+from hpo.data.distributions import Name, distribution
 from hpo.data.table import Column, Kind, Table
-from hpo.dataset import ColumnInfo
+from hpo.dataset import ColumnInfo, Distribution
 from hpo.space import Value
 
 PREVIEW_ROWS, PREVIEW_COLUMNS, PREVIEW_CHARACTERS = 10, 100, 200
+DISTRIBUTIONS = 200  # columns: nobody looks at more
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A table at a glance. shown: the names of the columns of `rows`, which are the first of each."""
+    """A table at a glance.
+
+    distributions: of the first columns, and of the target where it is known
+    shown: the names of the columns of `rows`, which are the first of each
+    """
 
     sha256: str
     n_rows: int
     images: bool
     columns: tuple[ColumnInfo, ...]
+    distributions: tuple[Distribution, ...]
     shown: tuple[str, ...]
     rows: tuple[tuple[Value, ...], ...]
 
 
-def summarized(table: Table, sha256: str) -> Summary:
+def summarized(table: Table, sha256: str, target: str | None = None) -> Summary:
     """The summary of a table."""
-    infos, cells = [], []
-    shown = table.names[:PREVIEW_COLUMNS]
+    infos, cells, distributions = [], [], []
     in_block = set(table.block_names)
     for place, name in enumerate(table.names):
-        if name in in_block and place >= PREVIEW_COLUMNS:
+        is_spread = place < DISTRIBUTIONS or name == target
+        if name in in_block and not is_spread:
             infos.append(ColumnInfo(name=name, kind="number"))
             continue
         column = _typed(table.column(name), table.comma)
         infos.append(_info(column))
+        if is_spread:
+            distributions.append(distribution(column, _NAMED.get(column.kind, float)))
         if place < PREVIEW_COLUMNS:
             cells.append([_cell(column, row) for row in range(min(table.n_rows, PREVIEW_ROWS))])
     return Summary(
@@ -46,7 +55,8 @@ def summarized(table: Table, sha256: str) -> Summary:
         n_rows=table.n_rows,
         images=table.images,
         columns=tuple(infos),
-        shown=shown,
+        distributions=tuple(distributions),
+        shown=table.names[:PREVIEW_COLUMNS],
         rows=tuple(zip(*cells, strict=True)),
     )
 
@@ -92,3 +102,6 @@ def _date(days: float) -> str:
         return f"{days} days"
     text = moment.replace(tzinfo=None).isoformat()
     return text.removesuffix("T00:00:00")
+
+
+_NAMED: dict[Kind, Name] = {Kind.DATE: _date}

@@ -86,6 +86,11 @@ def test_a_data_set_is_shown_with_its_columns_and_first_rows_and_with_a_target_i
     assert (aimed["task"], aimed["task_reason"], aimed["target"]) == ("classification", "y is text", "y")
     assert (aimed["classes"], aimed["n_train"], aimed["n_test"]) == (["n", "y"], 36, 12)
     assert aimed["preview"] == bare["preview"]
+    a, b, _ = bare["distributions"]
+    assert (a["n_values"], a["n_missing"], sum(a["counts"])) == (60, 0, 60)
+    assert (a["minimum"], a["median"], a["maximum"]) == (0.0, 29.5, 59.0)
+    assert (b["levels"], b["counts"], b["n_levels"]) == (["u", "v"], [30, 30], 2)
+    assert aimed["distributions"] == bare["distributions"]
     for shown in (bare, aimed, server.client.get("/datasets/digits").json()):
         DatasetRecord.model_validate(shown)
 

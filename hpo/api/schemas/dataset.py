@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hpo.api.schemas.base import Answer, Page, Time, example
-from hpo.dataset import ColumnInfo, Task
+from hpo.dataset import ColumnInfo, Distribution, Task
 
 _SUMMARY: dict[str, Any] = {
     "id": "ds_5b1f8c2d9e3a4f60",
@@ -49,6 +49,7 @@ class DatasetRecord(DatasetSummary):
     n_rows: int
     images: bool = Field(description="Whether its columns are pixels.")
     columns: list[ColumnInfo]
+    distributions: list[Distribution] = Field(description="Of the first 200 columns, and of the target.")
     preview: Preview
     target: str | None
     task: Task | None
@@ -72,6 +73,21 @@ class DatasetRecord(DatasetSummary):
             "columns": [
                 {"name": "alcohol", "kind": "number", "note": ""},
                 {"name": "quality", "kind": "category", "note": "the target"},
+            ],
+            "distributions": [
+                {
+                    "name": "alcohol",
+                    "n_values": 1599,
+                    "n_missing": 0,
+                    "n_infinite": 0,
+                    "minimum": 8.4,
+                    "median": 10.2,
+                    "maximum": 14.9,
+                    "edges": [8.4, 11.65, 14.9],
+                    "n_levels": 0,
+                    "levels": [],
+                    "counts": [1301, 298],
+                }
             ],
             "preview": {"columns": ["alcohol", "quality"], "rows": [[9.4, 5], [9.8, 5]]},
             "target": "quality",
