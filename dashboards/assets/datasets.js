@@ -105,6 +105,5 @@ async function add(event) {
 }
 
 const wanted = new URLSearchParams(location.search).get("show");
-look();
-if (wanted) open(wanted);
+look().then(() => wanted && open(wanted));
 at("add")?.addEventListener("submit", add);

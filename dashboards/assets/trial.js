@@ -7,7 +7,7 @@ import { figures } from "./figures.js";
 import { download } from "./model.js";
 import { facts, say, state, table, time, trial } from "./parts.js";
 import { draw, onTheme, theme } from "./plot.js";
-import { number as digits, sentence, value } from "./words.js";
+import { escaped, number as digits, sentence, value } from "./words.js";
 
 const { study, number: text, plotly, mayMove, external } = at("trial").dataset;
 const NUMBER = Number(text);
@@ -80,7 +80,7 @@ function record(measure, names, columns) {
     return { type: "scatter", mode: columns[name].epoch.length > 1 ? "lines" : "markers", name: part, x: columns[name].epoch, y: columns[name].value, line: { color: COLOURS[part] } };
   });
   const layout = { font: { color: ink, family: "system-ui, sans-serif", size: 13 }, paper_bgcolor: paper, plot_bgcolor: paper, showlegend: names.length > 1, legend: { orientation: "h", y: 1.15 }, xaxis: { ...axis, title: { text: "epoch" } }, yaxis: axis };
-  return { title: measure, empty: null, shows: `${measure} after each epoch.`, data: traces, layout };
+  return { title: escaped(measure), empty: null, shows: `${measure} after each epoch.`, data: traces, layout };
 }
 
 async function predict(event) {

@@ -55,5 +55,8 @@ export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
 }
 
+/** A name as the server writes it for Plotly, which takes a part of HTML. */
+export const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
 /** The text behind what the server wrote for Plotly, which takes &lt; for <. */
 export const unescaped = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;

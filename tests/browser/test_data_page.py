@@ -67,5 +67,7 @@ def test_a_table_that_no_study_could_read_is_told_and_another_can_be_added_and_r
         expect(page.get_by_role("button", name="patients.csv")).to_have_count(0)
         shown = page.locator("#one").is_visible()
 
-    assert told.startswith("The file 'ragged.csv' has 3 columns, but row 61 has 2 of them: '1,2'; quote cells")
+    assert told.startswith(
+        "The file 'ragged.csv' has 3 columns, but row 61 has 2 of them: '1,2'; quote cells"
+    )
     assert (shown, looker.storage.list_datasets()) == (False, [])
