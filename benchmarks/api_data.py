@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def plan(storage: Storage, claim: Claim, space: Any, first: int, n: int, rng: ra
     return storage.start_cohort(claim, cohort.id)
 
 
-def fill(storage: Storage, name: str, n_trials: int) -> None:
+def fill(
+    storage: Storage, name: str, n_trials: int, result: Callable[[int, random.Random], TrialResult] = result
+) -> None:
     """A study whose trials are all finished."""
     rng = random.Random(0)
     claim, space = begin(storage, name, n_trials)
