@@ -5,26 +5,34 @@ import { draw, onTheme, plotly, theme } from "./plot.js";
 import { sentence } from "./words.js";
 
 const AHEAD = "300px"; // so far below the window a figure is as good as seen
-const AT_ONCE = 2; // the server works for others too
+const AT_ONCE = 2; // the server works for others too, and the first picture is there soonest if it comes alone
 
-/** Show every figure in `place` of a study. Returns what is to be called when there is something new to draw. */
+/** Show every figure in `place` of a study.
+ *
+ * Returns refresh, to be called when there is something new to draw, and settled, a promise of the moment at which all
+ * that can be seen at first has been drawn.
+ */
 export function figures(place, name, address) {
   const all = [...place.querySelectorAll("[data-figure]")];
   const [seen, stale, waiting] = [new Set(), new Set(all), []];
-  let busy = 0;
+  let [busy, drawn] = [0, 0];
+  let settle;
+  const settled = new Promise((resolve) => (settle = resolve));
 
   const ask = (element) => {
     if (!seen.has(element) || !stale.has(element) || waiting.includes(element)) return;
     waiting.push(element);
     next();
   };
-  const next = async () => {
-    if (busy >= AT_ONCE || !waiting.length) return;
+  const next = () => {
+    if (!busy && !waiting.length) settle();
+    while (waiting.length && busy < (drawn ? AT_ONCE : 1)) run(waiting.shift());
+  };
+  const run = async (element) => {
     busy += 1;
-    const element = waiting.shift();
     stale.delete(element);
     await show(element, name, address);
-    busy -= 1;
+    [busy, drawn] = [busy - 1, drawn + 1];
     if (stale.has(element)) ask(element);
     next();
   };
@@ -35,6 +43,7 @@ export function figures(place, name, address) {
         else seen.delete(target);
         ask(target);
       }
+      next();
     },
     { rootMargin: AHEAD },
   );
@@ -54,7 +63,7 @@ export function figures(place, name, address) {
     });
   }
   onTheme(refresh);
-  return refresh;
+  return { refresh, settled };
 }
 
 /** Note what is chosen of a figure; target: the choice that was made now */

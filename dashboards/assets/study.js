@@ -139,10 +139,10 @@ if (record) {
   fill(at("about"), about(record));
 }
 const list = trials(at("trials"), name, record);
-const redraw = figures(at("figures"), name, plotly);
-const lookAgain = rested(() => Promise.all([best(), ails(), redraw(), list.refresh()]));
+const { refresh, settled } = figures(at("figures"), name, plotly);
+const lookAgain = rested(() => Promise.all([best(), ails(), refresh(), list.refresh()]));
 best();
-ails();
+settled.then(ails); // of many trials it takes the server longer than a picture, which people wait for
 const again = follow(name, {
   study: (now) => {
     show(now);

@@ -115,6 +115,6 @@ try {
 const answers = at("answers") && figures(at("answers"), study, plotly);
 at("model")?.addEventListener("click", async () => {
   await download(study, NUMBER, at("model"), at("model-said"));
-  answers?.(); // a network that was not kept is there now
+  answers?.refresh(); // a network that was not kept is there now
 });
 at("predict")?.addEventListener("submit", predict);
