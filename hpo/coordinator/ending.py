@@ -10,7 +10,7 @@ from hpo.coordinator.planner import refits
 from hpo.coordinator.retraining import OnceMore, Solo
 from hpo.dataset import PreparedData
 from hpo.errors import NotRepeatable
-from hpo.service.diagnosing import note_of
+from hpo.service.diagnosing import leave_note
 from hpo.service.scoring import test_metrics
 from hpo.states import Reason, StudyState, TrialState, why_failed
 from hpo.storage.base import ScoredTest, TrialQuery
@@ -57,15 +57,8 @@ class Ending:
         # In one transaction: a coordinator that dies before the end has not scored, one that dies after it is done.
         study = drive.write(lambda: drive.storage.release(drive.claim, state, reason=reason, test=test))
         drive.show_end(study)
-        self._leave_note(study.name)
+        leave_note(drive.storage, study.name)
         return study
-
-    def _leave_note(self, name: str) -> None:
-        """Say in Optuna's dashboard what became of the study."""
-        try:
-            self._drive.storage.set_note(name, note_of(self._drive.storage, name))
-        except Exception:  # the study has ended well, whatever is wrong with its note
-            log.warning("study %s: there is no note for the dashboard", name, exc_info=True)
 
     def _why_failed(self) -> str:
         drive = self._drive

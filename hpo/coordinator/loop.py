@@ -15,6 +15,7 @@ from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
 from hpo.errors import HpoError, LeaseLost, PoolError, StorageUnavailable, StudyFailed
 from hpo.progress import Progress
+from hpo.service.diagnosing import leave_note
 from hpo.service.processes import this_process
 from hpo.states import StudyState, Wanted
 from hpo.storage.base import Claim, Storage
@@ -170,6 +171,7 @@ class Coordinator:
             with contextlib.suppress(PoolError):
                 drive.call_back(time.monotonic() + HAND_BACK_S)
         study = self._storage.release(claim, StudyState.FAILED, reason=error.detail)
+        leave_note(self._storage, study.name)
         if drive is not None:
             drive.show_end(study)
         return study
@@ -186,6 +188,7 @@ class Coordinator:
             # A signal in a terminal is no word that somebody could have taken back.
             obeys = wanted if self._options.serving else Wanted.NOTHING
             study = self._storage.release(claim, state, obeys=obeys)
+            leave_note(self._storage, study.name)
         if drive is not None:
             drive.show_end(study)
         return study

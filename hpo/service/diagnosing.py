@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from hpo.service.submit import Draft
 from hpo.space import Params
 from hpo.storage.base import Storage
 from hpo.study import Study
+
+log = logging.getLogger(__name__)
 
 
 def diagnosis(storage: Storage, name: str, number: int | None = None) -> dict[str, Any]:
@@ -42,6 +45,14 @@ def next_file(found: Mapping[str, Any], study: Mapping[str, Any]) -> str:
     """The study file to try next, as YAML that works in any folder. found: a diagnosis; study: its study's record."""
     draft = Draft(spec=specfile.from_json(found["next"]), folder=Path(study["folder"]), stem=study["name"])
     return forking.text_of(draft)
+
+
+def leave_note(storage: Storage, name: str) -> None:
+    """Say in Optuna's dashboard what a study is and what ails it; a study is as it is, whatever is wrong with its note."""
+    try:
+        storage.set_note(name, note_of(storage, name))
+    except Exception:
+        log.warning("study %s: there is no note for the dashboard", name, exc_info=True)
 
 
 def note_of(storage: Storage, name: str) -> str:

@@ -13,6 +13,7 @@ from hpo.account import Account
 from hpo.errors import IllegalMove, SpecError, StorageUnavailable, StudyFailed, StudyNotFound
 from hpo.service import records
 from hpo.service.accounts import check_may_change
+from hpo.service.diagnosing import leave_note
 from hpo.service.proposing import Plans, Proposer, forget, proposer_of
 from hpo.service.results import fixed_of
 from hpo.states import FINAL, Reason, StudyState, TrialState
@@ -185,6 +186,8 @@ def tell(storage: Storage, account: Account, name: str, number: int, outcome: Ou
     told = _told(storage, proposer, study, number, outcome)
     trial = storage.tell_trial(name, number, told, proposer.terms)
     _obey(storage, proposer, storage.get_study(name))
+    if study.state not in FINAL and storage.get_study(name).state in FINAL:
+        leave_note(storage, name)
     return records.trial_record(trial)
 
 

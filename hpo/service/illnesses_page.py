@@ -35,7 +35,7 @@ the objectives, and no settings are said to be alike by one of them.
 _NEXT = """\
 ## In Optuna's dashboard
 
-A study that has ended has its description and its diagnosis as its note there, all but parameters that do not matter: the dashboard
+A study that has ended or is paused has its description and its diagnosis as its note there, all but parameters that do not matter: the dashboard
 draws importances itself. A note that somebody wrote stays.
 
 ## The study to try next

@@ -2,8 +2,10 @@
 
 import threading
 import time
+from functools import partial
 
 import optuna
+import optuna_dashboard
 import pytest
 
 from hpo.account import ANYBODY
@@ -70,6 +72,21 @@ def test_a_client_that_asks_trains_and_tells_ends_the_study(study, server):
     shown = cache.show()
     assert (shown["state"], shown["value"]) == ("COMPLETED", max(values.values()))
     assert handed["reason"] == "study 'cache' is COMPLETED"
+
+
+def test_optunas_dashboard_has_a_note_of_the_study_once_its_last_trial_is_told(study, server):
+    cache = study(trials=2, description="How <large>?")
+    first, last = cache.numbers(count=2)
+    read = partial(optuna.load_study, study_name="cache", storage=str(server.site.settings.storage))
+
+    cache.tell(first, value=1.0)
+    before = optuna_dashboard.get_note(read())
+    cache.tell(last, state="FAIL", reason="diverged")
+    note = optuna_dashboard.get_note(read())
+
+    assert before == ""
+    assert note.startswith("How &lt;large&gt;?\n\n**Diagnosis**")
+    assert "- **severe** 1 of 2 trials failed" in note
 
 
 @pytest.mark.parametrize("most", [{}, {"epochs": 59}], ids=["no end of epochs", "59 epochs"])

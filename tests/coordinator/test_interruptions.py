@@ -1,7 +1,10 @@
 """Lost workers, full memory, dead pools; pause, stop, cancel: what happens to trials and study."""
 
 from collections import Counter
+from dataclasses import replace
 
+import optuna
+import optuna_dashboard
 import pytest
 
 from hpo.cohort import CohortFailed, CohortTask, ScoreTask
@@ -152,6 +155,16 @@ def test_cancel_ends_what_runs_and_leaves_what_is_finished(make_world):
     assert states[TrialState.COMPLETE, None] > 0
     assert set(states) == {(TrialState.COMPLETE, None), (TrialState.FAIL, "cancelled")}
     assert not any(isinstance(task, ScoreTask) for task in world.pools[0].submitted)
+
+
+@pytest.mark.parametrize("wanted", [Wanted.PAUSE, Wanted.CANCEL])
+def test_the_dashboard_has_a_note_of_a_study_that_was_interrupted(make_world, sqlite, wanted):
+    world = make_world(replace(spec_of(trials=400, epochs=5), description="How fast?"), url=sqlite)
+
+    world.run(max_lanes=8, each_poll=ask_after(world, wanted, 1))
+
+    note = optuna_dashboard.get_note(optuna.load_study(study_name="small", storage=sqlite))
+    assert note.startswith("How fast?\n\n**Diagnosis**")
 
 
 @pytest.mark.parametrize(

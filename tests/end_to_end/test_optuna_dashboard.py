@@ -21,6 +21,7 @@ pytestmark = pytest.mark.timeout(120)
 
 STUDY = """
 name: seen
+description: What <b>Optuna</b> sees
 data: {source: digits}
 trials: 60
 epochs: 12
@@ -145,5 +146,6 @@ def test_the_dashboard_and_optuna_read_a_search_while_it_runs_and_after_it(
         (loaded.best_trial.number, loaded.best_value),
     ]:
         assert (number, value) == (ours["number"], ours["value"])
+    assert ended["note"]["body"].startswith("What &lt;b&gt;Optuna&lt;/b&gt; sees\n\n**Diagnosis**")
     assert loaded.best_params == ours["params"]
     assert loaded.trials_dataframe()["value_accuracy"].max() == ours["value"]
