@@ -169,10 +169,18 @@ def common(illness, severity=Severity.SEVERE):
 
 
 @pytest.mark.parametrize(
-    ("illness", "low", "high"), [("rate_too_low", 3.162e-3, 1.0), ("rate_too_high", 1e-5, 3.162e-3)]
+    ("illness", "best", "low", "high"),
+    [
+        ("rate_too_low", 0.1, 0.01, 1.0),
+        ("rate_too_low", 0.02, 3.162e-3, 0.2),
+        ("rate_too_low", 1e-3, 3.162e-4, 0.01),
+        ("rate_too_high", 1e-4, 1e-5, 1e-3),
+        ("rate_too_high", 1e-3, 1e-4, 3.162e-3),
+        ("rate_too_high", 0.1, 0.01, 0.3162),
+    ],
 )
-def test_a_rate_that_is_wrong_moves_its_range(illness, low, high):
-    rate = changed(common(illness), best={"learning_rate": 1e-3})["parameters"]["learning_rate"]
+def test_a_rate_that_is_wrong_moves_its_range_with_the_best_one_in_it(illness, best, low, high):
+    rate = changed(common(illness), best={"learning_rate": best})["parameters"]["learning_rate"]
 
     assert (rate["low"], rate["high"], rate["log"]) == (low, high, True)
 

@@ -41,7 +41,7 @@ class Illness:
 _S, _M, _N = Severity.SEVERE, Severity.MILD, Severity.NOTE
 _BAD = "less than a quarter of the chance loss gone: every network of ours that learned had removed a third of it"
 _LOWER = (
-    "`learning_rate` from a tenth of its lower end to its middle; a single rate, or a range of which no trial was "
+    "`learning_rate` from a tenth of its lower end to its middle, half a decade to a decade around the best trial's; a single rate, or a range of which no trial was "
     "complete, becomes a range below it"
 )
 
@@ -73,7 +73,8 @@ OF_TRIALS: dict[str, Illness] = {
         "the training loss fell only from {begin:.4g} to {end:.4g} in {epochs} epochs (chance is {chance:.3g}) and was "
         "falling still: learning rate {learning_rate:.3g} is too low",
         "raise the learning rate tenfold or more; if it cannot be raised, train for more epochs",
-        "`learning_rate` from its middle to ten times its upper end; a single rate becomes a range above it",
+        "`learning_rate` from its middle to ten times its upper end, half a decade to a decade around the best trial's; a "
+        "single rate becomes a range above it",
     ),
     "vanishing_gradients": Illness(
         _S,

@@ -21,6 +21,7 @@ ADAPTIVE = ("tpe", "cmaes", "gp", "nsga2")  # samplers that learn from finished 
 LONGEST_NAME = 64
 _SUFFIX = re.compile(r"-next(-[0-9]+)?$")
 GRID_POINTS = 5
+HALF_A_DECADE = 10**0.5
 
 
 def next_study(
@@ -43,6 +44,8 @@ def next_study(
         wanted = [change for change in wanted if change is not _LOW]
     for change in dict.fromkeys(wanted):  # two illnesses may ask for one change
         change(new)
+    if {_LOW, _HIGH} & set(wanted):
+        _stay_near(new, tree["parameters"], best)
     for finding in findings:
         if finding.code == "at_edge":
             _move(new, finding, tree["parameters"])
@@ -168,6 +171,18 @@ def _rates(down: bool, *, beyond: bool = False) -> Change:
         tree["parameters"]["learning_rate"] = _range(one, *ends)
 
     return change
+
+
+def _stay_near(tree: Tree, written: Mapping[str, Any], best: Params) -> None:
+    """A range of rates that was moved goes no further than a decade from the best trial's, and half of one at least:
+    the others were wrong, and how wrong the best one is it says itself."""
+    rate, before = best.get("learning_rate"), written.get("learning_rate")
+    if rate is None or before is None or len(set(_ends(before))) == 1:
+        return
+    one = tree["parameters"]["learning_rate"]
+    low = min(max(one["low"], float(rate) / 10), float(rate) / HALF_A_DECADE)
+    high = max(min(one["high"], float(rate) * 10), float(rate) * HALF_A_DECADE)
+    tree["parameters"]["learning_rate"] = _range(one, low, high)
 
 
 def _ends(one: Any) -> tuple[float, float]:
