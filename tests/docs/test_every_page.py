@@ -17,6 +17,7 @@ PAGES = [*sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("
 OWN = {
     "docs/explain/fused-training.md": "test_fused_training",
     "docs/explain/recipe.md": "test_recipe",
+    "docs/howto/a-cluster.md": "test_a_cluster",
     "docs/howto/a-gpu-box.md": "test_a_gpu_box",
     "docs/howto/external-trainer.md": "test_external_trainer",
     "docs/howto/from-another-tool.md": "test_from_another_tool",
