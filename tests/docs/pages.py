@@ -36,12 +36,16 @@ def blocks_of(page: str) -> list[Block]:
 
 
 class Shell:
-    """A folder with the programs `hpo`, `python` and `ray` in its PATH, a HPO_HOME of its own, and nothing set that a reader has not set."""
+    """A folder with the programs `hpo`, `python` and `ray` in its PATH, a HPO_HOME of its own, and nothing set that a reader has not set.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    warm: where a process waits that performs `hpo` without its start; None starts it each time
+    """
+
+    def __init__(self, folder: Path, *, warm: Path | None = None, **settings: str) -> None:
         self.folder = folder / "work"
         self.folder.mkdir()
-        programs = {"hpo": "-m hpo.cli.main", "python": "", "ray": "-m ray.scripts.scripts"}
+        ours = "-m hpo.cli.main" if warm is None else f"-IS {ROOT / 'tests/docs/warm.py'} {warm}"
+        programs = {"hpo": ours, "python": "", "ray": "-m ray.scripts.scripts"}
         (folder / "bin").mkdir()
         for name, words in programs.items():
             program = folder / "bin" / name

@@ -12,8 +12,8 @@ WORDS = " ".join(text_of(PAGE).split())
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_every_block_that_needs_no_gpu_runs(tmp_path):
-    shell = Shell(tmp_path, CUDA_VISIBLE_DEVICES="")
+def test_every_block_that_needs_no_gpu_runs(tmp_path, warm):
+    shell = Shell(tmp_path, warm=warm, CUDA_VISIBLE_DEVICES="")
     (shell.folder / "search_spaces").symlink_to(ROOT / "search_spaces")
 
     said = [shell.run(block) for block in blocks_of(PAGE) if block.language == "bash"]

@@ -12,8 +12,8 @@ PAGE = "docs/howto/own-table.md"
 
 @pytest.mark.slow
 @pytest.mark.timeout(500)
-def test_every_block_of_the_page_runs(tmp_path):
-    shell, said = Shell(tmp_path), []
+def test_every_block_of_the_page_runs(tmp_path, warm):
+    shell, said = Shell(tmp_path, warm=warm), []
     for block in blocks_of(PAGE):
         if block.language == "yaml":
             (shell.folder / "patients.yaml").write_text(block.text)

@@ -18,8 +18,8 @@ def masked(text):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_every_block_runs_and_answers_what_the_page_shows(tmp_path):
-    shell, said = Shell(tmp_path), ""
+def test_every_block_runs_and_answers_what_the_page_shows(tmp_path, warm):
+    shell, said = Shell(tmp_path, warm=warm), ""
     for block in BLOCKS:
         if block.language in ("bash", "python"):
             said = shell.run(block)

@@ -26,8 +26,8 @@ def test_the_study_file_is_the_one_that_make_demo_runs():
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_optuna_loads_a_study_as_it_says(tmp_path):
-    shell = Shell(tmp_path)
+def test_optuna_loads_a_study_as_it_says(tmp_path, warm):
+    shell = Shell(tmp_path, warm=warm)
     shell.run(Block("bash", "hpo run --data digits --trials 4 --epochs 2 --name digits --quiet"))
 
     said = shell.run(Block("python", OF_OPTUNA.text.replace("/home/me/.hpo", shell.environ["HPO_HOME"])))

@@ -14,8 +14,8 @@ PAGE = "docs/explain/recipe.md"
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_every_block_of_the_page_runs(tmp_path):
-    shell, said = Shell(tmp_path), []
+def test_every_block_of_the_page_runs(tmp_path, warm):
+    shell, said = Shell(tmp_path, warm=warm), []
 
     for block in blocks_of(PAGE):
         said.append(shell.run(block))

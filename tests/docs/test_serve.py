@@ -1,7 +1,6 @@
 """The page on serving: its commands run against a server with keys, and its proxy passes on all that clients do."""
 
 import configparser
-import os
 import re
 import shutil
 import socket
@@ -26,6 +25,7 @@ from hpo.testing.server_program import until
 from hpo.testing.serving import serving
 from hpo.testing.simulated_pool import SimulatedPool
 from hpo.testing.studies import new_study
+from tests.docs.pages import Block, Shell
 
 ROOT = Path(hpo.__file__).parents[1]
 TEXT = (ROOT / "docs/howto/serve.md").read_text(encoding="utf-8")
@@ -37,34 +37,17 @@ COMMANDS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_the_commands_of_the_page_send_a_study_with_a_key(tmp_path, sqlite):
-    program = tmp_path / "bin" / "hpo"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hpo.cli.main "$@"\n')
-    program.chmod(0o755)
-    known = {name: value for name, value in os.environ.items() if not name.startswith("HPO_")}
-    environment = known | {
-        "HPO_HOME": str(tmp_path),
-        "PATH": f"{program.parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+def test_the_commands_of_the_page_send_a_study_with_a_key(tmp_path, sqlite, warm):
+    shell = Shell(tmp_path, warm=warm, HPO_HOME=str(tmp_path))
     settings = read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": sqlite})
-    said = []
     with (
         closing(open_storage(sqlite)) as storage,
         serving(Site(settings=settings, storage=storage, auth=True)) as address,
         serving_coordinator(storage, SimulatedPool(n_slots=2)),
     ):
-        for text in COMMANDS:
-            done = subprocess.run(
-                ["bash", "-e", "-c", text.replace("https://hpo.example.org", address)],
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
-            said.append(done.stdout)
+        said = [
+            shell.run(Block("bash", text.replace("https://hpo.example.org", address))) for text in COMMANDS
+        ]
         study = storage.get_study("flowers")
 
     assert len(COMMANDS) == 2

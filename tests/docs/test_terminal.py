@@ -1,14 +1,7 @@
 """The page on the terminal: its blocks run as they stand, and the view that it shows is the view there is."""
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-import hpo
 from hpo.cli.completing import PATIENCE_S
 from hpo.cli.drawing import CLOCK_S, DRAW_S
 from hpo.cli.live import QUIET_S
@@ -17,40 +10,29 @@ from hpo.cli.sparkline import BestSoFar
 from hpo.coordinator.tally import WINDOW_S
 from hpo.progress import Progress
 from hpo.states import StudyState, TrialState
+from tests.docs.pages import Shell, blocks_of, text_of
 
-ROOT = Path(hpo.__file__).parents[1]
-TEXT = (ROOT / "docs/howto/terminal.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```bash\n(.*?)```", TEXT, re.DOTALL)
-[VIEW] = re.findall(r"```text\n(.*?)\n```", TEXT, re.DOTALL)
+PAGE = "docs/howto/terminal.md"
+TEXT = text_of(PAGE)
+[VIEW] = (block.text.removesuffix("\n") for block in blocks_of(PAGE) if block.language == "text")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_every_block_of_the_page_runs(tmp_path):
-    program = tmp_path / "bin" / "hpo"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m hpo.cli.main "$@"\n')
-    program.chmod(0o755)
-    known = {name: value for name, value in os.environ.items() if not name.startswith("HPO_")}
-    environment = known | {
-        "HOME": str(tmp_path),
-        "HPO_HOME": str(tmp_path / "home"),
-        "PATH": f"{program.parent}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
+def test_every_block_of_the_page_runs(tmp_path, warm):
+    (tmp_path / "own").mkdir()
+    shell = Shell(tmp_path, warm=warm)
+    own = Shell(
+        tmp_path / "own", HOME=str(tmp_path)
+    )  # which shell it is, a program learns from who started it
 
-    for text in BLOCKS:
-        done = subprocess.run(
-            ["bash", "-e", "-o", "pipefail", "-c", text],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+    *blocks, completion = (block for block in blocks_of(PAGE) if block.language == "bash")
+    for block in blocks:
+        shell.run(block)
+    own.run(completion)
 
-    assert len(BLOCKS) == 6
-    assert "\x1b" not in (tmp_path / "run.log").read_text()
+    assert len(blocks) == 5
+    assert "\x1b" not in (shell.folder / "run.log").read_text()
     assert "hpo" in (tmp_path / ".bashrc").read_text()
 
 

@@ -1,0 +1,39 @@
+"""One process of the program for all pages, whose commands need not start it each time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from hpo.testing.server_program import until
+from tests.docs.pages import ROOT
+
+
+def one_core():
+    """Of the cores there are, the one for this process of pytest: a search on one core starts one worker."""
+    cores = sorted(os.sched_getaffinity(0))
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return {cores[int(number) % len(cores)]}
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Where a process listens that performs `hpo` without its start, on one core (tests/docs/warm.py)."""
+    folder = Path(tempfile.mkdtemp(prefix="hpo-warm-"))
+    place = folder / "socket"
+    command = [sys.executable, "-m", "tests.docs.warm", place]
+    program = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    os.sched_setaffinity(program.pid, one_core())
+    try:
+        until(lambda: place.exists() or program.poll() is not None)
+        assert program.poll() is None
+        yield place
+    finally:
+        os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
+        shutil.rmtree(folder)
