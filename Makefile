@@ -37,11 +37,13 @@ format: $(VENV)/installed-test  ## format the code
 docs: $(VENV)/installed  ## write the reference pages that are made from tables
 	$(BIN)/python docs/build.py
 
-bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 20 minutes)
+bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 30 minutes)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python benchmarks/peers.py
+	$(BIN)/python benchmarks/api.py
+	$(BIN)/python benchmarks/seen.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
