@@ -84,6 +84,26 @@ def test_figures_out_of_sight_are_not_asked_for(looker):
     assert 1 <= len(figures) < len(FIGURES)
 
 
+@pytest.mark.parametrize("size", [LAPTOP, {"width": 390, "height": 120}], ids=["laptop", "slit"])
+def test_the_diagnosis_waits_for_the_first_picture_in_view_and_for_none_out_of_view(looker, size):
+    a_study(looker.storage)
+    seen = []
+
+    def note(what):
+        return lambda one: seen.append((what, one.url.rpartition("/")[2].partition("?")[0]))
+
+    with looker.page("/workers", size=size) as page:
+        page.on("request", note("asked"))
+        page.on("requestfinished", note("came"))
+        page.goto(f"{looker.url}/studies/wine")
+        page.wait_for_selector("#diagnosis li")
+
+    if size is LAPTOP:
+        assert seen.index(("came", "history")) < seen.index(("asked", "diagnosis"))
+    else:
+        assert ("asked", "history") not in seen
+
+
 def test_the_list_is_sorted_filtered_and_kept_in_the_address(looker):
     for name in ("ale", "beer", "cider"):
         a_study(looker.storage, name, n=8, label=name)
