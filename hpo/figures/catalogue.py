@@ -48,7 +48,7 @@ FIGURES: dict[str, Plot] = {
     "scatter": Plot(
         scatter.data, scatter.draw, "Training against validation: beside the diagonal a network overfits."
     ),
-    "timeline": Plot(timeline.data, timeline.draw, "Which cohort trained on which slot, and when."),
+    "timeline": Plot(timeline.data, timeline.draw, "Which cohorts were at work side by side, and when."),
     "rounds": Plot(
         rounds.data, rounds.draw, "Where each round of a coarse-to-fine search draws each parameter."
     ),

@@ -112,9 +112,9 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Spans:
-    """Cohorts on slots, n of them.
+    """Cohorts, n of them, in rows of such that follow one another: a worker's slot where that is known.
 
-    slots: names; slot: [n], places among them; cohorts: [n], ids
+    slots: names of the rows; slot: [n], places among them; cohorts: [n], ids
     starts, ends: [n], seconds since the study began; an end that is NaN: still at work at `now`
     lanes: [n], networks trained at once
     """

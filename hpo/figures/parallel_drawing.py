@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -57,8 +57,8 @@ def draw(record: Parallel) -> go.Figure:
         *(line for line in order if line is not None),
         best,
         _poles(len(columns)),
-        _ticks(columns),
         _legend(record, reverse=reverse),
+        annotations=_ticks(columns),
         xaxis={
             "title": {"text": "parameter"}, "tickvals": list(range(len(columns))), "tickangle": -15,
             "ticktext": [column.title for column in columns], "range": [-0.5, len(columns) - 0.5],
@@ -69,9 +69,10 @@ def draw(record: Parallel) -> go.Figure:
 
 
 def _numbers(title: str, values: Floats) -> Column:
-    return Column(
-        title, values, short, {place: short(place) for place in np.linspace(values.min(), values.max(), 5)}
-    )
+    places = np.linspace(values.min(), values.max(), 5)
+    if (values == values.round()).all():
+        places = np.unique(places.round())
+    return Column(title, values, short, {float(place): short(place) for place in places})
 
 
 def _column(axis: Axis, places: Floats) -> Column:
@@ -128,20 +129,16 @@ def _poles(n: int) -> go.Scatter:
     )
 
 
-def _ticks(columns: Sequence[Column]) -> go.Scatter:
-    """The numbers along the axes."""
-    marks = [
-        (place, float(height), text)
+def _ticks(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """The numbers along the axes, on paper of their own: else the lines would cross them out."""
+    beside = {"showarrow": False, "xanchor": "left", "xshift": 3, "font": {"size": 11}}
+    return [
+        {"x": place, "y": float(height), "text": text, **beside}
         for place, column in enumerate(columns)
         for height, text in zip(
             column.heights(np.array(list(column.ticks))), column.ticks.values(), strict=True
         )
     ]
-    x, y, texts = zip(*marks, strict=True)
-    return go.Scatter(
-        x=x, y=y, text=texts, mode="text", textposition="middle right", textfont={"size": 11}, hoverinfo="skip",
-        cliponaxis=False,
-    )  # fmt: skip
 
 
 def _legend(record: Parallel, *, reverse: bool) -> go.Scatter:

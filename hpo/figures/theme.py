@@ -30,6 +30,7 @@ def _template(ink: str, paper: str, grid: str) -> go.layout.Template:
             "plot_bgcolor": paper,
             "hoverlabel": {"bgcolor": paper, "font": {"color": ink}},
             "title": {"x": 0, "xref": "paper"},
+            "annotationdefaults": {"bgcolor": paper, "borderpad": 1},  # read upon lines, too
             "xaxis": axis,
             "yaxis": axis,
         }

@@ -1,4 +1,4 @@
-"""Cohorts on slots over time: what worked when, and how many lanes at once."""
+"""Cohorts over time: what worked when, how many at once, and with how many lanes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hpo.figures.words import of_all, plain
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Timeline:
-    """Bars, all [p], by start; slots: names; slot: places among them; starts, seconds: since the study began, long.
+    """Bars, all [p], by start; slots: names of the rows; slot: places among them; starts, seconds: since the study began, long.
 
     running: [p], cohorts still at work
     """
@@ -52,7 +52,7 @@ def data(spans: Spans) -> Timeline:
 
 
 def draw(record: Timeline) -> go.Figure:
-    """A row per slot, a bar per cohort."""
+    """A bar per cohort, in rows of those that follow one another."""
     if record.empty:
         return blank(record.title, record.empty)
     kinds = (("done", ~record.running, BLUE), ("running", record.running, ORANGE))
@@ -79,7 +79,7 @@ def draw(record: Timeline) -> go.Figure:
         height=max(260, 120 + 32 * len(rows)),
         xaxis={"title": {"text": "time since the study began [s]"}},
         yaxis={
-            "title": {"text": "slot"},
+            "title": {"text": "side by side"},
             "tickvals": rows,
             "ticktext": [plain(slot) for slot in record.slots],
         },

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from hpo.figures.axes import axis_of
 from hpo.figures.catalogue import FIGURES
 from hpo.figures.columns import Box, Boxes, Curves, Heirs, Objective, Pairs, Plane, Shares, Spans, Trials
 from hpo.figures.theme import TEMPLATES
@@ -219,3 +220,19 @@ def test_every_figure_says_in_a_sentence_what_it_shows(name):
 @pytest.mark.parametrize("name", OF_TRIALS)
 def test_100000_trials_make_a_figure_of_less_than_half_a_megabyte(name):
     assert len(drawn(name, trials(100_000)).to_json()) < 500_000
+
+
+def test_each_decade_of_a_wide_log_axis_has_one_tick_and_a_narrow_axis_as_many_as_fit():
+    wide, narrow = (
+        axis_of("l2", Range(low=low, high=1.0, log=True)).layout() | {"title": None} for low in (1e-4, 0.1)
+    )
+
+    assert wide == {"title": None, "type": "log", "exponentformat": "e", "dtick": 1}
+    assert narrow == {"title": None, "type": "log", "exponentformat": "e"}
+
+
+def test_the_numbers_along_parallel_axes_are_whole_where_the_values_are():
+    figure = FIGURES["parallel"].draw(FIGURES["parallel"].data(trials(8)))
+
+    last = max(one.x for one in figure.layout.annotations)
+    assert [one.text for one in figure.layout.annotations if one.x == last] == ["0", "2", "4", "5", "7"]
