@@ -14,26 +14,30 @@ const AT_ONCE = 2; // the server works for others too, and the first picture is 
  */
 export function figures(place, name, address) {
   const all = [...place.querySelectorAll("[data-figure]")];
-  const [seen, stale, waiting] = [new Set(), new Set(all), []];
-  let [busy, drawn] = [0, 0];
+  // One that is being drawn is asked for again only afterwards, or an older answer might come last.
+  const [seen, stale, waiting, running] = [new Set(), new Set(all), [], new Set()];
+  let drawn = 0;
   let settle;
   const settled = new Promise((resolve) => (settle = resolve));
 
   const ask = (element) => {
-    if (!seen.has(element) || !stale.has(element) || waiting.includes(element)) return;
+    if (!seen.has(element) || !stale.has(element) || waiting.includes(element) || running.has(element)) return;
     waiting.push(element);
+    element.setAttribute("aria-busy", "true");
     next();
   };
   const next = () => {
-    if (!busy && !waiting.length) settle();
-    while (waiting.length && busy < (drawn ? AT_ONCE : 1)) run(waiting.shift());
+    if (!running.size && !waiting.length) settle();
+    while (waiting.length && running.size < (drawn ? AT_ONCE : 1)) run(waiting.shift());
   };
   const run = async (element) => {
-    busy += 1;
+    running.add(element);
     stale.delete(element);
     await show(element, name, address);
-    [busy, drawn] = [busy - 1, drawn + 1];
-    if (stale.has(element)) ask(element);
+    running.delete(element);
+    drawn += 1;
+    element.removeAttribute("aria-busy");
+    ask(element);
     next();
   };
   const watcher = new IntersectionObserver(
@@ -78,7 +82,6 @@ function choose(element, target) {
 }
 
 async function show(element, name, address) {
-  element.setAttribute("aria-busy", "true");
   try {
     const options = JSON.parse(element.dataset.options ?? "{}");
     const where = `${path("studies", name)}/figures/${element.dataset.figure}`;
@@ -87,5 +90,4 @@ async function show(element, name, address) {
   } catch (error) {
     element.querySelector("figcaption").textContent = sentence(error.message);
   }
-  element.removeAttribute("aria-busy");
 }
