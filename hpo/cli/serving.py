@@ -60,7 +60,7 @@ def serve(
     format: FormatOption = Format.TABLE,  # noqa: A002
     quiet: QuietOption = False,
 ) -> int:
-    """Serve a team: REST API, the studies that come in, and Optuna's dashboard, on one port.
+    """Serve a team: web pages, REST API, the studies that come in, and Optuna's dashboard, on one port.
 
     HPO_STORAGE names the database. On an address that others reach, API keys are asked for.
     """

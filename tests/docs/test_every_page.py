@@ -8,8 +8,9 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
+from hpo.cli import commands_page
 from hpo.cli.main import FAMILIES, VERBS
-from hpo.service import specfile
+from hpo.service import settings_page, specfile
 from tests.docs.pages import ROOT, blocks_of, text_of
 
 PAGES = [*sorted(str(file.relative_to(ROOT)) for file in (ROOT / "docs").rglob("*.md")), "README.md"]
@@ -36,6 +37,16 @@ FRAGMENTS = [
     if page.startswith("docs/explain/") and page not in OWN
     for block in blocks_of(page)
 ]
+# Verb -> its options, those of the program itself under no verb.
+OPTIONS = {
+    words: {opt for param in verb.params for opt in (*param.opts, *param.secondary_opts)} | {"--help"}
+    for words, verb in commands_page.commands()
+} | {(): {"--install-completion", "--version", "--help"}}
+FOLDERS = "benchmarks|dashboards|docs|hpo|search_spaces|tests"
+SETTINGS = {
+    *(*settings_page.OURS, *settings_page.SERVERS, *settings_page.OTHERS),
+    *("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED"),  # which Ray itself reads
+}
 STUDY = {"data": "digits", "parameters": {"learning_rate": {"low": 1e-4, "high": 0.1, "log": True}}}
 
 
@@ -66,6 +77,31 @@ def test_every_command_that_is_named_is_one(page):
         verb, _, below = words.partition(" ")
         assert verb in {**VERBS, **families}, words
         assert not below or below in families.get(verb, {below}), words
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_that_is_named_is_one_of_its_verb(page):
+    pieces = re.findall(r"`(hpo [^`]+)`", text_of(page))
+    for block in blocks_of(page):
+        if block.language in ("bash", "sh"):
+            pieces += re.findall(r"\bhpo [^|#;&\n]+", block.text.replace("\\\n", " "))
+
+    for piece in pieces:
+        words = re.sub(r"'[^']*'", "", piece).split()[1:]
+        options = {word.split("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*(=.*)?", word)}
+        known = OPTIONS.get(tuple(words[:2]), OPTIONS.get(tuple(words[:1]), OPTIONS[()]))
+        assert options <= known, piece
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_of_the_repository_that_is_named_is_there(page):
+    for path in re.findall(rf"(?<![\w/.])(?:{FOLDERS})/[\w./-]*\w", text_of(page)):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_setting_that_is_named_is_one(page):
+    assert set(re.findall(r"\b(?:HPO|RAY)_[A-Z_]+\b", text_of(page))) <= SETTINGS
 
 
 @pytest.mark.parametrize(("page", "name"), OWN.items())

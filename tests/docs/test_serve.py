@@ -150,10 +150,3 @@ def test_the_service_of_systemd_names_what_there_is():
     assert (service["Type"], program.rsplit("/", 2)[1:]) == ("notify", ["bin", "hpo"])
     assert int(service["TimeoutStopSec"]) > GRACE_S
     assert all(word in done.stdout for word in words if word.startswith("--"))
-
-
-def test_the_settings_that_the_page_names_are_settings_there_are():
-    named = set(re.findall(r"\b(HPO_[A-Z_]+)", TEXT))
-    read = set(re.findall(r"\"(HPO_[A-Z_]+)\"", (ROOT / "hpo/settings.py").read_text(encoding="utf-8")))
-
-    assert named <= read
