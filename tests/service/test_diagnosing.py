@@ -79,9 +79,27 @@ def value_of(parameter):
 EXTERNAL = (
     "{trainer: external, objective: {metric: speed, direction: maximize}, parameters: {threads: [1, 2]}}"
 )
-SPACES = {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()} | {
-    "external": EXTERNAL
+RATES = "learning_rate: {low: 1e-4, high: 1e-1, log: true}"
+# Whatever else a study may be, with what of it binds the next one.
+STYLES = {
+    "population": f"{{data: digits, trials: 32, epochs: 20, pruner: population, parameters: {{{RATES}}}}}",
+    "halving": f"{{data: digits, pruner: {{name: halving, min_epochs: 2}}, parameters: {{{RATES}}}}}",
+    "grid": "{data: digits, sampler: grid, parameters: {l2: {low: 0, high: 1, step: 0.1}, hidden_units: [8, 64]}}",
+    "coarse": f"{{data: digits, trials: 36, sampler: coarse_to_fine, parameters: {{{RATES}}}}}",
+    "tpe": f"{{data: digits, sampler: tpe, repeats: 3, parameters: {{{RATES}}}}}",
+    "two objectives": f"{{data: digits, objective: [{{metric: accuracy}}, {{metric: n_parameters}}], parameters: {{{RATES}}}}}",
+    "searched epochs": "{data: digits, parameters: {epochs: {low: 5, high: 20, type: int}, patience: [3, 5]}}",
+    "widths": "{data: digits, parameters: {hidden_units: [32, '64-32'], dropout: [0, 0.5]}}",
+    "maxout": "{data: digits, parameters: {activation: [maxout, relu], maxout_pieces: [2, 8], "
+    "hidden_units: {low: 8, high: 4096, log: true, type: int}}}",
+    "nothing searched": "{data: digits, trials: 1, parameters: {learning_rate: 0.001}}",
+    "enqueued": f"{{data: digits, parameters: {{{RATES}}}, enqueue: [{{learning_rate: 0.001}}], stop: {{value: 0.9}}}}",
 }
+SPACES = (
+    STYLES
+    | {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()}
+    | {"external": EXTERNAL}
+)
 
 
 @pytest.mark.parametrize("text", SPACES.values(), ids=SPACES)

@@ -18,6 +18,7 @@ Tree = dict[str, Any]  # a study file as plain JSON types
 Change = Callable[[Tree], None]
 
 ADAPTIVE = ("tpe", "cmaes", "gp", "nsga2")  # samplers that learn from finished trials, and so from warm_start
+POPULATION = "population"
 LONGEST_NAME = 64
 _SUFFIX = re.compile(r"-next(-[0-9]+)?$")
 GRID_POINTS = 5
@@ -96,6 +97,8 @@ def _move(tree: Tree, finding: Finding, written: Mapping[str, Any]) -> None:
         return
     low, high, log = one["low"], one["high"], one.get("log", False)
     least, most = legal_ends(name)
+    if name == "hidden_units":
+        most = min(most, _widest(tree["parameters"]))
     whole = one.get("type") == "int" or (name in HYPERPARAMETERS and KINDS[name] == "int")
     if finding.numbers["end"] == "lowest":
         moved = _tidy(max(low / 10 if log else 2 * low - high, least), whole)
@@ -219,9 +222,21 @@ def _grow(tree: Tree) -> None:
         largest = int(_ends(units)[1])
     except (TypeError, ValueError):  # widths by layer, or a rule
         largest = 64
-    largest = max(largest, 4)
-    parameters["hidden_units"] = {"low": largest, "high": min(8 * largest, 65_536), "log": True}
+    largest, widest = max(largest, 4), _widest(parameters)
+    if tree.get("pruner", {}).get("name") == POPULATION:  # its trials train as one cohort, all of one size
+        parameters |= {"hidden_units": min(4 * largest, widest), "hidden_layers": 2}
+        return
+    parameters["hidden_units"] = {"low": min(largest, widest), "high": min(8 * largest, widest), "log": True}
     parameters["hidden_layers"] = [1, 2, 3]
+
+
+def _widest(parameters: Tree) -> int:
+    """Units of the widest layer that there may be; one of maxout is several linear ones."""
+    most = int(HYPERPARAMETERS["hidden_units"].high)
+    if "maxout" not in (_choices(parameters.get("activation")) or ()):
+        return most
+    pieces = parameters.get("maxout_pieces", HYPERPARAMETERS["maxout_pieces"].default)
+    return most // int(_ends(pieces)[1])
 
 
 def _without_dropout(tree: Tree) -> None:
