@@ -39,7 +39,7 @@ def versions_of(if_match: str | None) -> tuple[str, ...] | None:
 
 
 class ETags:
-    """Gives JSON that is sent in one piece an ETag, and answers 304 where If-None-Match has it."""
+    """Gives JSON that is sent in one piece an ETag, and answers 304 where If-None-Match has that, or a route's own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,7 +53,7 @@ class ETags:
 
         async def tagged(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start" and _is_json(message):
+            if message["type"] == "http.response.start" and _may_be_had(message):
                 started = message  # held back until the body is there
                 return
             if started is not None and message["type"] == "http.response.body":
@@ -66,9 +66,10 @@ class ETags:
         await self._app(scope, receive, tagged)
 
 
-def _is_json(start: Message) -> bool:
+def _may_be_had(start: Message) -> bool:
     headers = dict(start["headers"])
-    return bool(start["status"] == 200 and headers.get(b"content-type", b"").startswith(b"application/json"))
+    is_json = headers.get(b"content-type", b"").startswith(b"application/json")
+    return bool(start["status"] == 200 and (is_json or b"etag" in headers))
 
 
 def _answer(scope: Scope, start: Message, body: Message) -> Message:

@@ -7,8 +7,8 @@ import pytest
 
 from hpo.api.schemas.figure import FigureRecord
 from hpo.figures.catalogue import FIGURES
-from hpo.states import TrialState
-from hpo.testing.studies import trained
+from hpo.states import StudyState, TrialState
+from hpo.testing.studies import driver, trained
 from hpo.trial import TrialPlan, TrialResult
 
 EVIL = "</script><script>alert(1)</script><b>%{x}</b>"
@@ -144,12 +144,22 @@ def test_choices_with_html_in_them_are_text(server):
     assert "&lt;script&gt;" in json.dumps(shown(server, "slice"))
 
 
+def test_who_has_the_report_of_a_study_at_rest_is_told_so(server, given):
+    given("wine", values=[0.5, 0.9, 0.7])
+    claim = server.storage.claim_study("wine", driver(), dead=driver())
+    server.storage.release(claim, StudyState.COMPLETED)
+
+    first = server.client.get("/studies/wine/report")
+    again = server.client.get("/studies/wine/report", headers={"If-None-Match": first.headers["etag"]})
+
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+
 def test_the_report_is_a_page_that_may_do_nothing_but_draw(server, given):
     given("wine", values=[0.5, 0.9, 0.7])
 
     answer = server.client.get("/studies/wine/report")
     nobody = server.client.get("/studies/nobody/report")
-
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert answer.text.startswith("<!DOCTYPE html>")
     assert answer.text.count('class="plot') >= 4

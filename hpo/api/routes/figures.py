@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from hpo.api.answers import answers
 from hpo.api.deps import StorageOf, Viewer
+from hpo.api.etags import tag_of
 from hpo.api.json import Json
 from hpo.api.names import StudyName, Word
 from hpo.api.queries import DeclaredOnly
@@ -92,6 +93,7 @@ def show_report(name: StudyName, _: Viewer, storage: StorageOf) -> Response:
     """One HTML file that needs no network: figures, best settings, study file, versions, how to do it again."""
     found = report.report(storage, name)
     headers = {
+        "ETag": f'W/"{tag_of(found.html.encode())}"',
         "Content-Security-Policy": found.policy + _ALONE,
         "Content-Disposition": f'inline; filename="{name}.html"',
     }
