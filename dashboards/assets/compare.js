@@ -12,7 +12,7 @@ const names = JSON.parse(text);
 const COLUMNS = [
   ["Study", (one) => h("a", { href: study(one.name) }, one.name), "name"],
   ["State", (one) => state(one.state)],
-  ["Trials", (one) => [progress(one.states, one.n_trials), ` ${count(one.n_finished)} / ${count(one.n_trials)}`], "trials"],
+  ["Trials", (one) => [progress(one.states, one.n_trials), " ", h("span", { class: "nowrap" }, `${count(one.n_finished)} / ${count(one.n_trials)}`)], "trials"],
   ["Best", (one) => [h("span", { class: "value" }, number(one.value)), ` ${one.metric}`]],
   ["Test", (one) => (one.test?.[one.metric] === undefined ? "–" : number(one.test[one.metric])), "number"],
   ["Data", (one) => one.data.source ?? "–"],
