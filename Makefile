@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rules format docs bench clean
+.PHONY: help demo test check lint types rules format docs screenshots bench clean
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -36,6 +36,9 @@ format: $(VENV)/installed-test  ## format the code
 
 docs: $(VENV)/installed  ## write the reference pages that are made from tables
 	$(BIN)/python docs/build.py
+
+screenshots: $(VENV)/installed-test  ## take the pictures of the pages in docs/pictures (with Chromium)
+	$(BIN)/python docs/screenshots.py
 
 bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 30 minutes)
 	$(BIN)/python benchmarks/core.py

@@ -73,10 +73,16 @@ class Shell:
 
 
 def build() -> ModuleType:
-    """The program that `make docs` runs, which is in no package."""
-    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    """The program that `make docs` runs."""
+    return program("build")
+
+
+def program(name: str) -> ModuleType:
+    """A program of docs/, which is in no package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for their own
     spec.loader.exec_module(module)
     return module
