@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hpo.bracket import Judge
 from hpo.constraints import Constraint
@@ -27,7 +28,10 @@ class CohortPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """A cohort as the database has it; attempt counts its claims and is the fence of every write."""
+    """A cohort as the database has it; attempt counts its claims and is the fence of every write.
+
+    started_at: of the last attempt
+    """
 
     id: int
     study: int
@@ -38,6 +42,7 @@ class Cohort:
     numbers: tuple[int, ...]
     repeats: int = 1
     folds: int = 1
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ JUDGED = 2_000  # trials for importances, which come at 0.2 s
 CURVE_NUMBERS = 200_000  # epochs of all curves that one figure reads: long ones of fewer trials
 FEWEST = 200  # trials, however long their curves
 FAMILY = 4_096  # trials of a lineage, where no population says how many
+WRITING_S = 0.25  # at most so long after its end a cohort's results are in the database
 
 
 def history(source: Source, options: Options) -> Trials:
@@ -173,7 +174,8 @@ def timeline(source: Source, _: Options) -> Spans:
     now = (datetime.now(UTC) - begun).total_seconds()
     if source.study.driver is None:  # it rests, and nothing trains
         now = max([0.0, *seconds, *(end for end in ends if np.isfinite(end))])
-    slot, n_slots = rows_apart(seconds, [now if np.isnan(end) else end for end in ends])
+    until = [now if np.isnan(end) else end for end in ends]
+    slot, n_slots = rows_apart(seconds, [_free(*bar) for bar in zip(seconds, until, strict=True)])
     return Spans(
         slots=[str(place + 1) for place in range(n_slots)],
         slot=slot,
@@ -183,6 +185,11 @@ def timeline(source: Source, _: Options) -> Spans:
         lanes=np.array([span.lanes for span in spans], dtype=np.int64),
         now=now,
     )
+
+
+def _free(start: float, end: float) -> float:
+    """When a cohort's slot had the next one: before what it brought was written, which is the end that is known."""
+    return end - min(WRITING_S, (end - start) / 2)
 
 
 def rows_apart(starts: Sequence[float], ends: Sequence[float]) -> tuple[Ints, int]:

@@ -32,7 +32,7 @@ class TrialColumns:
 
 
 class CohortSpan(NamedTuple):
-    """How long a cohort was at work: from when its trials were planned to when the last of them ended.
+    """How long a cohort was at work: from when its last attempt began to when the last of its trials ended.
 
     finished_at: None while some of them train; lanes: networks that trained at once
     """

@@ -15,6 +15,7 @@ from hpo.states import CohortState
 from hpo.storage.base import LEASE_S, Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
+from hpo.storage.engine import utc
 from hpo.storage.records import cohort_of, driver_columns
 from hpo.storage.tables import cohorts, lanes
 
@@ -27,8 +28,8 @@ def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list
     rows: list[tuple[int, ...]] = []
     for plan in plans:
         columns = {"state": CohortState.READY, "attempt": 0, "epoch": 0}
-        shape = {"repeats": plan.repeats, "folds": plan.folds}
-        result = connection.execute(insert(cohorts).values(study_id=study, **columns, **shape))
+        columns |= {"repeats": plan.repeats, "folds": plan.folds}
+        result = connection.execute(insert(cohorts).values(study_id=study, **columns))
         id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
         places = product(plan.numbers, range(plan.repeats), range(plan.folds))
         rows += [(id_, place, number, repeat, fold) for place, (number, repeat, fold) in enumerate(places)]
@@ -41,7 +42,8 @@ def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list
                 epoch=0,
                 driver=None,
                 numbers=plan.numbers,
-                **shape,
+                repeats=plan.repeats,
+                folds=plan.folds,
             )
         )
     _INSERT_LANES(connection, rows)
@@ -71,6 +73,7 @@ def start(connection: Connection, held: Claim, cohort: int) -> Cohort:
         .values(
             state=CohortState.RUNNING,
             attempt=row.attempt + 1,
+            started_at=utc(now),
             **driver_columns(held.driver, now + LEASE_S),
         )
     )

@@ -39,13 +39,13 @@ _SPANS = (
     select(
         cohorts.c.id,
         func.count() * cohorts.c.repeats * cohorts.c.folds,
-        func.min(trials.c.started_at),
+        cohorts.c.started_at,
         func.max(trials.c.finished_at),
         func.count() == func.count(trials.c.finished_at),
     )
     .join(cohorts, cohorts.c.id == trials.c.cohort)
-    .where(_MINE, cohorts.c.attempt > 0)
-    .group_by(cohorts.c.id, cohorts.c.repeats, cohorts.c.folds)
+    .where(_MINE, cohorts.c.started_at.is_not(None))
+    .group_by(cohorts.c.id, cohorts.c.repeats, cohorts.c.folds, cohorts.c.started_at)
     .order_by(cohorts.c.id)
 )
 

@@ -46,10 +46,9 @@ class MemoryColumns(MemoryBase):
         kept, found = self.find(name), []
         for cohort in sorted(kept.cohorts.values(), key=lambda one: one.id):
             trials = [kept.trials[number] for number in cohort.numbers]
-            started = [trial.started_at for trial in trials if trial.started_at is not None]
             ended = [trial.finished_at for trial in trials if trial.finished_at is not None]
-            if cohort.attempt and started:
+            if cohort.started_at is not None:
                 finished = max(ended) if len(ended) == len(trials) else None
                 lanes = len(trials) * cohort.repeats * cohort.folds
-                found.append(CohortSpan(cohort.id, lanes, min(started), finished))
+                found.append(CohortSpan(cohort.id, lanes, cohort.started_at, finished))
         return found

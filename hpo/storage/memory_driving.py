@@ -179,7 +179,13 @@ class MemoryDriving(MemoryBase):
         found = kept.cohorts.get(cohort)
         if found is None or found.state is CohortState.DONE:
             raise LeaseLost(f"cohort {cohort} of study {claim.name!r} is done")
-        started = replace(found, state=CohortState.RUNNING, attempt=found.attempt + 1, driver=claim.driver)
+        started = replace(
+            found,
+            state=CohortState.RUNNING,
+            attempt=found.attempt + 1,
+            driver=claim.driver,
+            started_at=datetime.now(UTC),
+        )
         kept.cohorts[cohort] = started
         return started
 

@@ -182,6 +182,7 @@ def cohort_of(row: Row[Any], numbers: tuple[int, ...]) -> Cohort:
         numbers=numbers,
         repeats=row.repeats,
         folds=row.folds,
+        started_at=aware(row.started_at),
     )
 
 

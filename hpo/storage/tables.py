@@ -32,6 +32,7 @@ REVISIONS = (
     "0005",
     "0006",
     "0007",
+    "0008",
 )  # oldest first; a test compares them with the migrations
 VERSION_TABLE = "hpo_alembic_version"  # Alembic's default name is Optuna's already
 CHUNK_BYTES = 1 << 20
@@ -194,6 +195,7 @@ cohorts = Table(
     Column("epoch", Integer, nullable=False),
     Column("repeats", Integer, nullable=False),
     Column("folds", Integer, nullable=False),
+    Column("started_at", DateTime),
     *_driver(),
     Column("checkpoint", Integer, ForeignKey("hpo_blobs.id", ondelete="SET NULL")),
     Index("hpo_cohorts_state", "study_id", "state"),

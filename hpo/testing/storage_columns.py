@@ -107,7 +107,11 @@ class ColumnsContract:
 
         assert [(span.cohort, span.lanes) for span in spans] == [(first.id, 2), (second.id, 6)]
         trials = storage.trials("wine")
-        assert spans[0].started_at == trials[0].started_at
+        assert [span.started_at for span in spans] == [first.started_at, second.started_at]
+        assert first.started_at is not None
+        assert trials[0].started_at is not None
+        assert spans[0].finished_at is not None
+        assert trials[0].started_at <= first.started_at <= spans[0].finished_at
         assert spans[0].finished_at == max(t.finished_at for t in trials[:2] if t.finished_at is not None)
         assert spans[1].finished_at is None
 

@@ -271,6 +271,19 @@ def test_a_cohort_is_a_bar_of_its_lanes(storage, study):
     assert bar["name"] == "running"
 
 
+def test_cohorts_that_were_planned_together_and_trained_in_turn_share_a_row(storage, study):
+    claim = study([])
+    space, numbers = specfile.parse(FILE).parameters, range(3)
+    plans = [TrialPlan(number=number, params=settings(number)) for number in numbers]
+    for cohort in storage.plan_trials(claim, space, plans, [CohortPlan(numbers=(n,)) for n in numbers]):
+        begun = storage.start_cohort(claim, cohort.id)
+        storage.finish_trials(claim, begun.id, begun.attempt, [done(*begun.numbers, 0.5)], done=True)
+
+    record = figure(storage, "digits", "timeline")
+
+    assert record["layout"]["yaxis"]["ticktext"] == ["1"]
+
+
 def test_bars_stand_in_as_few_rows_as_keep_them_apart():
     drawn = np.random.default_rng(0)
     starts = drawn.integers(0, 60, 80).astype(float)
