@@ -103,7 +103,9 @@ def test_best_settings_that_crowd_at_an_end_are_named_with_the_end(rates, end):
         "learning_rate",
         end,
     )
-    assert finding.sentence.startswith("4 of the best 5 trials have learning_rate")
+    assert finding.sentence == (
+        f"4 of the best 5 trials have learning_rate in the {end} tenth of its range (0.0001 to 0.1)"
+    )
 
 
 def test_an_end_at_which_a_hyperparameter_ends_is_no_illness():

@@ -10,7 +10,7 @@ def test_people_read_sentences_and_what_to_try(hpo, study):
 
     assert code == 0
     assert "severe  2 of 3 trials failed" in out
-    assert "try: lower the learning rates" in out
+    assert "where they diverged, lower the learning rates" in out
     assert "hpo diagnose digits --next" in err
 
 

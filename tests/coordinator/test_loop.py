@@ -38,7 +38,10 @@ def test_the_dashboard_has_the_diagnosis_once_a_study_has_ended(make_world, sqli
     world.run()
 
     note = optuna_dashboard.get_note(optuna.load_study(study_name="small", storage=sqlite))
-    assert "- **severe** 20 of 20 trials failed, 20 of them because they diverged; try: lower" in note
+    assert (
+        "- **severe** 20 of 20 trials failed, 20 of them because they diverged; try: look at the reasons"
+        in note
+    )
     assert "`hpo diagnose small`" in note
 
 

@@ -157,7 +157,7 @@ OF_STUDIES: dict[str, Illness] = {
         "most trials failed",
         "half of those that ended",
         "{failed} of {ended} trials failed, {diverged} of them because they diverged",
-        "lower the learning rates where they diverged; `hpo trials --state fail` gives the other reasons",
+        "look at the reasons, `hpo trials STUDY --state FAIL`; where they diverged, lower the learning rates",
         "only what the trials' own illnesses ask for",
     ),
     "common": Illness(
@@ -173,7 +173,7 @@ OF_STUDIES: dict[str, Illness] = {
         "the best settings crowd at an end of a range",
         "so many of the best tenth in the outer tenth that uniform chance, over both ends of all parameters, "
         "would put as many there in 1 % of studies",
-        "{count} of the best {best} trials have {parameter} in the {end} tenth of its range ({low:.3g} to {high:.3g})",
+        "{count} of the best {best} trials have {parameter} in the {end} tenth of its range ({low:g} to {high:g})",
         "move that end of the range",
         "that end goes a decade further, without log a width, as far as the hyperparameter may",
     ),
