@@ -2,7 +2,7 @@
 
 import { get, path } from "./api.js";
 import { fill, h } from "./dom.js";
-import { sentence } from "./words.js";
+import { sentence, stopped } from "./words.js";
 
 /** Show the findings in an element. number: of the trial, else null. Returns the study to try next, or null. */
 export async function diagnosis(place, name, number = null) {
@@ -20,6 +20,6 @@ const finding = (one) =>
   h(
     "li",
     { class: `is-${one.severity}` },
-    h("div", {}, h("strong", {}, one.severity), `: ${sentence(one.sentence)}`),
+    h("div", {}, h("strong", {}, one.severity), `: ${stopped(one.sentence)}`),
     h("div", { class: "soft" }, sentence(one.cure)),
   );

@@ -50,10 +50,11 @@ export function ago(iso) {
   return days === 1 ? "a day ago" : `${days} days ago`;
 }
 
+/** With a full stop, and without a capital: it goes on after a colon, and may begin with the name of a parameter. */
+export const stopped = (text) => text + (/[.!?…]$/.test(text) ? "" : ".");
+
 /** A sentence: with a capital and a full stop. */
-export function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
-}
+export const sentence = (text) => stopped(text.charAt(0).toUpperCase() + text.slice(1));
 
 /** A name as the server writes it for Plotly, which takes a part of HTML. */
 export const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
