@@ -5,12 +5,13 @@ import socket
 import stat
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from hpo.testing.pool_talk import alive
 from hpo.testing.server_program import until
 from tests.docs.pages import Block, Shell, blocks_of, text_of
 
@@ -59,12 +60,16 @@ def staying(shell, block, word):
         started = process.children(recursive=True)
         program.terminate()
         program.communicate()
-    assert not psutil.wait_procs(started, timeout=20)[1]
+    until(lambda: not alive(started), patience_s=30.0)
 
 
 def trains(node):
     """Whether a node has a worker of hpo's now."""
-    return any("RayWorker" in " ".join(child.cmdline()) for child in node.children(recursive=True))
+    for child in node.children(recursive=True):
+        with suppress(psutil.Error):  # it has ended meanwhile
+            if "RayWorker" in " ".join(child.cmdline()):
+                return True
+    return False
 
 
 @pytest.mark.ray
