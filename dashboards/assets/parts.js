@@ -62,8 +62,14 @@ export const line = (columns, row) =>
     ),
   );
 
-/** What went wrong, where everybody sees and hears it. */
+/** What went wrong, as a sentence; the place in a file stays as it is written there. */
+export function wrong({ path: place, message }) {
+  const said = sentence(message);
+  return place ? place + said.slice(place.length) : said;
+}
+
+/** The same where everybody sees and hears it. */
 export function say(element, error) {
-  element.textContent = error instanceof Error ? sentence(error.message) : error;
+  element.textContent = error instanceof Error ? wrong(error) : error;
   element.classList.toggle("wrong", error instanceof Error);
 }

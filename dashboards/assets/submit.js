@@ -2,7 +2,7 @@
 
 import { path, send } from "./api.js";
 import { at, fill, h } from "./dom.js";
-import { facts, study } from "./parts.js";
+import { facts, study, wrong } from "./parts.js";
 import { put } from "./study-file.js";
 import { count, duration, number, sentence } from "./words.js";
 
@@ -53,7 +53,7 @@ async function check() {
     fill(at("checked"), told(found));
     at("go").disabled = false;
   } catch (error) {
-    if (mine === round) fill(at("checked"), h("p", { class: "wrong" }, sentence(error.message)));
+    if (mine === round) fill(at("checked"), h("p", { class: "wrong" }, wrong(error)));
   }
 }
 
@@ -81,7 +81,7 @@ async function submit(event) {
     const made = await send("POST", path("studies"), { body: file.value, type: YAML, also: { "Idempotency-Key": key } });
     location.assign(study(made.name));
   } catch (error) {
-    fill(at("checked"), h("p", { class: "wrong" }, sentence(error.message)));
+    fill(at("checked"), h("p", { class: "wrong" }, wrong(error)));
     at("go").disabled = false;
   }
 }

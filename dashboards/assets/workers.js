@@ -9,7 +9,7 @@ import { count, duration, number } from "./words.js";
 const POLL_S = 2;
 const GB = 1e9;
 const COLUMNS = [
-  ["Slot", (slot) => String(slot.id)],
+  ["Slot", (slot) => String(slot.id), "nowrap"],
   ["Device", (slot) => slot.device],
   ["Memory", (slot) => `${number(slot.memory_bytes / GB, 3)} GB`, "number wide"],
   ["Trains for", (slot) => (slot.study ? h("a", { href: study(slot.study) }, slot.study) : h("span", { class: "soft" }, "idle"))],
@@ -22,7 +22,7 @@ const coordinator = (one) =>
     "section",
     { class: "card", "aria-label": one.host },
     h("h2", {}, one.host),
-    facts([["pool", one.pool], ["process", String(one.pid)], ["hpo", one.version], ["since", time(one.started_at)], ["last seen", `${duration(one.age_s)} ago`]]),
+    facts([["pool", one.pool], ["process", String(one.pid)], ["hpo", one.version], ["since", time(one.started_at)], ["last seen", one.age_s < 1 ? "just now" : `${duration(one.age_s)} ago`]]),
     h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `Slots of ${one.host}` }, h("table", {}, table(COLUMNS, one.slots))),
   );
 

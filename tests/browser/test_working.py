@@ -112,6 +112,7 @@ def test_a_study_file_that_is_wrong_is_told_while_it_is_typed_and_cannot_be_subm
         said = page.inner_text("#checked")
         disabled = page.get_by_role("button", name="Submit").is_disabled()
 
+    assert said.startswith("trails: ")
     assert "did you mean 'trials'" in said
     assert disabled
 
