@@ -8,9 +8,9 @@ from hpo.account import Role
 from hpo.api.site import Site
 from hpo.service import keys
 from hpo.settings import read_settings
-from hpo.states import StudyState
+from hpo.states import StudyState, Wanted
 from hpo.storage.open import open_storage
-from hpo.testing.coordinating import serving_coordinator
+from hpo.testing.coordinating import serving_coordinator, submit
 from hpo.testing.served_studies import Gate
 from hpo.testing.serving import serving
 from tests.browser.conftest import Looker
@@ -133,3 +133,36 @@ def test_a_link_of_another_site_finds_who_is_signed_in(keyed):
         )
         page.click("#link")
         page.wait_for_selector("h1:has-text('wine')")
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [("Stop", StudyState.COMPLETED), ("Cancel", StudyState.CANCELLED)],
+    ids=["stop", "cancel"],
+)
+def test_a_study_is_ended_early_by_clicking_once_one_is_sure(looker, verb, state):
+    gate = Gate(1, tasks=1)
+    asked = []
+
+    def answer(dialog):
+        asked.append(dialog.message)
+        dialog.dismiss() if len(asked) == 1 else dialog.accept()
+
+    with serving_coordinator(looker.storage, gate.pool) as served:
+        submit(looker.storage, f"{file_of(trials=400)}limits: {{parallel: 20}}\n")
+        with looker.page("/studies/wine", forgiven=["dialog"]) as page:
+            page.on("dialog", answer)
+            page.wait_for_selector("#state:has-text('RUNNING')")
+            page.get_by_role("button", name=verb, exact=True).click()
+            unsure = looker.storage.get_study("wine").wanted
+            page.get_by_role("button", name=verb, exact=True).click()
+            page.wait_for_selector(f"#state:has-text('{verb.lower()} asked for')")
+            gate.open.set()
+            page.wait_for_selector(f"#state:has-text('{state}')", timeout=60_000)
+            verbs = [one.inner_text() for one in page.locator("#verbs > *").all()]
+        [study] = served.ended("wine")
+
+    assert unsure is Wanted.NOTHING
+    assert [message.startswith(f"{verb} wine?") for message in asked] == [True, True]
+    assert (study.state, study.n_finished < 400) == (state, True)
+    assert verbs == ["Submit another like it"]
