@@ -77,12 +77,13 @@ const picture = (measure) =>
 function record(measure, names, columns) {
   const { ink, paper, grid } = INK[theme()];
   const axis = { gridcolor: grid, zerolinecolor: grid, automargin: true };
+  const isMeasured = names.some((name) => columns[name].value.some((one) => one !== null));
   const traces = names.map((name) => {
     const part = name.startsWith("train_") ? "train" : "validation";
     return { type: "scatter", mode: columns[name].epoch.length > 1 ? "lines" : "markers", name: part, x: columns[name].epoch, y: columns[name].value, line: { color: COLOURS[part] } };
   });
   const layout = { font: { color: ink, family: "system-ui, sans-serif", size: 13 }, paper_bgcolor: paper, plot_bgcolor: paper, showlegend: names.length > 1, legend: { orientation: "h", y: 1.15 }, xaxis: { ...axis, title: { text: "epoch" } }, yaxis: axis };
-  return { title: escaped(measure), empty: null, shows: `${measure} after each epoch.`, data: traces, layout };
+  return { title: escaped(measure), empty: isMeasured ? null : "Nothing of it was measured.", shows: `${measure} after each epoch.`, data: traces, layout };
 }
 
 async function predict(event) {

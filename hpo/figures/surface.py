@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from hpo.figures.columns import Floats, Ints, Plane
 from hpo.figures.sampling import MOST
-from hpo.figures.theme import SCALE, blank, framed
+from hpo.figures.theme import GREY, SCALE, blank, framed
 from hpo.figures.words import escaped, plain
 
 MOST_CELLS = 100  # of a side: one per few pixels
@@ -92,7 +92,7 @@ def draw(record: Surface) -> go.Figure:
     )  # fmt: skip
     rows = go.Scatter(
         x=record.rows_x, y=record.rows_y, mode="markers", customdata=record.rows_target,
-        marker={"color": record.rows_target, "size": 7, "line": {"width": 1, "color": "white"}, **colours},
+        marker={"color": record.rows_target, "size": 7, "line": {"width": 1.5, "color": GREY}, **colours},
         hovertemplate=f"{across} %{{x:.3g}}, {up} %{{y:.3g}}<br>true {target} %{{customdata:.3g}}<extra></extra>",
     )  # fmt: skip
     return framed(

@@ -80,6 +80,10 @@ def test_a_trial_page_has_any_network_trained_again_downloads_it_asks_it_and_dra
     text = "\n".join(",".join(map(str, row)) for row in [COLUMNS, *ROWS])
 
     with trained.page(f"/studies/ring/trials/{other}") as page:
+        # Of relu there are no saturated units.
+        page.wait_for_selector(
+            "[data-figure=saturated_units] figcaption:has-text('Nothing of it was measured.')"
+        )
         page.locator("#figure-surface").scroll_into_view_if_needed()
         page.wait_for_selector("#figure-surface figcaption:has-text('was not kept')")
         model = taken(page, page.get_by_role("button", name="Download", exact=True), tmp_path / "model.zip")
