@@ -235,9 +235,10 @@ def test_a_study_and_a_trial_are_diagnosed(house):
 
     of_study, of_trial = house.backend.diagnosis("wine"), house.backend.diagnosis("wine", trial=2)
 
-    assert [one["code"] for one in of_study["findings"]] == ["most_failed", "few_trials"]
+    assert [one["code"] for one in of_study["findings"]] == ["most_failed", "common", "few_trials"]
     assert of_study["next"]["name"] == "wine-next"
-    assert (of_trial["trial"], of_trial["findings"], of_trial["next"]) == (2, [], None)
+    assert [one["code"] for one in of_trial["findings"]] == ["not_seen"]
+    assert (of_trial["trial"], of_trial["next"]) == (2, None)
     with pytest.raises(TrialNotFound, match="has no trial 99"):
         house.backend.diagnosis("wine", trial=99)
 
