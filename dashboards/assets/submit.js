@@ -90,6 +90,8 @@ form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", write);
 file.addEventListener("input", changed);
 at("send").addEventListener("submit", submit);
+// What was chosen before this script had come.
+for (const field of form.elements) if (field.value) write({ target: field });
 // A link may fill fields: /submit?source=iris
 for (const [name, word] of new URLSearchParams(location.search)) {
   const field = form.elements.namedItem(name);

@@ -117,6 +117,17 @@ def test_a_study_file_that_is_wrong_is_told_while_it_is_typed_and_cannot_be_subm
     assert disabled
 
 
+def test_what_is_chosen_before_the_script_has_come_is_written_into_the_study_file(looker):
+    held = []
+    with looker.page("/workers") as page:
+        page.route("**/submit.js", lambda route: held.append(route))
+        page.goto(f"{looker.url}/submit", wait_until="commit")
+        page.get_by_label("Data").select_option("iris")
+        page.get_by_label("Search space").select_option("learning-rate")
+        held.pop().continue_()
+        page.wait_for_selector("#checked:has-text('It is valid')")
+
+
 def test_a_link_of_another_site_finds_who_is_signed_in(keyed):
     """SameSite=Strict keeps the cookie from a request that another page began; its own page asks once more."""
     looker, secrets = keyed
