@@ -73,9 +73,10 @@ def test_html_in_whatever_people_name_is_text_on_every_page_and_in_every_figure(
         with looker.page(path, forgiven=["404"]) as page:
             for selector in ready:
                 page.wait_for_selector(selector)
-            for figure in page.locator("[data-figure]").all():
+            for figure in page.locator("#figures [data-figure]").all():
                 figure.scroll_into_view_if_needed()
-            page.wait_for_load_state("networkidle")
+                drawn = f"#{figure.get_attribute('id')}[data-drawn]:not([aria-busy])"
+                page.wait_for_selector(drawn, state="attached")
             page.evaluate(HOVER)
             made[path] = page.evaluate(MADE)
             shown[path] = page.inner_text("body")
