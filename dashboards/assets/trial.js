@@ -60,9 +60,7 @@ async function again({ target }) {
 /** One picture for each measure, training beside validation. */
 async function curves() {
   const { columns, epochs } = await get(`${WHERE}/curve`, { points: 400 });
-  // A measure that this network cannot have, such as dead units of tanh, is a column without a number.
-  const measured = Object.keys(columns).filter((name) => columns[name].value.some((one) => one !== null));
-  const measures = Map.groupBy(measured, (name) => name.replace(/^(train|validation)_/, ""));
+  const measures = Map.groupBy(Object.keys(columns), (name) => name.replace(/^(train|validation)_/, ""));
   at("curves-said").textContent = epochs ? "" : external === undefined ? "There are no curves while it trains, and none of a trial that ended before its first epoch." : "It reported no curve.";
   const made = [...measures].map(([measure, names]) => [picture(measure), measure, names]);
   fill(at("curves"), made.map(([element]) => element));

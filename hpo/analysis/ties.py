@@ -44,11 +44,16 @@ class Judge:
         (True, False)
         >>> Judge(lanes=1, rows=360).tied((0.95, None), (0.94, None)), Judge(lanes=1).tied((0.3, None), (0.2, None))
         (True, None)
+
+        What another program reports as accuracy may be percent, of which nothing is known:
+
+        >>> Judge(lanes=1, rows=360).tied((95.0, None), (94.0, None)) is None
+        True
         """
         (a, error_a), (b, error_b) = best, other
         if self.lanes > 1 and error_a is not None and error_b is not None:
             return _welch(a - b, error_a, error_b, self.lanes)
-        if self.lanes == 1 and self.rows is not None:
+        if self.lanes == 1 and self.rows is not None and 0 <= a <= 1 and 0 <= b <= 1:
             return _shares(a, b, self.rows)
         return None
 

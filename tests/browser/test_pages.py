@@ -152,16 +152,6 @@ def test_the_trials_are_paged_sorted_and_filtered_by_the_server(looker):
     assert sorted(few) == ["0", "1", "2", "3"]
 
 
-def test_a_trial_has_a_picture_of_each_measure_that_has_numbers(looker):
-    a_study(looker.storage)  # whose networks have no dead units to speak of
-
-    with looker.page("/studies/wine/trials/3") as page:
-        page.wait_for_selector("#curves .main-svg")
-        titles = page.locator("#curves h3").all_inner_texts()
-
-    assert titles == ["log_loss", "accuracy"]
-
-
 def test_a_page_is_used_by_keyboard_alone(looker):
     a_study(looker.storage)
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,14 +25,20 @@ def warm():
     """Where a process listens that performs `hpo` without its start, on one core (tests/docs/warm.py)."""
     folder = Path(tempfile.mkdtemp(prefix="hpo-warm-"))
     place = folder / "socket"
-    command = [sys.executable, "-m", "tests.docs.warm", place]
-    program = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    os.sched_setaffinity(program.pid, one_core())
+    line, end = os.pipe()
+    command = [sys.executable, "-m", "tests.docs.warm", place, str(line)]
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        pass_fds=[line],
+        start_new_session=True,
+        check=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, one_core()),
+    )
+    os.close(line)
     try:
-        until(lambda: place.exists() or program.poll() is not None)
-        assert program.poll() is None
+        until(place.exists)
         yield place
     finally:
-        os.killpg(program.pid, signal.SIGKILL)
-        program.wait()
+        os.close(end)
         shutil.rmtree(folder)
