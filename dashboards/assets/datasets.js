@@ -18,7 +18,7 @@ const COLUMNS = [
   ["Owner", (one) => one.owner ?? "–", "wide"],
   ["Added", (one) => time(one.added_at), "wide nowrap"],
 ];
-const REMOVE = ["", (one) => (one.kind === "stored" ? h("button", { type: "button", class: "quiet", "aria-label": `Remove ${one.name}`, onclick: () => remove(one) }, "Remove") : "")];
+const REMOVE = [h("span", { class: "unseen" }, "Remove"), (one) => (one.kind === "stored" ? h("button", { type: "button", class: "quiet", "aria-label": `Remove ${one.name}`, onclick: () => remove(one) }, "Remove") : "")];
 
 async function look(cursor = null) {
   try {

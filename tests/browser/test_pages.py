@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from hpo.figures.catalogue import FIGURES
@@ -23,15 +24,17 @@ PAGES = {
 
 @pytest.mark.parametrize(("size", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop", "phone"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_loads_without_a_fault_and_is_no_wider_than_its_window(looker, path, size, scheme):
+def test_a_page_loads_without_a_fault_fits_its_window_and_can_be_read_aloud(looker, path, size, scheme):
     a_study(looker.storage)
     a_study(looker.storage, "beer")
 
     with looker.page(path, size=size, color_scheme=scheme) as page:
         page.wait_for_selector(PAGES[path])
         width = page.evaluate("document.documentElement.scrollWidth")
+        found = Axe().run(page)  # contrast, labels, landmarks, order of headings
 
     assert width <= size["width"]
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_the_console_of_a_page_is_really_read(looker):
