@@ -63,7 +63,13 @@ def _of_server(server: str, what: str, found: Settings) -> list[str]:
     """Names that a server answers at once. A key travels encrypted or not at all, as everywhere."""
     from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
-    url = urlsplit(server)
+    try:
+        url = urlsplit(server)
+    except ValueError:
+        return []
+    path = url.path.rstrip("/").removesuffix(
+        "/api/v1"
+    )  # as the client takes an address, whose import is too slow here
     local = url.hostname in LOOPBACK
     if url.hostname is None or not (url.scheme == "https" or (url.scheme == "http" and local)):
         return []
@@ -72,7 +78,7 @@ def _of_server(server: str, what: str, found: Settings) -> list[str]:
     try:
         connection = kind(url.hostname, url.port, timeout=PATIENCE_S)
         try:
-            connection.request("GET", f"{quote(url.path)}/api/v1/{what}?limit={MOST}", headers=headers)
+            connection.request("GET", f"{quote(path)}/api/v1/{what}?limit={MOST}", headers=headers)
             answer = connection.getresponse()
             tree: Any = json.loads(answer.read(ANSWER_BYTES)) if answer.status == 200 else {}
         finally:

@@ -27,7 +27,7 @@ def diagnose(
     from hpo.service import diagnosing
 
     if next_ and trial is not None:
-        raise SpecError("the next study follows from all trials; leave --trial out", field="next")
+        raise SpecError("the next study follows from all trials; leave --trial out", field="--next")
     with session.backend() as backend:
         found = backend.diagnosis(study, trial=trial)
         if next_:

@@ -301,7 +301,9 @@ def next_commands(study: str, direction: str) -> str:
     lines = ["next:", *(f"  {typed(look)}" for look in looks)]
     settings = session.settings()
     if settings.server is not None:
-        lines.append(f"  {settings.server}/studies/{study}")
+        from hpo.client.address import address_of
+
+        lines.append(f"  {address_of(settings.server)}/studies/{study}")
     elif settings.storage.startswith("sqlite:"):
         lines.append(f"  optuna-dashboard {settings.storage}")
     return "\n".join(lines)

@@ -40,7 +40,7 @@ def data(spans: Spans) -> Timeline:
     kept = longest[np.argsort(spans.starts[longest], kind="stable")]
     return Timeline(
         title="Timeline" + of_all(len(kept), len(begun), "cohorts"),
-        empty="" if len(kept) else "No cohort has begun yet.",
+        empty="" if len(kept) else "No cohort has begun yet, or hpo did not keep yet when it did.",
         slots=tuple(spans.slots),
         slot=spans.slot[kept],
         cohorts=spans.cohorts[kept],
@@ -64,8 +64,8 @@ def draw(record: Timeline) -> go.Figure:
             name=name,
             orientation="h",
             marker={"color": colour, "line": {"width": 1, "color": "white"}},
-            customdata=np.column_stack([record.cohorts[which], record.lanes[which]]),
-            hovertemplate="cohort %{customdata[0]}, %{customdata[1]} lanes<br>%{x:.3s} s<extra></extra>",
+            customdata=np.column_stack([record.cohorts[which], record.lanes[which], record.seconds[which]]),
+            hovertemplate="cohort %{customdata[0]:d}, %{customdata[1]:d} lanes<br>%{customdata[2]:.4g} s<extra></extra>",
         )
         for name, which, colour in kinds
         if which.any()

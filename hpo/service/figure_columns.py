@@ -39,7 +39,10 @@ def pareto(source: Source, options: Options) -> Trials:
     """All trials; x, y: metrics of the objectives to stand across and up."""
     if options.x is not None and options.x == options.y:
         raise SpecError(f"must be another one than x, got {options.y[:80]!r} for both", field="y")
-    return source.trials(x=options.x, y=options.y)
+    x = options.x
+    if x is None and options.y is not None:  # the other one: who is named first stands across
+        x = next((one.metric for one in source.objectives if one.metric != options.y), None)
+    return source.trials(x=x, y=options.y)
 
 
 def parallel_(source: Source, options: Options) -> Trials:

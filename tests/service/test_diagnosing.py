@@ -99,6 +99,10 @@ SPACES = (
     STYLES
     | {name: f"{{data: digits, parameters: {name}}}" for name in space_files.names()}
     | {"external": EXTERNAL}
+    | {
+        f"external, {rate}": EXTERNAL.replace("threads: [1, 2]", f"learning_rate: {rate}")
+        for rate in ("[slow, fast]", "{low: -5, high: -1}", "{low: -1, high: 1}")
+    }
 )
 
 

@@ -244,6 +244,7 @@ def test_of_several_objectives_one_is_looked_at_and_two_span_the_front(storage, 
     assert [y for _, y in points(first)] == [0.5, 0.75, 0.25]
     assert [y for _, y in points(second)] == [10.0, 30.0, 20.0]
     assert points(front, 0) == [(20.0, 0.25)]
+    assert figure(storage, "digits", "pareto", Options(y="accuracy")) == front
     assert sorted(numbers_of(front["data"][1]["customdata"])) == sorted(
         t.number for t in storage.pareto("digits")
     )

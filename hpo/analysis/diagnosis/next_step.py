@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from hpo.analysis.diagnosis.illnesses import Finding, Severity
@@ -97,6 +98,8 @@ def _move(tree: Tree, finding: Finding, written: Mapping[str, Any]) -> None:
         return
     low, high, log = one["low"], one["high"], one.get("log", False)
     least, most = legal_ends(name)
+    if tree.get("trainer") == EXTERNAL:  # what its program takes is not known: no other sign than was written
+        least, most = (-inf if low < 0 else 0.0), (inf if high > 0 else 0.0)
     if name == "hidden_units":
         most = min(most, _widest(tree["parameters"]))
     whole = one.get("type") == "int" or (name in HYPERPARAMETERS and KINDS[name] == "int")
@@ -165,6 +168,8 @@ def _rates(down: bool, *, beyond: bool = False) -> Change:
         if tree.get("trainer") == EXTERNAL and "learning_rate" not in tree["parameters"]:
             return  # only its trainer knows what its parameters are
         one = tree["parameters"].get("learning_rate", HYPERPARAMETERS["learning_rate"].default)
+        if not _are_rates(one):
+            return
         low, high = _ends(one)
         low = low or high / 1000  # a range that begins at 0 has no decades
         if down:
@@ -180,12 +185,19 @@ def _stay_near(tree: Tree, written: Mapping[str, Any], best: Params) -> None:
     """A range of rates that was moved goes no further than a decade from the best trial's, and half of one at least:
     the others were wrong, and how wrong the best one is it says itself."""
     rate, before = best.get("learning_rate"), written.get("learning_rate")
-    if rate is None or before is None or len(set(_ends(before))) == 1:
+    if rate is None or before is None or not _are_rates(before) or len(set(_ends(before))) == 1:
         return
     one = tree["parameters"]["learning_rate"]
     low = min(max(one["low"], float(rate) / 10), float(rate) / HALF_A_DECADE)
     high = max(min(one["high"], float(rate) * 10), float(rate) * HALF_A_DECADE)
     tree["parameters"]["learning_rate"] = _range(one, low, high)
+
+
+def _are_rates(one: Any) -> bool:
+    """Whether a written parameter has numbers of 0 and more: the learning_rate of another program may be anything."""
+    values = [one["low"], one["high"]] if isinstance(one, dict) and "low" in one else _choices(one) or []
+    numbers = [value for value in values if type(value) in (int, float)]
+    return len(numbers) == len(values) and min(numbers, default=-1) >= 0 < max(numbers, default=0)
 
 
 def _ends(one: Any) -> tuple[float, float]:
