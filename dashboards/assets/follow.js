@@ -28,7 +28,7 @@ export function follow(name, heard) {
     }
   };
   // A browser has six connections to a server, and each page that follows keeps one.
-  document.addEventListener("visibilitychange", () => (document.hidden ? end() : wanted && begin()));
+  document.addEventListener("visibilitychange", () => (document.hidden ? end() : wanted && (begin(), heard.trial?.())));
   begin();
   return begin;
 }

@@ -35,6 +35,7 @@ function write({ target }) {
 }
 
 function changed() {
+  round += 1; // what is still being checked is out of date
   key = null;
   at("go").disabled = true;
   clearTimeout(waiting);

@@ -88,7 +88,6 @@ HOMES = {
     "httpx": {"client", "api/dashboard.py", "testing"},
     "typer": {"cli"},
     "click": {"cli"},
-    "rich": {"cli"},
     "safetensors": {"models"},
     "psutil": {"coordinator", "workers", "service", "cli", "testing"},
     "numpy": {"fused", "data", "samplers", "pruners", "storage", "figures", "analysis", "models", "workers", "coordinator",

@@ -70,7 +70,7 @@ def test_those_of_a_server_are_suggested_where_one_is_named(study, made, home):
         elsewhere = {"HPO_HOME": str(home / "empty")}
 
         assert suggested("hpo show d", **elsewhere) == []
-        asked = [suggested("hpo show d", HPO_SERVER=address, **elsewhere) for _ in range(3)]
+        asked = [suggested("hpo show d", HPO_SERVER=f"{address}/api/v1/", **elsewhere) for _ in range(3)]
         assert ["digits"] in asked  # the first time a server needs longer than one waits
 
 
@@ -81,6 +81,7 @@ def test_those_of_a_server_are_suggested_where_one_is_named(study, made, home):
         {"HPO_STORAGE": "sqlite:////nowhere/at/all.db"},
         {"HPO_SERVER": "http://127.0.0.1:9"},
         {"HPO_SERVER": "not an address"},
+        {"HPO_SERVER": "http://[::1"},
         {"HPO_DEVICE": "toaster"},
         {"HPO_LOG": "loud"},
     ],

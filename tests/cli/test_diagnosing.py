@@ -48,5 +48,5 @@ def test_the_next_study_is_not_that_of_one_trial(hpo, study):
 
     code, _, err = hpo("diagnose", "digits", "--trial", "1", "--next")
 
-    assert (code, err) == (2, "error: next: the next study follows from all trials; leave --trial out\n")
+    assert (code, err) == (2, "error: --next: the next study follows from all trials; leave --trial out\n")
     assert hpo("diagnose", "nobody")[0] == 4

@@ -71,7 +71,7 @@ def test_a_server_trains_what_is_submitted_and_watched(hpo, study_file, tmp_path
         serving(Site(settings=settings, storage=storage)) as address,
         serving_coordinator(storage, SimulatedPool(n_slots=2)),
     ):
-        code, out, err = hpo("submit", str(study_file), "--watch", "--server", address)
+        code, out, err = hpo("submit", str(study_file), "--watch", "--server", f"{address}/api/v1/")
         again = hpo("submit", str(study_file), "--watch", "--server", address, "-f", "json")
         kept = storage.list_datasets()
 
@@ -80,7 +80,7 @@ def test_a_server_trains_what_is_submitted_and_watched(hpo, study_file, tmp_path
     assert "red: 3/3 trials" in err
     assert out.startswith("best accuracy of red on validation rows: ")
     assert (
-        f"  hpo diagnose red --server {address}\n" in out
+        f"  hpo diagnose red --server {address}/api/v1/\n" in out
     )  # to be typed as it stands: nothing names the server else
     assert out.endswith(f"{address}/studies/red\n")
     assert (again[0], json.loads(again[1])["study"]) == (0, "red-2")
