@@ -25,19 +25,22 @@ export function trials(place, name, record) {
     ["Epochs", (one) => number(one.epochs), "number wide", "epochs"],
   ];
 
+  let round = 0;
   const look = async () => {
+    const mine = (round += 1); // an answer that is out of date is not shown
     const { state: word, where } = Object.fromEntries(new FormData(filters));
     try {
       const { items, next_cursor: next } = await get(`${path("studies", name)}/trials`, { state: word, where, sort, limit: PAGE, cursor: cursors.at(-1) });
+      if (mine !== round) return;
       fill(place, table(sorts, items));
       heads();
       const first = PAGE * (cursors.length - 1);
       say(at("trials-said"), items.length ? `${count(first + 1)} to ${count(first + items.length)}` : "No trial is like that.");
       at("before").disabled = cursors.length === 1;
       at("after").disabled = next === null;
-      at("after").onclick = () => (cursors.push(next), look());
+      at("after").onclick = () => cursors.at(-1) !== next && (cursors.push(next), look());
     } catch (error) {
-      say(at("trials-said"), error);
+      if (mine === round) say(at("trials-said"), error);
     }
   };
   const heads = () => {
@@ -62,7 +65,7 @@ export function trials(place, name, record) {
     clearTimeout(typing);
     typing = setTimeout(look, 300);
   });
-  at("before").addEventListener("click", () => (cursors.pop(), look()));
+  at("before").addEventListener("click", () => cursors.length > 1 && (cursors.pop(), look()));
   look();
   return { refresh: () => (cursors.length === 1 ? look() : undefined) };
 }
