@@ -138,9 +138,11 @@ def scatter(source: Source, options: Options) -> Pairs:
 
 def _measured(source: Source, options: Options) -> Trials:
     """All trials by an objective that is measured after each epoch: the first one unless one is named."""
-    measured = [one.metric for one in source.objectives if one.metric not in COSTS]
+    named = [one.metric for one in source.objectives]
+    # What another program reports after each epoch may be called like a cost.
+    measured = named if source.study.external else [metric for metric in named if metric not in COSTS]
     metric = options.metric or measured[0]
-    if metric in COSTS:
+    if metric in COSTS and metric not in measured:
         raise UnknownName(f"{metric} is no metric of epochs; there are {', '.join(measured)}", field="metric")
     return source.trials(metric=metric)
 

@@ -254,6 +254,23 @@ def test_of_several_objectives_one_is_looked_at_and_two_span_the_front(storage, 
         figure(storage, "digits", "pareto", Options(y="rmse"))
 
 
+@pytest.mark.parametrize("name", FIGURES)
+def test_an_external_study_of_a_cost_has_its_figures(storage, name):
+    text = "{name: far, trainer: external, objective: {metric: train_seconds, direction: minimize}, parameters: {a: [1, 2]}}"
+    storage.create_study(
+        NewStudy(
+            name="far",
+            direction=Direction.MINIMIZE,
+            metric="train_seconds",
+            n_trials=3,
+            spec=specfile.to_json(specfile.parse(text)),
+            data={},
+        )
+    )
+
+    assert figure(storage, "far", name)["empty"]
+
+
 def test_importance_finds_the_parameter_that_decides(storage, study):
     study([done(n, (n % 4) / 4 + n / 4000) for n in range(200)])
 
