@@ -8,13 +8,17 @@ import { count, duration, number } from "./words.js";
 
 const POLL_S = 2;
 const GB = 1e9;
+const soft = (text) => h("span", { class: "soft" }, text);
+const seen = (seconds) => (seconds < 2 ? "just now" : `${duration(seconds)} ago`);
 const COLUMNS = [
   ["Slot", (slot) => String(slot.id), "nowrap"],
-  ["Device", (slot) => slot.device],
+  ["Machine", (slot) => slot.node ?? soft("this one")],
+  ["Device", (slot) => (slot.kind && slot.kind !== slot.device ? `${slot.device}, ${slot.kind}` : slot.device)],
   ["Memory", (slot) => `${number(slot.memory_bytes / GB, 3)} GB`, "number wide"],
-  ["Trains for", (slot) => (slot.study ? h("a", { href: study(slot.study) }, slot.study) : h("span", { class: "soft" }, "idle"))],
+  ["Trains for", (slot) => (slot.study ? h("a", { href: study(slot.study) }, slot.study) : soft(slot.ready === false ? "starting" : "idle"))],
   ["Trials at once", (slot) => count(slot.lanes ?? 0), "number"],
   ["Model-steps/s", (slot) => number(slot.model_steps_per_s ?? null, 3), "number"],
+  ["Last seen", (slot) => seen(slot.seen_s ?? 0)],
 ];
 
 const coordinator = (one) =>
@@ -22,7 +26,7 @@ const coordinator = (one) =>
     "section",
     { class: "card", "aria-label": one.host },
     h("h2", {}, one.host),
-    facts([["pool", one.pool], ["process", String(one.pid)], ["hpo", one.version], ["since", time(one.started_at)], ["last seen", one.age_s < 1 ? "just now" : `${duration(one.age_s)} ago`]]),
+    facts([["pool", one.pool], ["process", String(one.pid)], ["hpo", one.version], ["since", time(one.started_at)], ["last seen", seen(one.age_s)]]),
     h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `Slots of ${one.host}` }, h("table", {}, table(COLUMNS, one.slots))),
   );
 

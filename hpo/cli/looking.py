@@ -74,17 +74,24 @@ def _write_workers(coordinators: list[dict[str, Any]], format: Format, *, quiet:
     if not coordinators:
         say("no coordinator serves; `hpo serve` starts one", quiet=quiet)
         return
-    rows = [
-        {
-            "coordinator": f"process {one['pid']} on {one['host']}",
-            "pool": one["pool"],
-            "seen": f"{duration(one['age_s'])} ago",
-            **slot,
-        }
-        for one in coordinators
-        for slot in one["slots"] or [{}]
-    ]
+    rows = [_slot_row(one, slot) for one in coordinators for slot in one["slots"] or [{}]]
     write_rows(rows, format)
+
+
+def _slot_row(coordinator: dict[str, Any], slot: dict[str, Any]) -> dict[str, Any]:
+    """What people want to see of a slot in one line; of a coordinator without any that there is none."""
+    kind = slot.get("kind") or ""
+    seen_s = max(coordinator["age_s"], slot.get("seen_s") or 0.0)
+    return {
+        "coordinator": f"process {coordinator['pid']} on {coordinator['host']}",
+        "slot": slot.get("id", "none yet"),
+        "machine": slot.get("node") or coordinator["host"],
+        "device": " ".join(dict.fromkeys(filter(None, [slot.get("device"), kind]))),
+        "study": slot.get("study") or ("" if slot.get("ready", True) else "(starting)"),
+        "lanes": slot.get("lanes"),
+        "model-steps/s": None if not slot.get("study") else round(slot.get("model_steps_per_s") or 0.0),
+        "seen": f"{duration(seen_s)} ago",
+    }
 
 
 def _study_row(record: dict[str, Any]) -> dict[str, Any]:

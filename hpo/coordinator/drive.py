@@ -254,7 +254,7 @@ class Drive:
 
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
-        while not self.stopping and len(self.ready) < len(self.pool.slots()):
+        while not self.stopping and len(self.ready) < max(1, len(self.pool.slots())):
             self.enqueued.notice()
             self.planner.machine = machine_of(self.pool.slots())
             plans, trials = next_window(

@@ -318,7 +318,15 @@ def _as_own(report: Report, id_: int) -> Report:
 
 
 def _slot_record(slot: Slot, task: _Task | None, now: float) -> dict[str, Any]:
-    record: dict[str, Any] = {"id": slot.id, "device": slot.device, "memory_bytes": slot.memory_bytes}
+    record: dict[str, Any] = {
+        "id": slot.id,
+        "node": slot.node or None,
+        "device": slot.device,
+        "kind": slot.kind,
+        "memory_bytes": slot.memory_bytes,
+        "ready": slot.ready,
+        "seen_s": round(slot.seen_s, 1),
+    }
     if task is None:
         return record | {"study": None, "lanes": 0, "model_steps_per_s": 0.0}
     rate = task.model_steps / (now - task.since) if now > task.since else 0.0

@@ -128,6 +128,11 @@ def release_memory(device: str) -> None:
         torch.cuda.empty_cache()
 
 
+def kind_of(device: str) -> str:
+    """What a device calls itself: cpu, or the name of the GPU. Call `free_memory` before."""
+    return device if device == "cpu" else str(torch.cuda.get_device_name(torch.device(device)))
+
+
 def free_memory(device: str) -> int:
     """The bytes that are free on a GPU, which this wakes up; 0 for cpu, whose memory others can tell.
 

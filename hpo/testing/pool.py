@@ -143,7 +143,7 @@ class WorkerPoolContract:
         pool.submit(make_task([0], id=1, judged=True))
         pool.submit(make_task([1], id=2, judged=True))
 
-        started = {first_epoch(pool).cohort, first_epoch(pool).cohort}  # neither goes on without its mask
+        started = heard_of(pool, {1, 2})  # neither goes on without its mask
 
         assert started == {1, 2}
         assert {slot.task for slot in pool.slots()} == {1, 2}

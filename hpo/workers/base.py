@@ -14,27 +14,33 @@ from hpo.dataset import TrainingData
 class Slot:
     """A share of a device that trains one cohort at a time.
 
-    device: cpu or cuda:N; memory_bytes: what a cohort may take; task: the id of what it does now
+    device: cpu or cuda:N; kind: of device, as it calls itself; node: the machine, where a pool has several
+    memory_bytes: what a cohort may take; task: the id of what it does now
+    ready: its process has begun to work; seen_s: since that was last heard
     """
 
     id: str
     device: str
     memory_bytes: int
     task: int | None = None
+    kind: str = "cpu"
+    node: str = ""
+    ready: bool = True
+    seen_s: float = 0.0
 
 
 class WorkerPool(Protocol):
     """Workers of one kind. Not thread-safe: one coordinator thread drives it.
 
     Reports about a cohort carry its id and attempt. A worker that dies yields CohortFailed `lost`
-    and is replaced; the pool never repeats a task by itself.
+    and is replaced, or goes if its machine has gone; the pool never repeats a task by itself.
     """
 
     def start(self) -> None:
         """Begin to start workers, and return before they are ready. Raises PoolError."""
 
     def slots(self) -> Sequence[Slot]:
-        """The slots there are, starting ones included."""
+        """The slots there are, starting ones included; in a cluster they come and go, and there may be none."""
 
     def put_data(self, key: str, data: TrainingData) -> None:
         """Make data known to every worker, once. A key never changes its data."""
@@ -46,7 +52,7 @@ class WorkerPool(Protocol):
         """
 
     def room(self) -> int:
-        """How many tasks it would take now: one for each free slot."""
+        """How many tasks it would take now: one for each free slot. A slot that goes leaves its task in line."""
 
     def submit(self, task: Task) -> None:
         """Give a task to a free slot. Raises PoolError when there is no room or no worker can be started."""

@@ -69,10 +69,10 @@ def main(arguments: Sequence[str]) -> None:
 
 def _prepare(device: str) -> Hello:
     # Imported here because torch reads the environment above when it is first imported.
-    from hpo.fused.device import free_memory, prepare_process
+    from hpo.fused.device import free_memory, kind_of, prepare_process
 
     prepare_process()
-    return Hello(pid=os.getpid(), memory_bytes=free_memory(device))
+    return Hello(pid=os.getpid(), memory_bytes=free_memory(device), kind=kind_of(device))
 
 
 def _work(send: Send, mailbox: Mailbox, orders: Orders, device: str) -> None:

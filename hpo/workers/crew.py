@@ -1,10 +1,11 @@
-"""What every pool does alike: give tasks to free slots, take reports, replace workers that die."""
+"""What every pool does alike: give tasks to workers that are ready, take reports, replace workers that die."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -13,13 +14,15 @@ from hpo.errors import PoolError
 from hpo.states import Reason
 from hpo.workers.base import Slot
 from hpo.workers.messages import BEAT_S, Beat, Cancel, FromWorker, Hello, Keep, Order, ToWorker, Unfit
+from hpo.workers.places import Place
 
 log = logging.getLogger(__name__)
 
 MAX_STILLBORN = 5  # workers in a row that die before they are ready
+LONGEST_REST_S = 60.0  # of a place whose workers do so, while others do well
 # A worker with a task beats every BEAT_S, also in the longest epoch, for torch lets other threads run. Only
 # its start, which loads large libraries, perhaps from a slow disk, may hold the beat back.
-SILENCE_S = 60.0
+SILENCE_S = 30.0
 SILENCE_AT_START_S = 300.0
 CANCEL_GRACE_S = 4.0  # a cohort looks for word between epochs; a worker whose epoch is longer is killed
 
@@ -48,15 +51,15 @@ P = TypeVar("P", bound=WorkerProcess)
 
 @dataclass(slots=True, kw_only=True)
 class Worker(Generic[P]):
-    """One slot and the process that fills it. order: a task that waits until the process is ready."""
+    """One slot and the process that fills it. number: of the slot, for good"""
 
-    place: int
-    device: str
-    memory_bytes: int
+    number: int
+    place: Place
     process: P
+    memory_bytes: int
+    kind: str = "cpu"
     pid: int | None = None  # known when it is ready
     task: Task | None = None
-    order: Order | None = None
     cancelled_at: float | None = None  # by time.monotonic()
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
@@ -64,7 +67,7 @@ class Worker(Generic[P]):
     @property
     def attempt(self) -> int:
         """Of its task; 0 for a ScoreTask."""
-        return self.task.attempt if isinstance(self.task, CohortTask) else 0
+        return _attempt_of(self.task)
 
     @property
     def deaf(self) -> bool:
@@ -73,38 +76,74 @@ class Worker(Generic[P]):
 
     @property
     def frozen(self) -> bool:
-        """Whether it has a task and has not been heard for too long: stopped, or stuck in the kernel."""
-        limit = SILENCE_S if self.pid is not None else SILENCE_AT_START_S
-        return self.task is not None and self.silent_s > limit
+        """Whether it has not been heard for too long: stopped, or stuck in the kernel."""
+        return self.silent_s > (SILENCE_AT_START_S if self.pid is None else SILENCE_S)
 
     def free(self) -> None:
         """It has nothing to do."""
-        self.task = self.order = self.cancelled_at = None
+        self.task = self.cancelled_at = None
 
 
 class Crew(Generic[P]):
-    """The workers of a pool. hire: starts the process of a slot, given its place and device; may raise PoolError."""
+    """The workers of a pool, and the tasks that wait in line until one of them is ready and free.
 
-    def __init__(
-        self, name: str, devices: Sequence[str], memory_bytes: int, hire: Callable[[int, str], P]
-    ) -> None:
+    hire: starts the process of a place; may raise PoolError
+    """
+
+    def __init__(self, name: str, hire: Callable[[Place], P]) -> None:
         self._name, self._hire = name, hire
-        self._stillborn = 0
+        self._wanted: dict[Place, None] = {}
+        self._stillborn: Counter[Place] = Counter()  # in a row
+        self._resting: dict[Place, float] = {}  # until when, by time.monotonic()
         self._listened_at = time.monotonic()
-        self._never_begun: list[Report] = []  # of tasks that were cancelled before a worker began them
-        self.workers: list[Worker[P]] = [
-            Worker(place=place, device=device, memory_bytes=memory_bytes, process=hire(place, device))
-            for place, device in enumerate(devices)
-        ]
+        self._line: deque[Order] = deque()
+        self._unheard: list[Report] = []  # that no worker makes
+        self.workers: list[Worker[P]] = []
+
+    # Places
+
+    def places(self) -> list[Place]:
+        """Where workers are, or will be after a rest."""
+        return [*(worker.place for worker in self.workers), *self._resting]
+
+    def fill(self, places: Iterable[Place]) -> None:
+        """Have a worker in each of these places and nowhere else; what others do is lost. May raise PoolError."""
+        wanted = dict.fromkeys(places)
+        self._wanted = wanted
+        self._resting = {place: until for place, until in self._resting.items() if place in wanted}
+        for worker in self.workers:
+            if worker.place not in wanted and not worker.given_up:
+                worker.given_up = f"{_who(worker)} was on {worker.place.host}, which has left the cluster"
+                worker.process.kill()
+        for place in wanted.keys() - set(self.places()):
+            self._resting[place] = 0.0
+        self._end_rests()
+
+    def _end_rests(self) -> None:
+        """Start workers where the time has come, in order of place."""
+        now = time.monotonic()
+        for place in sorted((p for p, until in self._resting.items() if until <= now), key=_order):
+            del self._resting[place]
+            taken = {worker.number for worker in self.workers}
+            number = next(n for n in range(len(taken) + 1) if n not in taken)
+            worker = Worker(
+                number=number, place=place, process=self._hire(place), memory_bytes=place.memory_bytes
+            )
+            self.workers.append(worker)
+            self.workers.sort(key=lambda worker: worker.number)
 
     def slots(self) -> list[Slot]:
         """The slots as the coordinator sees them."""
         return [
             Slot(
-                id=f"{self._name}-{worker.place}",
-                device=worker.device,
+                id=f"{self._name}-{worker.number}",
+                device=worker.place.device,
                 memory_bytes=worker.memory_bytes,
                 task=None if worker.task is None else worker.task.id,
+                kind=worker.kind,
+                node=worker.place.host,
+                ready=worker.pid is not None,
+                seen_s=worker.silent_s,
             )
             for worker in self.workers
         ]
@@ -113,9 +152,11 @@ class Crew(Generic[P]):
         """The processes that are ready, by slot."""
         return [worker.pid for worker in self.workers if worker.pid is not None]
 
+    # Tasks
+
     def room(self) -> int:
-        """How many slots are free."""
-        return sum(worker.task is None for worker in self.workers)
+        """For how many slots there is no task, not even one in line."""
+        return max(0, sum(worker.task is None for worker in self.workers) - len(self._line))
 
     def tell_all(self, message: ToWorker) -> None:
         """Say something to every worker that is ready; the others have not heard of anything yet."""
@@ -124,17 +165,19 @@ class Crew(Generic[P]):
                 worker.process.send(message)
 
     def submit(self, order: Order) -> None:
-        """Give a task to a free slot. Raises PoolError when none is free."""
-        free = [worker for worker in self.workers if worker.task is None]
-        if not free:
+        """Give a task to a worker that is ready, or to the first that will be. Raises PoolError when there is no room."""
+        if not self.room():
             raise PoolError("no slot is free; wait for a report first")
-        # A worker that is ready begins now, another only after its import of torch.
-        worker = next((worker for worker in free if worker.pid is not None), free[0])
-        worker.task, worker.silent_s = order.task, 0.0
-        if worker.pid is None:
-            worker.order = order
-        else:
-            worker.process.send(order)
+        self._line.append(order)
+        self._give_out()
+
+    def _give_out(self) -> None:
+        """Give the tasks in line to workers that are ready and free."""
+        for worker in self.workers if self._line else ():
+            if self._line and worker.pid is not None and worker.task is None and not worker.given_up:
+                order = self._line.popleft()
+                worker.task, worker.silent_s = order.task, 0.0
+                worker.process.send(order)
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
         """Pass a keep mask on to the worker that trains the cohort."""
@@ -143,13 +186,18 @@ class Crew(Generic[P]):
 
     def cancel(self, cohort: int) -> None:
         """Ask for the end of a cohort; one that no worker has begun is ended here."""
+        for order in [order for order in self._line if order.task.id == cohort]:
+            self._line.remove(order)
+            self._unheard.append(_failed(order.task, Reason.CANCELLED, "the cohort was cancelled"))
         for worker in self._working_on(cohort):
-            if worker.order is not None:
-                self._never_begun.append(_failed(worker, Reason.CANCELLED, "the cohort was cancelled"))
-                worker.free()
-            elif worker.cancelled_at is None:
+            if worker.cancelled_at is None:
                 worker.cancelled_at = time.monotonic()
                 worker.process.send(Cancel(cohort=cohort, attempt=worker.attempt))
+
+    def _working_on(self, cohort: int) -> list[Worker[P]]:
+        return [worker for worker in self.workers if worker.task is not None and worker.task.id == cohort]
+
+    # Reports
 
     def poll(
         self, timeout_s: float, wait: Callable[[Sequence[Worker[P]], float], Sequence[Worker[P]]]
@@ -160,8 +208,9 @@ class Crew(Generic[P]):
         """
         deadline = time.monotonic() + timeout_s
         while True:
+            self._end_rests()
             self._end_deaf_and_frozen()
-            reports, self._never_begun = self._never_begun, []
+            reports, self._unheard = self._unheard, []
             left = 0.0 if reports else min(BEAT_S, max(0.0, deadline - time.monotonic()))
             if any(worker.cancelled_at is not None for worker in self.workers):
                 left = min(left, CANCEL_GRACE_S / 8)
@@ -169,32 +218,34 @@ class Crew(Generic[P]):
             self._count_silence(heard)
             for worker in heard:
                 reports += self._receive(worker)
+            self._give_out()
             if reports or time.monotonic() >= deadline:
                 return reports
 
     def _end_deaf_and_frozen(self) -> None:
         """Kill workers that no longer hear or speak; they are then found dead."""
         for worker in self.workers:
-            if worker.frozen and not worker.given_up:
-                worker.given_up = f"worker process {worker.pid or '(starting)'} was silent for {worker.silent_s:.0f} s and was ended"
+            if worker.frozen and not worker.given_up and (worker.task is not None or self._line):
+                worker.given_up = f"{_who(worker)} was silent for {worker.silent_s:.0f} s and was ended"
             if worker.given_up or worker.deaf:
                 worker.process.kill()
 
     def _count_silence(self, heard: Sequence[Worker[P]]) -> None:
-        """Add the time since the last look, but not that in which this process itself slept or was busy."""
+        """Add the time since the last look, but not that in which this process itself slept or was busy.
+
+        Whoever has no task need not speak; were it dead, that would be heard.
+        """
         now = time.monotonic()
         passed, self._listened_at = min(now - self._listened_at, BEAT_S), now
-        spoke = {worker.place for worker in heard}
+        spoke = {worker.number for worker in heard}
         for worker in self.workers:
-            worker.silent_s = 0.0 if worker.place in spoke else worker.silent_s + passed
-
-    def _working_on(self, cohort: int) -> list[Worker[P]]:
-        return [worker for worker in self.workers if worker.task is not None and worker.task.id == cohort]
+            quiet = worker.number not in spoke and (worker.task is not None or worker.pid is None)
+            worker.silent_s = worker.silent_s + passed if quiet else 0.0
 
     def _receive(self, worker: Worker[P]) -> list[Report]:
         messages = worker.process.receive()
         if messages is None:
-            return self._replace(worker)
+            return self._bury(worker)
         return [report for message in messages if (report := self._take(worker, message)) is not None]
 
     def _take(self, worker: Worker[P], message: FromWorker) -> Report | None:
@@ -210,40 +261,62 @@ class Crew(Generic[P]):
         return message
 
     def _welcome(self, worker: Worker[P], hello: Hello) -> None:
-        log.info("%s-%d: process %d is ready on %s", self._name, worker.place, hello.pid, worker.device)
-        worker.pid, self._stillborn = hello.pid, 0
+        where = (
+            worker.place.device if not worker.place.host else f"{worker.place.device} of {worker.place.host}"
+        )
+        log.info("%s-%d: process %d is ready on %s", self._name, worker.number, hello.pid, where)
+        worker.pid, worker.kind = hello.pid, hello.kind
+        self._stillborn.clear()
         if hello.memory_bytes:
-            sharers = sum(other.device == worker.device for other in self.workers)
+            device = worker.place.node, worker.place.device
+            sharers = sum((other.place.node, other.place.device) == device for other in self.workers)
             worker.memory_bytes = hello.memory_bytes // sharers
-        if worker.order is not None:
-            order, worker.order = worker.order, None
-            worker.process.send(order)
 
-    def _replace(self, worker: Worker[P]) -> list[Report]:
-        """Put a new process in a dead one's place. A task it had begun is lost, another waits for the new one."""
-        obituary, last_words = worker.process.obituary(), worker.process.last_words()
-        obituary = worker.given_up or obituary
-        log.warning("%s-%d: %s: %s", self._name, worker.place, obituary, last_words)
+    def _bury(self, worker: Worker[P]) -> list[Report]:
+        """Say that a task is lost, and have a new worker in the dead one's place, if that is still there."""
+        obituary = worker.given_up or worker.process.obituary()
+        log.warning("%s-%d: %s: %s", self._name, worker.number, obituary, worker.process.last_words())
         reports: list[Report] = []
-        if worker.task is not None and worker.order is None:
-            if worker.cancelled_at is None:
-                reports = [_failed(worker, Reason.LOST, obituary)]
-            else:
-                why = "the cohort was cancelled, and its worker ended in the middle of an epoch"
-                reports = [_failed(worker, Reason.CANCELLED, why)]
-            worker.free()
-        if worker.pid is None:
-            self._stillborn += 1
-            if self._stillborn >= MAX_STILLBORN:
-                raise PoolError(
-                    f"{self._stillborn} workers in a row died before they were ready; "
-                    f"the last: {obituary}; its last words: {last_words}"
-                )
-        worker.pid, worker.silent_s, worker.given_up = None, 0.0, ""
-        worker.process = self._hire(worker.place, worker.device)
+        if worker.task is not None and worker.cancelled_at is None:
+            reports = [_failed(worker.task, Reason.LOST, obituary)]
+        elif worker.task is not None:
+            why = "the cohort was cancelled, and its worker ended in the middle of an epoch"
+            reports = [_failed(worker.task, Reason.CANCELLED, why)]
+        self.workers.remove(worker)
+        if worker.place in self._wanted:
+            self._resting[worker.place] = time.monotonic() + self._rest_s(worker)
+            self._end_rests()
         return reports
 
+    def _rest_s(self, worker: Worker[P]) -> float:
+        """How long a place should rest after a death there: longer and longer where none becomes ready. Raises PoolError."""
+        if worker.pid is not None or worker.given_up:
+            return 0.0
+        self._stillborn[worker.place] += 1
+        alone = all(other.pid is None for other in self.workers)
+        if alone and self._stillborn.total() >= MAX_STILLBORN:
+            process = worker.process
+            raise PoolError(
+                f"{self._stillborn.total()} workers in a row died before they were ready; "
+                f"the last: {process.obituary()}; its last words: {process.last_words()}"
+            )
+        if alone and not worker.place.node:
+            return 0.0
+        # The others can wait, or the machine may just have gone and nobody has said so yet.
+        return min(2.0 ** self._stillborn[worker.place] / 4, LONGEST_REST_S)
 
-def _failed(worker: Worker[P], reason: Reason, detail: str) -> CohortFailed:
-    cohort = worker.task.id if worker.task is not None else 0
-    return CohortFailed(cohort=cohort, attempt=worker.attempt, reason=reason.value, detail=detail)
+
+def _order(place: Place) -> tuple[int, str, str]:
+    return place.rank, place.host, place.node
+
+
+def _who(worker: Worker[P]) -> str:
+    return f"worker process {worker.pid or '(starting)'}"
+
+
+def _attempt_of(task: Task | None) -> int:
+    return task.attempt if isinstance(task, CohortTask) else 0
+
+
+def _failed(task: Task, reason: Reason, detail: str) -> CohortFailed:
+    return CohortFailed(cohort=task.id, attempt=_attempt_of(task), reason=reason.value, detail=detail)

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 
 from hpo.errors import PoolError
+from hpo.workers.places import SHARE
 
 _DRIVER_GPUS = Path("/proc/driver/nvidia/gpus")
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-_SHARE = 0.5  # of the free memory is for cohorts; the rest for processes, data and other programs
 
 
 def worker_devices(n_workers: int | None, device: str) -> list[str]:
@@ -104,4 +104,4 @@ def memory_per_worker(n_workers: int) -> int:
         limit = file.read_text().strip() if file.is_file() else "max"
         if limit.isdigit():
             free = min(free, int(limit))
-    return int(_SHARE * free) // n_workers
+    return int(SHARE * free) // n_workers

@@ -17,6 +17,7 @@ from hpo.workers.child_process import ChildProcess, end
 from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, worker_devices
 from hpo.workers.messages import Forget, Order
+from hpo.workers.places import Place
 from hpo.workers.scratch import Scratch
 from hpo.workers.shared_data import write_data
 
@@ -47,7 +48,12 @@ class LocalPool:
             raise PoolError(f"no folder for training data below {self._parent}: {error.strerror}") from error
         atexit.register(self.close)
         try:
-            self._crew = Crew("local", devices, memory_per_worker(len(devices)), self._hire)
+            self._crew = Crew("local", self._hire)
+            memory_bytes = memory_per_worker(len(devices))
+            self._crew.fill(
+                Place(device=device, memory_bytes=memory_bytes, rank=rank)
+                for rank, device in enumerate(devices)
+            )
         except PoolError:
             self.close()
             raise
@@ -123,9 +129,9 @@ class LocalPool:
             raise PoolError("the pool has not been started")
         return self._scratch.folder
 
-    def _hire(self, place: int, device: str) -> ChildProcess:
+    def _hire(self, place: Place) -> ChildProcess:
         try:
-            process = ChildProcess(device=device, log=self._folder() / f"worker-{place}.log")
+            process = ChildProcess(device=place.device, log=self._folder() / f"worker-{place.rank}.log")
         except OSError as error:
             raise PoolError(f"a worker process could not be started: {error.strerror}") from error
         self._processes = [*(old for old in self._processes if not old.ended), process]

@@ -12,10 +12,14 @@ BEAT_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """A worker is ready. memory_bytes: what is free on its device, 0 when the pool knows better."""
+    """A worker is ready.
+
+    memory_bytes: what is free on its device, 0 when the pool knows better; kind: what the device calls itself
+    """
 
     pid: int
     memory_bytes: int = 0
+    kind: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

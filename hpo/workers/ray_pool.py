@@ -1,13 +1,13 @@
-"""A pool of Ray actors, in a Ray of its own on this machine or in a running cluster. The only home of ray."""
+"""A pool of Ray actors, in a Ray of its own on this machine or in a running cluster."""
 
 from __future__ import annotations
 
 import atexit
 import logging
 import os
-import re
-import socket
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,22 @@ import ray.exceptions
 from ray._private import worker as ray_internals
 from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
-from hpo.cohort import CohortTask, LastReport, Report, Task
+from hpo.cohort import CohortTask, Report, Task
 from hpo.dataset import TrainingData
 from hpo.errors import PoolError
 from hpo.workers.base import Slot
 from hpo.workers.child_process import worker_environment
 from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, n_cores, torch_has_cuda, visible_gpus
-from hpo.workers.messages import FromWorker, Hello, Order, ToWorker, Unfit
+from hpo.workers.messages import Order
+from hpo.workers.places import Node, Place, chosen, has_gpus, places_of
+from hpo.workers.ray_cluster import LOOK_S, RayCluster, connect, nodes
+from hpo.workers.ray_process import RayProcess
 from hpo.workers.ray_signals import sigterm_kept
 from hpo.workers.ray_token import token_file
-from hpo.workers.ray_worker import RayWorker
 from hpo.workers.undertaker import VARIABLE, Undertaker
+
+log = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 512 * 2**20  # what does not fit goes to disk
 _CONNECT_S = 10.0
@@ -37,94 +41,25 @@ _ENVIRONMENT = {
 }
 
 
-class RayProcess:
-    """An actor and what it does now. Ray starts it; the constructor returns before it is there.
-
-    device: cpu or cuda:0; resources: num_cpus and num_gpus of the actor
-    """
-
-    def __init__(self, *, device: str, resources: dict[str, float], environment: dict[str, str]) -> None:
-        actor_class: Any = ray.remote(RayWorker)
-        options = actor_class.options(
-            max_restarts=0,
-            max_concurrency=3,  # perform, say and live
-            runtime_env={"env_vars": environment},
-            **resources,
-        )
-        self._actor: Any = options.remote(device)
-        self._hello: Any = self._actor.hello.remote()
-        self._life: Any = self._actor.live.remote()
-        self._stream: Any = None
-        self._pid, self.death = 0, ""
-
-    @property
-    def waiting_for(self) -> Any:
-        """What `ray.wait` may wait for: the hello, the next report, or the end of its life."""
-        return next(source for source in (self._hello, self._stream, self._life) if source is not None)
-
-    def send(self, message: ToWorker) -> None:
-        """Say something; an actor that has died does not hear it, and `receive` will tell."""
-        if isinstance(message, Order):
-            perform = self._actor.perform.options(num_returns="streaming")
-            self._stream = perform.remote(message.task, message.data)
-        else:
-            self._actor.say.remote(message)
-
-    def receive(self) -> list[FromWorker] | None:
-        """Everything it has said by now; None once it has died and all was heard."""
-        messages: list[FromWorker] = []
-        while not self.death:
-            ready, _ = ray.wait([self.waiting_for], timeout=0)
-            if not ready:
-                break
-            self._next(messages)
-        return None if self.death and not messages else messages
-
-    def kill(self) -> None:
-        """End it at once; `receive` will tell."""
-        ray.kill(self._actor, no_restart=True)
-
-    def obituary(self) -> str:
-        """Who it was and how it ended."""
-        return f"Ray worker process {self._pid or '(starting)'} died: {self.death}"
-
-    def last_words(self) -> str:
-        """Ray keeps the logs of actors itself."""
-        return "see Ray's logs, by default in /tmp/ray/session_latest/logs"
-
-    def _next(self, messages: list[FromWorker]) -> None:
-        try:
-            source = self.waiting_for
-            message = ray.get(next(source) if source is self._stream else source)
-        except StopIteration:
-            self.death = "it ended a task without a last report"
-        except ray.exceptions.RayError as error:
-            self.death = _why(error)
-        else:
-            messages.append(message)
-            if isinstance(message, Hello | Unfit):
-                self._hello = None
-                self._pid = message.pid if isinstance(message, Hello) else 0
-            elif isinstance(message, LastReport):
-                self._stream = None
-        if self.death:
-            self.kill()  # a task that failed in Ray's hands leaves a living actor
-
-
 class RayPool:
     """A WorkerPool of Ray actors, one CPU or one GPU each. Data is put once and shared by a node's actors.
 
     address: of a running cluster, or None for a Ray of our own that ends with the pool
-    n_workers: None means one per core (of the cluster), or one per GPU; a Ray of our own takes any number
+    n_workers: None means one per core, or one per GPU; a Ray of our own takes any number, in a cluster it is the most
     device: auto, cpu or cuda; home: HPO_HOME, for the token of a Ray of our own
     A ScoreTask that cannot be done is reported as CohortFailed of its id, attempt 0.
+
+    Slots come and go with the machines of a cluster. Where auto has found GPUs at first, only they train.
     """
 
     def __init__(self, *, n_workers: int | None, address: str | None, device: str, home: Path) -> None:
         self._n_workers, self._address, self._device, self._home = n_workers, address, device, home
         self._crew: Crew[RayProcess] | None = None
         self._data: dict[str, Any] = {}  # data key -> reference
-        self._resources: dict[str, float] = {}
+        self._cluster: RayCluster | None = None  # that was joined
+        self._nodes: Sequence[Node] = ()  # that workers are placed on
+        self._gpus: bool | None = None  # whether GPUs train; None: not known yet
+        self._per_gpu = 1
         self._before: dict[str, str | None] = {}  # environment variables as they were
         self._connected = False
         self._undertaker: Undertaker | None = None  # of a Ray of our own
@@ -141,8 +76,9 @@ class RayPool:
         atexit.register(self.close)
         self._connected = True
         try:
-            devices = self._begin_own() if self._address is None else self._join(self._address)
-            self._crew = Crew("ray", devices, memory_per_worker(len(devices)), self._hire)
+            places = self._begin_own() if self._address is None else self._join(self._address)
+            self._crew = Crew("ray", lambda place: RayProcess(place, worker_environment()))
+            self._crew.fill(places)
         except PoolError:
             self.close()
             raise
@@ -180,6 +116,7 @@ class RayPool:
     def poll(self, timeout_s: float) -> list[Report]:
         """Reports that have arrived, waiting at most so long for the first. Raises PoolError."""
         self._check_heads()
+        self._follow_cluster()
         return self._started().poll(timeout_s, self._heard)
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
@@ -196,7 +133,9 @@ class RayPool:
     def close(self) -> None:
         """End the actors, and a Ray of our own with all its processes. Once more does nothing."""
         atexit.unregister(self.close)
-        if self._crew is not None and ray.is_initialized():
+        if self._cluster is not None:
+            self._cluster.close()
+        if self._crew is not None and ray.is_initialized() and not self._headless:
             for worker in self._crew.workers:
                 worker.process.kill()
         self._crew, self._data, self._heads = None, {}, {}
@@ -225,6 +164,9 @@ class RayPool:
         if dead:
             return dead
         sources = [worker.process.waiting_for for worker in workers]
+        if not sources:
+            time.sleep(min(timeout_s, LOOK_S))  # for a machine to join
+            return []
         ready, _ = ray.wait(sources, num_returns=1, timeout=timeout_s)
         self._check_heads()  # a Ray that has died makes every worker look dead
         if ready:
@@ -238,10 +180,30 @@ class RayPool:
             if process.poll() is not None:
                 raise PoolError(f"Ray's own process {name} ({process.pid}) has died, and Ray with it")
 
-    def _begin_own(self) -> list[str]:
-        """Start a Ray that listens to nobody without our token; the devices of the workers to be."""
+    @property
+    def _headless(self) -> bool:
+        """Whether the cluster that was joined has lost its head: then Ray answers nothing more."""
+        return self._cluster is not None and self._cluster.gone
+
+    def _follow_cluster(self) -> None:
+        """Have workers where the cluster's machines are now. Raises PoolError when its head has gone."""
+        cluster = self._cluster
+        if cluster is None:
+            return
+        if cluster.gone:
+            raise PoolError(
+                f"the head of the Ray cluster at {cluster.address} has not answered for {cluster.away_s:.0f} s; "
+                "start Ray there again, and on its other machines, and go on"
+            )
+        if cluster.nodes is not self._nodes:
+            self._started().fill(self._places(cluster.nodes))
+
+    def _begin_own(self) -> list[Place]:
+        """Start a Ray that listens to nobody without our token; where the workers are to be."""
         n_gpus = len(visible_gpus(os.environ)) if self._device != "cpu" and torch_has_cuda() else 0
-        devices = self._devices(n_cores(), n_gpus)
+        if self._device == "cuda" and not n_gpus:
+            raise PoolError("Ray finds no GPU; set HPO_DEVICE=cpu")
+        n_workers = self._n_workers or n_gpus or n_cores()
         try:
             token = token_file(self._home)
             self._undertaker = Undertaker(worker_environment())
@@ -250,7 +212,7 @@ class RayPool:
         self._set_environment(token, self._undertaker.mark)
         _init(
             address="local",
-            num_cpus=len(devices),
+            num_cpus=n_workers,
             num_gpus=n_gpus,
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
@@ -258,29 +220,46 @@ class RayPool:
         )
         self._heads = _heads()
         self._undertaker.tell(process.pid for process in self._heads.values())
-        return devices
+        memory_bytes = memory_per_worker(n_workers)
+        return [replace(place, memory_bytes=memory_bytes, host="") for place in self._places(nodes())]
 
-    def _join(self, address: str) -> list[str]:
+    def _join(self, address: str) -> list[Place]:
         _check_address(address)
         _init(address=address)
-        total: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        n_cpus, n_gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
-        devices = self._devices(n_cpus, 0 if self._device == "cpu" else n_gpus)
-        if len(devices) > n_cpus:
-            raise PoolError(f"the Ray cluster has {n_cpus} CPUs, too few for {len(devices)} workers")
-        return devices
+        self._cluster = RayCluster(ray.get_runtime_context().gcs_address)
+        return self._places(self._cluster.nodes)
 
-    def _devices(self, n_cpus: int, n_gpus: int) -> list[str]:
-        """One device for each worker, and what each asks of Ray. Raises PoolError."""
-        if n_gpus == 0:
-            if self._device == "cuda":
-                raise PoolError("Ray finds no GPU; set HPO_DEVICE=cpu")
-            self._resources = {"num_cpus": 1, "num_gpus": 0}
-            return ["cpu"] * (self._n_workers or n_cpus)
-        n_workers = self._n_workers or n_gpus
-        sharers = -(-n_workers // n_gpus)
-        self._resources = {"num_cpus": 1, "num_gpus": 1 / sharers}
-        return [f"cuda:{place % n_gpus}" for place in range(n_workers)]
+    def _places(self, nodes: Sequence[Node]) -> list[Place]:
+        """Where workers are to be on these machines: where they are already, then elsewhere."""
+        self._choose_devices(nodes)
+        self._nodes = nodes
+        possible = [
+            p for node in nodes for p in places_of(node, gpus=bool(self._gpus), per_gpu=self._per_gpu)
+        ]
+        there = [] if self._crew is None else self._crew.places()
+        places = chosen(possible, there, self._n_workers)
+        if len(places) < (self._n_workers or 1):
+            wanted = "GPUs" if self._gpus else "cores"
+            log.warning(
+                "the Ray cluster has %s for %d of %d workers; the others begin when machines join",
+                wanted,
+                len(places),
+                self._n_workers or 1,
+            )
+        return places
+
+    def _choose_devices(self, nodes: Sequence[Node]) -> None:
+        """Whether GPUs or cores train is settled for good once there is one of either; results should not mix them."""
+        there = has_gpus(nodes)
+        if self._gpus is None and (self._device != "auto" or any(node.n_cpus for node in nodes)):
+            self._gpus = self._device == "cuda" or (self._device == "auto" and there)
+            n_gpus = sum(node.n_gpus for node in nodes)
+            if self._gpus and n_gpus:
+                self._per_gpu = -(-(self._n_workers or n_gpus) // n_gpus)
+        elif self._gpus is False and self._device == "auto" and there and not has_gpus(self._nodes):
+            log.warning(
+                "the Ray cluster has GPUs now, but training has begun on cores; start hpo anew to use them"
+            )
 
     def _set_environment(self, token: Path, mark: str) -> None:
         # Without a mode of the user's, ray.init turns token authentication on for a Ray it starts.
@@ -292,20 +271,15 @@ class RayPool:
         os.environ.update(wanted)
         AuthenticationTokenLoader.instance().reset_cache()  # an earlier Ray of this process had another
 
-    def _hire(self, place: int, device: str) -> RayProcess:
-        inside = "cpu" if device == "cpu" else "cuda:0"
-        return RayProcess(device=inside, resources=self._resources, environment=worker_environment())
-
 
 def _check_address(address: str) -> None:
     """Raises PoolError at once where Ray would try for minutes."""
     if address.startswith("ray://"):
         raise PoolError("reports cannot stream through ray://; give the head's own address, as host:6379")
-    host, _, port = address.rpartition(":")
-    if not port.isdigit():
+    if not address.rpartition(":")[2].isdigit():
         return  # auto, which Ray looks up
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        connect(address, _CONNECT_S)
     except OSError as error:
         raise PoolError(f"no Ray answers at {address}: {error.strerror or error}") from error
 
@@ -325,16 +299,6 @@ def _heads() -> dict[str, Any]:
     """The processes of the Ray that this process has started, by what they are."""
     node: Any = ray_internals._global_node
     return {name: infos[0].process for name, infos in node.all_processes.items() if infos}
-
-
-def _why(error: ray.exceptions.RayError) -> str:
-    """The one line of Ray's long message that says what happened."""
-    text = str(error).strip()
-    detail = re.search(r"Worker exit detail: (.*?)(\. |\.?$)", text, re.MULTILINE)
-    if detail is not None:
-        return detail[1]
-    lines = text.splitlines() or [type(error).__name__]
-    return lines[-1] if isinstance(error, ray.exceptions.RayTaskError) else lines[0]
 
 
 def _first_line(error: Exception) -> str:

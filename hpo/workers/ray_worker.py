@@ -28,11 +28,12 @@ class RayWorker:
     def hello(self) -> Hello | Unfit:
         """Import torch, and say what this process is."""
         # Imported here because the environment that torch reads is the actor's, not the driver's.
-        from hpo.fused.device import free_memory, prepare_process
+        from hpo.fused.device import free_memory, kind_of, prepare_process
 
         try:
             prepare_process()
-            return Hello(pid=os.getpid(), memory_bytes=free_memory(self._device))
+            memory_bytes = free_memory(self._device)
+            return Hello(pid=os.getpid(), memory_bytes=memory_bytes, kind=kind_of(self._device))
         except HpoError as error:
             return Unfit(detail=str(error))
 

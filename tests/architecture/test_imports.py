@@ -62,7 +62,7 @@ ONLY_MODULE = {
 # library -> where it may be imported: a package, a folder or a file of one
 HOMES = {
     "torch": {"fused", "testing"},
-    "ray": {"workers/ray_pool.py"},
+    "ray": {"workers/ray_pool.py", "workers/ray_process.py", "workers/ray_cluster.py"},
     "optuna": {"samplers", "pruners/optuna_pruner.py", "analysis/importance.py", "storage/trials.py", "storage/schema.py",
                "server/dashboard.py",
                "testing"},

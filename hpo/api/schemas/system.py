@@ -27,8 +27,16 @@ class Slot(Answer):
     """A share of a device, and what it does."""
 
     id: int | str
+    node: str | None = Field(
+        default=None, description="The machine of a cluster; null: the coordinator's own."
+    )
     device: str
+    kind: str = Field(default="cpu", description="What the device calls itself: `cpu`, or the name of a GPU.")
     memory_bytes: int
+    ready: bool = Field(default=True, description="Its process has started.")
+    seen_s: float | None = Field(
+        default=None, description="Since its process was last heard, with work in hand."
+    )
     study: str | None = Field(default=None, description="Whose trials train there; null: it is idle.")
     lanes: int = 0
     model_steps_per_s: float | None = None
@@ -55,9 +63,13 @@ _COORDINATOR: dict[str, Any] = {
     "age_s": 0.8,
     "slots": [
         {
-            "id": 0,
-            "device": "cpu",
-            "memory_bytes": 4_000_000_000,
+            "id": "ray-0",
+            "node": "box-2",
+            "device": "cuda:0",
+            "kind": "NVIDIA H200",
+            "memory_bytes": 40_000_000_000,
+            "ready": True,
+            "seen_s": 0.3,
             "study": "wine-red",
             "lanes": 48,
             "model_steps_per_s": 45210.0,
