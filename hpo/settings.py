@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from hpo.account import Role
 from hpo.errors import SpecError
@@ -70,7 +70,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = Path(env.get("HPO_HOME") or "~/.hpo").expanduser().absolute()
     return Settings(
         home=home,
-        storage=env.get("HPO_STORAGE") or f"sqlite:///{home / 'hpo.db'}",
+        storage=_with_password(env, env.get("HPO_STORAGE") or f"sqlite:///{home / 'hpo.db'}"),
         device=env.get("HPO_DEVICE") or "auto",
         precision=env.get("HPO_PRECISION") or EXACT,
         ray_address=env.get("RAY_ADDRESS") or None,
@@ -86,6 +86,30 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_upload_mb=_whole(env, "HPO_MAX_UPLOAD_MB", 512),
         log=env.get("HPO_LOG") or "warning",
     )
+
+
+def _with_password(env: Mapping[str, str], url: str) -> str:
+    """A database's URL with the password that stands in a file of its own, if one is named. Raises SpecError."""
+    file = env.get("HPO_STORAGE_PASSWORD_FILE")
+    if not file:
+        return url
+    try:
+        password = Path(file).read_text(encoding="utf-8").rstrip("\r\n")  # editors end the last line
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SpecError(f"{file!r} cannot be read: {why}", field="HPO_STORAGE_PASSWORD_FILE") from None
+    if not password:
+        raise SpecError(f"{file!r} is empty; write the password into it", field="HPO_STORAGE_PASSWORD_FILE")
+    scheme, _, rest = url.partition("://")
+    authority, slash, name = rest.partition("/")
+    account, _, host = authority.rpartition("@")
+    if not account or ":" in account:
+        raise SpecError(
+            "with HPO_STORAGE_PASSWORD_FILE it names a user without a password, as in "
+            "postgresql+psycopg://USER@HOST/NAME",
+            field="HPO_STORAGE",
+        )
+    return f"{scheme}://{account}:{quote(password, safe='')}@{host}{slash}{name}"
 
 
 def _yes(env: Mapping[str, str], name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from hpo.account import Role
 from hpo.errors import SpecError
@@ -30,6 +31,47 @@ def test_the_environment_is_read(tmp_path):
 
 def test_storage_may_stand_elsewhere(tmp_path):
     assert read_settings({"HPO_HOME": str(tmp_path), "HPO_STORAGE": "memory://"}).storage == "memory://"
+
+
+@pytest.mark.parametrize("password", ["secret", "p@ss:w/rd?%41#+ ü", " ends with a space "])
+def test_the_password_of_the_database_may_stand_in_a_file(tmp_path, password):
+    (tmp_path / "password").write_text(f"{password}\n", encoding="utf-8")
+
+    storage = read_settings(
+        {
+            "HPO_STORAGE": "postgresql+psycopg://me@db:5433/hpo?connect_timeout=3",
+            "HPO_STORAGE_PASSWORD_FILE": str(tmp_path / "password"),
+        }
+    ).storage
+
+    # As the driver is told it, by SQLAlchemy.
+    url = make_url(storage)
+    assert (url.username, url.password) == ("me", password)
+    assert url._replace(password=None) == make_url("postgresql+psycopg://me@db:5433/hpo?connect_timeout=3")
+
+
+@pytest.mark.parametrize(
+    ("url", "content", "sentence"),
+    [
+        ("postgresql://me@db/hpo", None, "HPO_STORAGE_PASSWORD_FILE: '.*' cannot be read: No such file"),
+        ("postgresql://me@db/hpo", b"\n", "HPO_STORAGE_PASSWORD_FILE: '.*' is empty"),
+        ("postgresql://me@db/hpo", b"\xff", "HPO_STORAGE_PASSWORD_FILE: '.*' cannot be read: not UTF-8"),
+        ("postgresql://me:other@db/hpo", b"secret", "HPO_STORAGE: .* names a user without a password"),
+        ("postgresql://db/hpo", b"secret", "HPO_STORAGE: .* names a user without a password"),
+        ("sqlite:////srv/a@b/hpo.db", b"secret", "HPO_STORAGE: .* names a user without a password"),
+        ("", b"secret", "HPO_STORAGE: .* names a user without a password"),
+    ],
+)
+def test_a_password_that_cannot_be_used_is_refused_at_its_name(tmp_path, url, content, sentence):
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(SpecError, match=sentence) as caught:
+        read_settings({"HPO_STORAGE": url, "HPO_STORAGE_PASSWORD_FILE": str(file)})
+
+    assert "secret" not in str(caught.value)
+    assert "other" not in str(caught.value)
 
 
 def test_an_unknown_device_is_refused_at_its_name():

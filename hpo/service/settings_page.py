@@ -29,6 +29,9 @@ OURS: dict[str, Setting] = {
         "`sqlite:///$HPO_HOME/hpo.db`",
         "the database; PostgreSQL for a team (`pip install 'hpo[postgres]'`)",
     ),
+    "HPO_STORAGE_PASSWORD_FILE": Setting(
+        "a file", "none", "the password of the user that `HPO_STORAGE` names, where that names none"
+    ),
     "HPO_DEVICE": Setting(
         "`auto`, `cpu`, `cuda`, `cuda:N`",
         _of("device"),
