@@ -166,7 +166,11 @@ def test_gpus_are_for_workers_with_a_torch_of_their_own(plain, with_gpus):
     ]
     worker = with_gpus["services"]["worker"]
 
-    assert {name for name in SERVICES if told[0][name] != told[1][name]} == {"worker"}
+    assert {name for name in SERVICES if told[0][name] != told[1][name]} == {
+        "worker",
+        "coordinator",
+    }
+    assert read_settings({"HPO_DEVICE": told[1]["coordinator"]["environment"]["HPO_DEVICE"]}).device == "cuda"
     (device,) = worker["deploy"]["resources"]["reservations"]["devices"]
     assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
     assert "/cu" in worker["build"]["args"]["TORCH_INDEX"]
