@@ -14,6 +14,7 @@ VARIABLE = "HPO_LIFELINE"  # names the file descriptor of our end, in the enviro
 READY = b"ready"
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _held: list[socket.socket] = []
 
 
@@ -44,6 +45,13 @@ def die_with_parent() -> None:
     """On Linux, have the kernel kill this process with the thread that started it, even if it is stopped."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def adopt_orphans(wanted: bool) -> bool:
+    """On Linux, become the parent of whoever a descendant leaves behind, or no longer; whether that can be."""
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0) == 0)
 
 
 def _end_when_cut(line: socket.socket) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psutil
 
 from hpo.testing.server_program import until
+from hpo.workers.child import NAME
 
-_MODULE = "hpo.workers.child"
 _THREADS = 3  # its own, the one that listens and the one that beats: it has begun, and dies with its parent
 
 
@@ -20,7 +20,7 @@ def freeze_a_worker(coordinator: int) -> psutil.Process:
     def found() -> psutil.Process | None:
         for child in psutil.Process(coordinator).children():
             try:
-                if _MODULE in child.cmdline() and child.num_threads() >= _THREADS:
+                if child.name() == NAME and child.num_threads() >= _THREADS:
                     return child
             except psutil.Error:  # it has just ended
                 continue

@@ -1,4 +1,4 @@
-"""A worker process of this machine: `python -m hpo.workers.child SOCKET DEVICE`, started by LocalPool.
+"""A worker process of this machine: forked from its pool's nursery, or `python -m hpo.workers.child SOCKET DEVICE`.
 
 A thread reads what the pool says. It ends the process at once when the pool's end of the socket is
 closed, even while torch is being imported or an epoch trains: no worker outlives its pool. Another one
@@ -7,6 +7,7 @@ says every second that this process lives: one that is stopped or hangs in the k
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -38,17 +39,30 @@ ENVIRONMENT: Mapping[str, str] = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # products on a GPU give the same numbers each time
 }
 
+NAME = "hpo-worker"
+
 Send = Callable[[FromWorker], None]
 Orders = queue.SimpleQueue[Order | Forget]
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Work until the pool hangs up."""
+    """Begin as a process of its own, and work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the pool decides
-    die_with_parent()  # elsewhere than on Linux the socket does
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     os.environ.update(ENVIRONMENT)
-    connection, device = Connection(int(arguments[0])), arguments[1]
+    die_with_parent()  # elsewhere than on Linux the socket does
+    work(Connection(int(arguments[0])), arguments[1])
+
+
+def call_process(name: str) -> None:
+    """Give this process the name that ps and top show, where there is such a thing."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
+def work(connection: Connection, device: str) -> None:
+    """Work until the pool hangs up."""
+    call_process(NAME)
     mailbox, orders = Mailbox(), Orders()
     mouth = threading.Lock()
 

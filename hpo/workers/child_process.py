@@ -1,59 +1,47 @@
-"""A worker process as its pool sees it: started, spoken to, ended."""
+"""A worker process as its pool sees it: spoken to, ended."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import hpo
+from hpo.workers.adopted import Adopted
 from hpo.workers.child import ENVIRONMENT
-from hpo.workers.devices import visible_gpus
-from hpo.workers.messages import FromWorker, ToWorker
+from hpo.workers.messages import Born, FromWorker, ToWorker
 
-MODULE = "hpo.workers.child"
 _LOG_TAIL = 3  # lines
 _PATIENCE_S = 3.0  # for each of: leave by yourself, terminate
+_DEATH_S = 0.5  # from when the system closes what a process had open until it can be waited for
+
+Process = subprocess.Popen[bytes] | Adopted
 
 
 class ChildProcess:
-    """One process of `hpo.workers.child`. It starts to import torch at once. Raises OSError.
+    """One worker process, a child of this one.
 
-    device: cpu, or cuda:N; of the GPUs the process sees only that one, as cuda:0
+    own_log: of a worker that is still to be forked; until it says that it was, process and log are its nursery's
     """
 
-    def __init__(self, *, device: str, log: Path) -> None:
-        self.log = log
-        ours, theirs = socket.socketpair()
-        inside = device if device == "cpu" else "cuda:0"
-        command = [sys.executable, "-P", "-m", MODULE, str(theirs.fileno()), inside]
-        # A child that has not come so far as to ignore Ctrl-C inherits the blocked signal instead.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            with ours, theirs, log.open("ab") as file:
-                self._process = subprocess.Popen(
-                    command,
-                    env=_environment(device),
-                    stdin=subprocess.DEVNULL,
-                    stdout=file,
-                    stderr=file,
-                    pass_fds=[theirs.fileno()],
-                )
-                self.connection = Connection(ours.detach())
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    def __init__(
+        self,
+        connection: Connection,
+        process: Process,
+        log: Path,
+        *,
+        own_log: Path | None = None,
+    ) -> None:
+        self.connection, self._process, self._log, self._own_log = connection, process, log, own_log
 
     @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
+    def _born(self) -> bool:
+        return self._own_log is None
 
     def send(self, message: ToWorker) -> None:
         """Say something; a process that has died does not hear it, and `receive` will tell."""
@@ -65,13 +53,21 @@ class ChildProcess:
         messages: list[FromWorker] = []
         try:
             while self.connection.poll(0):
-                messages.append(self.connection.recv())
+                message = self.connection.recv()
+                if isinstance(message, Born):
+                    self._be_born(message.pid)
+                else:
+                    messages.append(message)
         except (EOFError, OSError):
             return messages or None
         return messages
 
+    def _be_born(self, pid: int) -> None:
+        self._process = Adopted(pid)
+        self._log, self._own_log = self._own_log or self._log, None
+
     def kill(self) -> None:
-        """End it at once; `receive` will tell."""
+        """End it at once, or the nursery that does not bring it forth; `receive` will tell."""
         self._process.kill()
 
     @property
@@ -81,31 +77,42 @@ class ChildProcess:
 
     def obituary(self) -> str:
         """Who it was and how it ended. Call it after the process has died."""
-        end([self])
-        return f"worker process {self.pid} {_cause(self._process.returncode)}"
+        if self._born:
+            end([self])
+            return f"worker process {self._process.pid} {_cause(self._process.returncode)}"
+        self.connection.close()
+        if _wait([self._process], _DEATH_S):
+            return "a worker process ended while it was forked"
+        return f"process {self._process.pid}, which forks workers, {_cause(self._process.returncode)}"
 
     def last_words(self) -> str:
         """The end of its log, in one line."""
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        lines = self._log.read_text(errors="replace").strip().splitlines() if self._log.exists() else []
         return " / ".join(line.strip() for line in lines[-_LOG_TAIL:]) or "its log is empty"
+
+    def settle(self) -> None:
+        """Learn, once its nursery has ended, whether it was forked before."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self._born and not self.connection.closed:
+            if not self.connection.poll(max(0.0, deadline - time.monotonic())) or self.receive() is None:
+                return
 
 
 def end(processes: Sequence[ChildProcess]) -> None:
     """End processes: hang up, which they obey at once; then terminate, then kill. None is left."""
     for process in processes:
+        process.settle()
         process.connection.close()
     left = _wait([process._process for process in processes], _PATIENCE_S)
-    for popen in left:
-        popen.terminate()
+    for each in left:
+        each.terminate()
     left = _wait(left, _PATIENCE_S)
-    for popen in left:
-        popen.kill()
+    for each in left:
+        each.kill()
     _wait(left, None)
 
 
-def _wait(
-    processes: list[subprocess.Popen[bytes]], patience_s: float | None
-) -> list[subprocess.Popen[bytes]]:
+def _wait(processes: Sequence[Process], patience_s: float | None) -> list[Process]:
     """Those that still run after so long."""
     deadline = None if patience_s is None else time.monotonic() + patience_s
     left = []
@@ -126,16 +133,10 @@ def worker_environment() -> dict[str, str]:
     return env
 
 
-def _environment(device: str) -> dict[str, str]:
-    gpus = visible_gpus(os.environ) if device != "cpu" else []
-    seen = gpus[int(device.removeprefix("cuda:"))] if gpus else ""
-    return {**os.environ, **worker_environment(), "CUDA_VISIBLE_DEVICES": seen}
-
-
-def _cause(code: int) -> str:
+def _cause(code: int | None) -> str:
     if code == -signal.SIGKILL:
         return "was killed by SIGKILL, often the system's answer to too little memory"
-    if code < 0:
+    if code is not None and code < 0:
         names = {number.value: number.name for number in signal.Signals}
         return f"was killed by {names.get(-code, f'signal {-code}')}"
     return f"ended with exit code {code}"

@@ -13,9 +13,10 @@ from hpo.cohort import CohortTask, Report, Task
 from hpo.dataset import TrainingData
 from hpo.errors import PoolError
 from hpo.workers.base import Slot
-from hpo.workers.child_process import ChildProcess, end
+from hpo.workers.child_process import ChildProcess
 from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, worker_devices
+from hpo.workers.hiring import Hiring, way_of_hiring
 from hpo.workers.messages import Forget, Order
 from hpo.workers.places import Place
 from hpo.workers.scratch import Scratch
@@ -33,6 +34,7 @@ class LocalPool:
     def __init__(self, *, n_workers: int | None, device: str = "auto", scratch: Path) -> None:
         self._n_workers, self._device, self._parent = n_workers, device, scratch
         self._scratch: Scratch | None = None
+        self._hiring: Hiring | None = None
         self._crew: Crew[ChildProcess] | None = None
         self._processes: list[ChildProcess] = []  # all that were ever started and may still live
         self._folders: dict[str, str] = {}  # data key -> folder
@@ -46,6 +48,7 @@ class LocalPool:
             self._scratch = Scratch(self._parent)
         except OSError as error:
             raise PoolError(f"no folder for training data below {self._parent}: {error.strerror}") from error
+        self._hiring = way_of_hiring(self._scratch.folder / "nursery.log")
         atexit.register(self.close)
         try:
             self._crew = Crew("local", self._hire)
@@ -114,7 +117,8 @@ class LocalPool:
         if os.getpid() != self._owner:
             return  # a fork of the owner has come to its end: the workers are not its own
         atexit.unregister(self.close)
-        end(self._processes)
+        if self._hiring is not None:
+            self._hiring.close(self._processes)
         self._processes = []
         if self._scratch is not None:
             self._scratch.remove()
@@ -130,8 +134,11 @@ class LocalPool:
         return self._scratch.folder
 
     def _hire(self, place: Place) -> ChildProcess:
+        if self._hiring is None:
+            raise PoolError("the pool has not been started")
         try:
-            process = ChildProcess(device=place.device, log=self._folder() / f"worker-{place.rank}.log")
+            log = self._folder() / f"worker-{place.rank}.log"
+            process = self._hiring.hire(device=place.device, log=log)
         except OSError as error:
             raise PoolError(f"a worker process could not be started: {error.strerror}") from error
         self._processes = [*(old for old in self._processes if not old.ended), process]

@@ -11,6 +11,13 @@ BEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Born:
+    """A worker has been forked for whoever listens, who is about to become its parent."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """A worker is ready.
 

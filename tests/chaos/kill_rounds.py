@@ -116,8 +116,7 @@ class Search:
 
 def is_worker(process: psutil.Process) -> bool:
     """Whether it trains: a child of the local pool, or an actor of Ray."""
-    line = " ".join(process.cmdline())
-    return "hpo.workers.child" in line or line.startswith("ray::")
+    return process.name() == "hpo-worker" or " ".join(process.cmdline()).startswith("ray::")
 
 
 def victims(search: Search, program: psutil.Process, kind: str, dice: random.Random) -> list[psutil.Process]:

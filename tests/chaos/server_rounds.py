@@ -128,15 +128,15 @@ class Server:
 
     def parts(self, kind: str) -> list[psutil.Process]:
         """The processes of a kind: api, coordinator, worker, supervisor."""
-        sign = {"api": "--only api", "coordinator": "--only coordinator", "worker": "hpo.workers.child"}
+        sign = {"api": "--only api", "coordinator": "--only coordinator"}
         found = []
         for process in self.processes():
             try:
-                line = " ".join(process.cmdline())
+                name, line = process.name(), " ".join(process.cmdline())
             except psutil.Error:
                 continue
-            if kind == "worker" and line.startswith("ray::"):
-                found.append(process)
+            if kind == "worker":
+                found += [process] if name == "hpo-worker" or line.startswith("ray::") else []
             elif kind == "supervisor":
                 found += [process] if process.pid == self.programs[0].pid else []
             elif sign[kind] in line:

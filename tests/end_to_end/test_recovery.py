@@ -128,7 +128,7 @@ def test_a_search_killed_twice_ends_as_if_nothing_had_happened(searches):
 def test_a_killed_worker_is_replaced_and_a_living_search_cannot_be_taken_over(searches):
     program = searches.start("run", searches.study_file("broken"), *TWO)
     frozen = under_way(program)
-    [victim] = set(psutil.Process(program.pid).children()) - {frozen}
+    [victim] = {p for p in psutil.Process(program.pid).children() if p.name() == frozen.name()} - {frozen}
     victim.send_signal(signal.SIGKILL)
     code, _, err = searches.run("resume", "broken")
     frozen.resume()

@@ -15,7 +15,7 @@ from hpo.errors import PoolError
 from hpo.fused.trainer import Trainer
 from hpo.testing.pool import WorkerPoolContract
 from hpo.testing.pool_talk import FOREVER, KEY, collect, first_epoch, make_data, make_task
-from hpo.workers import child_process, crew
+from hpo.workers import crew, hiring
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.scratch import Scratch
 
@@ -33,6 +33,9 @@ print(*(child.pid for child in psutil.Process().children()), flush=True)
 """
 TRAIN = """
 pool.submit(make_task([0], id=1, epochs=FOREVER))
+while len(pool.pids()) < 2:
+    pool.poll(0.1)
+print(*(child.pid for child in psutil.Process().children()), flush=True)
 first_epoch(pool)
 assert "torch" not in sys.modules
 print("training", flush=True)
@@ -53,18 +56,23 @@ class TestLocalPool(WorkerPoolContract):
 def test_workers_leave_ctrl_c_to_their_pool_but_die_with_it(tmp_path):
     command = [sys.executable, "-c", OWNER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
-        workers = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
+        owner.stdout.readline()
+        nursery, *workers = [psutil.Process(int(pid)) for pid in owner.stdout.readline().split()]
         training = owner.stdout.readline()
 
-        for worker in workers:
-            worker.send_signal(signal.SIGINT)
+        for process in (nursery, *workers):
+            process.send_signal(signal.SIGINT)
         still_there = owner.stdout.readline()  # two more epochs have been trained
+        workers[
+            0
+        ].suspend()  # neither does it hear that the pool hangs up, nor is there whom it was forked from
+        nursery.kill()
         owner.kill()
 
-        gone, alive = psutil.wait_procs(workers, timeout=30)
+        gone, alive = psutil.wait_procs([nursery, *workers], timeout=30)
     assert training == "training\n"
     assert still_there == "two epochs later\n"
-    assert len(gone) == 2
+    assert len(gone) == 3
     assert not alive
 
 
@@ -82,12 +90,91 @@ def test_the_folder_of_a_dead_pool_goes_with_the_next(tmp_path):
 
 
 def test_a_pool_that_is_not_closed_ends_with_its_process(tmp_path):
-    run = subprocess.run([sys.executable, "-c", START, str(tmp_path)], capture_output=True, text=True)
+    command = [sys.executable, "-c", START, str(tmp_path)]
+    environment = os.environ | {"HPO_TEST_MARK": str(tmp_path)}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
 
     assert (run.returncode, run.stderr) == (0, "")
-    assert len(run.stdout.split()) == 2
-    assert not any(psutil.pid_exists(int(pid)) for pid in run.stdout.split())
+    assert run.stdout.split()
+    assert [pid for pid in psutil.pids() if marked(pid, str(tmp_path))] == []
     assert list(tmp_path.iterdir()) == []
+
+
+def marked(pid, mark):
+    try:
+        return psutil.Process(pid).environ().get("HPO_TEST_MARK") == mark
+    except psutil.Error:
+        return False
+
+
+@pytest.fixture
+def one(tmp_path):
+    """A pool of one worker that trains for ever."""
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], epochs=FOREVER))
+    first_epoch(pool)
+    yield pool
+    pool.close()
+
+
+def nursery_of(pool):
+    """The child of this process that is no worker, for these are the pool's own children too."""
+    (found,) = [child for child in psutil.Process().children() if child.pid not in pool.pids()]
+    return found
+
+
+def test_a_killed_worker_is_replaced_by_a_fork_and_its_cohort_learns_who_killed_it(one):
+    nursery, killed = nursery_of(one), one.pids()
+
+    os.kill(killed[0], signal.SIGABRT)
+    lost = collect(one)[-1]
+    one.submit(make_task([0], epochs=FOREVER))
+    first_epoch(one)
+
+    assert lost.detail == f"worker process {killed[0]} was killed by SIGABRT"
+    assert nursery_of(one) == nursery
+    assert (nursery.name(), nursery.num_threads()) == ("hpo-nursery", 1)
+    (replaced,) = [psutil.Process(pid) for pid in one.pids()]
+    assert replaced.pid not in killed
+    assert replaced.name() == "hpo-worker"
+    assert replaced.cmdline() == nursery.cmdline()  # a process that begins by itself has its own
+
+
+def test_a_killed_nursery_costs_no_cohort_and_a_worker_killed_after_it_is_replaced(one):
+    before, nursery = one.pids(), nursery_of(one)
+
+    nursery.kill()
+    nursery.wait()
+    went_on = [first_epoch(one).epoch for _ in range(3)]
+    os.kill(before[0], signal.SIGKILL)
+    lost = collect(one)[-1]
+    one.submit(make_task([0]))
+    done = collect(one)[-1]
+
+    assert went_on == sorted(set(went_on))
+    assert (lost.reason, str(before[0]) in lost.detail) == ("lost", True)
+    assert isinstance(done, CohortDone)
+    assert nursery_of(one) != nursery
+
+
+def test_where_processes_have_no_adopted_children_each_worker_begins_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], epochs=FOREVER))
+    first_epoch(pool)
+    workers = pool.pids()
+
+    os.kill(workers[0], signal.SIGKILL)
+    lost = collect(pool)[-1]
+
+    assert [child.pid for child in psutil.Process().children() if child.pid in workers] == []
+    assert lost.detail.startswith(f"worker process {workers[0]} was killed by SIGKILL")
+    pool.close()
+    assert not psutil.Process().children()
 
 
 def test_data_is_private_to_the_user_and_gone_after_close(tmp_path):
@@ -164,21 +251,32 @@ def test_a_worker_that_dies_before_it_is_ready_passes_its_task_to_the_next(tmp_p
     pool.put_data(KEY, make_data())
     pool.submit(make_task([0]))
 
-    (starting,) = psutil.Process().children()
-    starting.kill()
+    (nursery,) = psutil.Process().children()
+    nursery.kill()
 
     assert isinstance(collect(pool)[-1], CohortDone)
     pool.close()
 
 
 def test_workers_that_cannot_start_end_the_pool_with_their_last_words(tmp_path, monkeypatch):
-    monkeypatch.setattr(child_process, "MODULE", "hpo.workers.no_such_module")
+    monkeypatch.setattr(hiring, "NURSERY", "hpo.workers.no_such_module")
     pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
     pool.start()
 
     with pytest.raises(
         PoolError, match=r"5 workers in a row died.*No module named hpo.workers.no_such_module"
     ):
+        pool.poll(60)
+
+    pool.close()
+
+
+def test_a_machine_that_gives_no_more_processes_ends_the_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr(hiring, "NURSERY", "tests.workers.barren")
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+
+    with pytest.raises(PoolError, match="could not be started: Resource temporarily unavailable"):
         pool.poll(60)
 
     pool.close()
