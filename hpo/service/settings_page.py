@@ -97,6 +97,12 @@ OTHERS: dict[str, Setting] = {
     "RAY_ADDRESS": Setting(
         "`HOST:PORT`", "none", "the Ray cluster that trains; without one `--pool ray` starts Ray here"
     ),
+    "RAY_AUTH_MODE": Setting(
+        "`token`, `disabled`",
+        "by what the cluster asks for",
+        "token: a cluster that asks for no token is not joined; disabled: it is joined without a warning",
+    ),
+    "RAY_AUTH_TOKEN_PATH": Setting("a file", "`~/.ray/auth_token`", "the token shown to a Ray cluster"),
     "CUDA_VISIBLE_DEVICES": Setting("numbers with commas", "all", "which GPUs there are for hpo"),
     "NO_COLOR": Setting("anything", "none", "no colours anywhere"),
     "FORCE_COLOR": Setting("anything", "none", "colours in a pipe too"),

@@ -14,7 +14,7 @@ from typing import Any
 import ray
 import ray.exceptions
 from ray._private import worker as ray_internals
-from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from hpo.cohort import CohortTask, Report, Task
 from hpo.dataset import TrainingData
@@ -25,16 +25,16 @@ from hpo.workers.crew import Crew, Worker
 from hpo.workers.devices import memory_per_worker, n_cores, torch_has_cuda, visible_gpus
 from hpo.workers.messages import Order
 from hpo.workers.places import Node, Place, chosen, has_gpus, places_of
-from hpo.workers.ray_cluster import LOOK_S, RayCluster, connect, nodes
+from hpo.workers.ray_cluster import LOOK_S, RayCluster, nodes
+from hpo.workers.ray_door import WITH_TOKEN, knock, way_in
 from hpo.workers.ray_process import RayProcess
 from hpo.workers.ray_signals import sigterm_kept
-from hpo.workers.ray_token import token_file
+from hpo.workers.ray_token import MODE, TOKEN, TOKEN_PATH, token_file
 from hpo.workers.undertaker import VARIABLE, Undertaker
 
 log = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 512 * 2**20  # what does not fit goes to disk
-_CONNECT_S = 10.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns of a change to come
@@ -209,7 +209,9 @@ class RayPool:
             self._undertaker = Undertaker(worker_environment())
         except OSError as error:
             raise PoolError(f"no token for Ray in {self._home}: {error.strerror}") from error
-        self._set_environment(token, self._undertaker.mark)
+        secured = {MODE: WITH_TOKEN, TOKEN_PATH: str(token)}
+        wanted = {**_ENVIRONMENT, **secured, VARIABLE: self._undertaker.mark}
+        self._set_environment(wanted, unwanted=(TOKEN, "RAY_ADDRESS"))
         _init(
             address="local",
             num_cpus=n_workers,
@@ -224,8 +226,9 @@ class RayPool:
         return [replace(place, memory_bytes=memory_bytes, host="") for place in self._places(nodes())]
 
     def _join(self, address: str) -> list[Place]:
-        _check_address(address)
-        _init(address=address)
+        door = knock(address, os.environ)
+        self._set_environment(way_in(door, os.environ, self._home))
+        _init(address=door.address)
         self._cluster = RayCluster(ray.get_runtime_context().gcs_address)
         return self._places(self._cluster.nodes)
 
@@ -261,27 +264,13 @@ class RayPool:
                 "the Ray cluster has GPUs now, but training has begun on cores; start hpo anew to use them"
             )
 
-    def _set_environment(self, token: Path, mark: str) -> None:
-        # Without a mode of the user's, ray.init turns token authentication on for a Ray it starts.
-        wanted = {**_ENVIRONMENT, "RAY_AUTH_TOKEN_PATH": str(token), VARIABLE: mark}
-        unwanted = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ADDRESS")
+    def _set_environment(self, wanted: dict[str, str], unwanted: Sequence[str] = ()) -> None:
         self._before = {name: os.environ.get(name) for name in (*wanted, *unwanted)}
         for name in unwanted:
             os.environ.pop(name, None)
         os.environ.update(wanted)
+        Config.initialize("")  # Ray has read its mode of authentication when it was imported
         AuthenticationTokenLoader.instance().reset_cache()  # an earlier Ray of this process had another
-
-
-def _check_address(address: str) -> None:
-    """Raises PoolError at once where Ray would try for minutes."""
-    if address.startswith("ray://"):
-        raise PoolError("reports cannot stream through ray://; give the head's own address, as host:6379")
-    if not address.rpartition(":")[2].isdigit():
-        return  # auto, which Ray looks up
-    try:
-        connect(address, _CONNECT_S)
-    except OSError as error:
-        raise PoolError(f"no Ray answers at {address}: {error.strerror or error}") from error
 
 
 def _init(**options: Any) -> None:
