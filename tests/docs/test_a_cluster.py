@@ -116,4 +116,4 @@ def test_the_sentences_that_the_page_explains_are_those_of_the_pool():
     ):
         assert re.search(f"`[^`]*{sentence}", text_of(PAGE))
         assert sentence in pool
-    assert "too few for {len(devices)} workers" in pool
+    assert "the others begin when machines join" in pool
