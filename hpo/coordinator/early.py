@@ -31,7 +31,7 @@ def _withdraw(drive: Drive) -> None:
     """
     training = {slot.task for slot in drive.pool.slots()}
     for flight in drive.flights.values():
-        if flight.id not in training and flight.work.contest is None and not flight.work.losses:
+        if flight.id not in training and flight.work.contest is None and not flight.work.losses.any():
             flight.withdrawn = True
             drive.pool.cancel(flight.id)
 

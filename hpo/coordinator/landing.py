@@ -12,7 +12,7 @@ from hpo.coordinator.brackets import Referee
 from hpo.coordinator.flight import Flight
 from hpo.coordinator.planner import Planner, cut
 from hpo.coordinator.populations import again_whole
-from hpo.coordinator.recovery import GiveUp, Halve, after_failure
+from hpo.coordinator.recovery import GiveUp, Halve, TrainAgain, after_failure
 from hpo.coordinator.results import Results
 from hpo.coordinator.work import Contest, Work
 from hpo.dataset import Preparation
@@ -20,6 +20,12 @@ from hpo.states import Reason
 from hpo.storage.base import StoredModel
 
 log = logging.getLogger(__name__)
+
+_THEN = {
+    TrainAgain: "its trials are trained again",
+    Halve: "its trials are trained again in two halves",
+    GiveUp: "its trials end FAIL",
+}
 
 
 @dataclass(kw_only=True)
@@ -65,16 +71,19 @@ class Landing:
             del self.flights[flight.id]
             return
         rest = tuple(flight.living.values())
-        if failed.reason in (Reason.LOST, Reason.CANCELLED):
-            work.losses += 1
-        next_step = after_failure(failed.reason, n_trials=len(rest), losses=work.losses, retries=self.retries)
+        lost = failed.reason in (Reason.LOST, Reason.CANCELLED)
+        losses = work.losses.count(flight.living) if lost else 0
+        whole = self.planner.population is not None
+        next_step = after_failure(
+            failed.reason, n_trials=1 if whole and lost else len(rest), losses=losses, retries=self.retries
+        )
         log.warning("cohort %d: %s: %s; %s", flight.cohort, failed.reason, failed.detail, next_step)
         if failed.reason == Reason.OUT_OF_MEMORY:
             lanes = len(rest) * self.planner.lanes_per_trial
             self.planner.saturation.refused(flight.part[0].shared, lanes=lanes)
         if isinstance(next_step, GiveUp):
             flight.fail_living(next_step.reason)
-        elif rest and self.planner.population is not None:
+        elif rest and whole:
             failure = again_whole(flight, too_large=isinstance(next_step, Halve))
             if failure is not None:
                 self._land(flight)
@@ -85,8 +94,7 @@ class Landing:
         elif rest:
             work.parts.extendleft(reversed(cut(rest, 2) if isinstance(next_step, Halve) else [rest]))
         self._land(flight)
-        again = "its trials end FAIL" if isinstance(next_step, GiveUp) else "its trials are trained again"
-        self.say(f"cohort {flight.cohort}: {failed.detail or failed.reason}; {again}")
+        self.say(f"cohort {flight.cohort}: {failed.detail or failed.reason}; {_THEN[type(next_step)]}")
 
     def _land(self, flight: Flight) -> None:
         """A flight is over; its results are written soon. The rest of its cohort goes next."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hpo.bracket import Bracket, History
 from hpo.cohort import Cohort, CohortHalted
 from hpo.coordinator.planner import Part
+from hpo.coordinator.recovery import Losses
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Work:
 
     cohort: Cohort
     parts: deque[Part]
-    losses: int = 0  # how often a worker died over it
+    losses: Losses = field(default_factory=Losses)
     contest: Contest | None = None
     spread: Spread | None = None
     checkpoints: tuple[bytes, ...] = ()

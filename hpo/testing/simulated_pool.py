@@ -87,7 +87,7 @@ class _Running:
 class SimulatedPool:
     """A deterministic WorkerPool.
 
-    most_lanes: a cohort with more lanes is out of memory
+    most_lanes: a cohort with more lanes is out of memory; deadly: trials whose worker dies after an epoch
     each_poll: called before the epochs of every poll: the place to interfere
     submitted: every task in order, as the tests look at it; data: what workers were given, by key
     """
@@ -98,9 +98,11 @@ class SimulatedPool:
         n_slots: int = 2,
         most_lanes: int | None = None,
         faults: Sequence[Fault] = (),
+        deadly: Sequence[int] = (),
         each_poll: Callable[[], None] = lambda: None,
     ) -> None:
         self._n_slots = n_slots
+        self._deadly = frozenset(deadly)
         self._most_lanes = most_lanes
         self._each_poll = each_poll
         self._faults: Mapping[int, Fault] = {fault.submission: fault for fault in faults}
@@ -223,6 +225,8 @@ class SimulatedPool:
             reason = Reason.OUT_OF_MEMORY.value
         elif fault is not None and running.epoch + 1 >= fault.epoch:
             reason = fault.reason
+        elif running.epoch and not self._deadly.isdisjoint(task.numbers):
+            reason = Reason.LOST.value
         if reason == "pool":
             raise PoolError("the workers cannot be started any more")
         if reason is None:

@@ -37,6 +37,7 @@ class World:
         workers: int = 2,
         max_lanes: int | None = None,
         faults: Sequence[Fault] = (),
+        deadly: Sequence[int] = (),
         most_lanes: int | None = None,
         storage: Storage | None = None,
         dead: Driver | None = None,
@@ -47,7 +48,9 @@ class World:
         """Run the study until the coordinator leaves it."""
 
         self.pools.append(
-            SimulatedPool(n_slots=workers, faults=faults, most_lanes=most_lanes, each_poll=each_poll)
+            SimulatedPool(
+                n_slots=workers, faults=faults, deadly=deadly, most_lanes=most_lanes, each_poll=each_poll
+            )
         )
         options = Options(
             max_lanes=max_lanes, patience_s=0.5, poll_s=0.0, renew_s=0.0, clock=clock, serving=serving

@@ -12,6 +12,7 @@ from hpo.coordinator.loop import Coordinator, Options
 from hpo.errors import PoolError
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import StoredModel
+from hpo.study import PrunerSpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
 from hpo.testing.small_jobs import spec_of
 
@@ -61,13 +62,31 @@ def test_what_a_lost_worker_says_later_is_void(make_world, undisturbed):
     assert world.bits() == undisturbed(spec)
 
 
-def test_a_cohort_that_is_always_lost_ends_fail_lost_after_its_retries(make_world):
-    world = make_world(spec_of(trials=8))
+@pytest.mark.parametrize(
+    "pruner", [PrunerSpec(), PrunerSpec(name="halving", min_epochs=3, factor=2, bracket=8)]
+)
+def test_a_trial_that_kills_its_workers_ends_alone_and_the_others_finish(make_world, undisturbed, pruner):
+    spec = replace(spec_of(trials=32), pruner=pruner)
+    world = make_world(spec)
 
-    study = world.run(workers=1, max_lanes=8, faults=[Fault(submission=n) for n in range(3)])
+    study = world.run(workers=1, max_lanes=32, deadly=[21])
 
-    assert (study.state, study.reason) == (StudyState.FAILED, "not one trial is complete: 8 lost")
-    assert Counter(world.trained()) == dict.fromkeys(range(8), 3)
+    guilty = world.trials()[21]
+    assert study.state is StudyState.COMPLETED
+    assert (guilty.state, guilty.reason) == (TrialState.FAIL, "lost")
+    times = Counter(world.trained())
+    assert times[21] == 3 + 4 + 3  # whole, in halves of 16, 8, 4 and 2, and alone
+    assert sum(times.values()) < 3 * 32 + 2 * 32 + 3
+
+
+def test_a_trial_that_kills_its_workers_changes_no_other(make_world, undisturbed):
+    world = make_world(spec_of(trials=32))
+
+    world.run(workers=2, max_lanes=16, deadly=[5, 30])
+
+    others = [bits for bits in world.bits() if bits[0] not in (5, 30)]
+    assert others == [bits for bits in undisturbed(spec_of(trials=32)) if bits[0] not in (5, 30)]
+    assert [t.reason for t in world.trials(TrialState.FAIL)] == ["lost", "lost"]
 
 
 def test_an_error_fails_the_cohort_and_spares_the_others(make_world):

@@ -158,6 +158,17 @@ def test_a_population_is_one_cohort_whatever_the_machine(make_world):
     assert all(set(task.evolution.params) == set(task.numbers) for task in tasks)
 
 
+def test_a_population_whose_worker_always_dies_is_not_cut_and_ends(make_world):
+    rates = Range(low=1.0, high=5.0, type="float")
+    space = space_of({"learning_rate": rates}, batch_size=7)
+    world = make_world(replace(spec(trials=8), parameters=space))
+
+    study = world.run(workers=1, deadly=[3])
+
+    assert (study.state, study.reason) == (StudyState.FAILED, "not one trial is complete: 8 lost")
+    assert world.trained() == [*range(8)] * 3
+
+
 def test_a_lost_population_trains_again_whole_though_some_have_ended(make_world):
     """A trial that diverges ends in its first epoch; its population is lost in the second."""
     rates = Range(low=1.0, high=20.0, type="float")

@@ -13,7 +13,8 @@ from hpo.trial import Trial
     [
         ("lost", 32, 1, TrainAgain()),
         ("lost", 32, 2, TrainAgain()),
-        ("lost", 32, 3, GiveUp(Reason.LOST)),
+        ("lost", 32, 3, Halve()),
+        ("lost", 1, 3, GiveUp(Reason.LOST)),
         ("cancelled", 1, 1, TrainAgain()),
         ("out_of_memory", 32, 0, Halve()),
         ("out_of_memory", 1, 0, GiveUp(Reason.OUT_OF_MEMORY)),
@@ -22,6 +23,10 @@ from hpo.trial import Trial
 )
 def test_what_happens_to_a_cohort_that_did_not_end(reason, n_trials, losses, step):
     assert after_failure(reason, n_trials=n_trials, losses=losses, retries=2) == step
+
+
+def test_without_retries_nothing_that_was_lost_is_trained_again():
+    assert after_failure("lost", n_trials=32, losses=1, retries=0) == GiveUp(Reason.LOST)
 
 
 def cohort(number: int, state: CohortState, numbers: tuple[int, ...]) -> Cohort:
