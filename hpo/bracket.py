@@ -54,8 +54,7 @@ class Judge:
     """How a worker judges a cohort that holds whole brackets, without asking anybody.
 
     epochs: of the study
-    known: members of these brackets that are not in the cohort, since they have ended; and of those that are
-    the values so far, when the cohort goes on from a checkpoint
+    known: members of these brackets that are not in the cohort, since they have ended
     """
 
     pruner: PrunerSpec

@@ -71,6 +71,7 @@ class CohortTask:
     judge: the worker judges the cohort itself, which holds whole brackets, besides any mask
     halt: after this epoch the worker hands the cohort back as it stands, if any of its trials still trains
     checkpoints: where to go on, as earlier tasks gave them; together they hold all trials of this one
+    saving: bytes a second that the worker may spend on saying where it stands; 0: it never does
     evolution: how its trials change while they train; None: not at all
     """
 
@@ -93,6 +94,7 @@ class CohortTask:
     judge: Judge | None = None
     halt: int | None = None
     checkpoints: tuple[bytes, ...] = ()
+    saving: float = 0.0
     evolution: Evolution | None = None
 
     @property
@@ -116,6 +118,20 @@ class EpochResult:
     values: tuple[float, ...]
     best_values: tuple[float, ...]
     ended: tuple[TrialResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortSaved:
+    """Where a cohort stood after an epoch, in case its worker dies; the results of those who had ended are reported.
+
+    numbers: the trials that trained on; checkpoint: for a task that goes on from there
+    """
+
+    cohort: int
+    attempt: int
+    epoch: int
+    numbers: tuple[int, ...]
+    checkpoint: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +207,7 @@ class ScoreDone:
 
 Task = CohortTask | ScoreTask
 LastReport = CohortDone | CohortHalted | CohortFailed | ScoreDone
-Report = EpochResult | LastReport
+Report = EpochResult | CohortSaved | LastReport
 
 __all__ = [
     "Cohort",
@@ -199,6 +215,7 @@ __all__ = [
     "CohortFailed",
     "CohortHalted",
     "CohortPlan",
+    "CohortSaved",
     "CohortTask",
     "Curve",
     "EpochResult",

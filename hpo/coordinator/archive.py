@@ -1,11 +1,13 @@
-"""Trials that ended under earlier drivers, as judgements need them."""
+"""What earlier drivers left: trials that ended, as judgements need them, and where cohorts stood."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hpo.cohort import Cohort
 from hpo.coordinator.planner import ReadyTrial, Resolver
+from hpo.coordinator.saved import Saved, unpacked
 from hpo.coordinator.writer import Writer
 from hpo.storage.base import Storage
 from hpo.trial import TrialResult
@@ -19,6 +21,11 @@ class Archive:
     write: Writer
     name: str
     resolver: Resolver
+
+    def saved(self, cohort: Cohort) -> tuple[Saved, ...]:
+        """Where a cohort was when that was kept last; nothing when it never was."""
+        kept = self.write(lambda: self.storage.checkpoint(cohort.id)) if cohort.attempt else None
+        return () if kept is None else (unpacked(kept),)
 
     def ended(self, numbers: Sequence[int]) -> Iterator[tuple[TrialResult, ReadyTrial]]:
         """Those of the trials that have ended, with their curves."""

@@ -61,10 +61,17 @@ class Referee:
         return works or [Work(cohort=cohort, parts=deque())]
 
     def again(self, cohort: Cohort, trials: Sequence[ReadyTrial]) -> list[Work]:
-        """The same for the trials of a stored cohort that an earlier driver has left, from their first epoch."""
+        """The same for the trials of a stored cohort that an earlier driver has left.
+
+        A work that is all of its cohort goes on from where that was saved, others from their first epoch.
+        """
         if self.pruner is None:
-            return [Work(cohort=cohort, parts=deque(self.planner.again(trials)))]
-        return self.works(cohort, self.lots(trials))
+            works = [Work(cohort=cohort, parts=deque(self.planner.again(trials)))]
+        else:
+            works = self.works(cohort, self.lots(trials))
+        if len(works) == 1 and works[0].spread is None:
+            works[0].saved = self.archive.saved(cohort)
+        return works
 
     def recall(self, trials: Iterable[ReadyTrial], n_planned: int) -> None:
         """Learn of trials that have ended in the brackets of these. n_planned: how many the study has so far."""
@@ -78,17 +85,17 @@ class Referee:
 
     def instruct(self, work: Work, task: CohortTask) -> CohortTask:
         """The task with where it goes on, where it halts, and how the worker judges."""
-        task = replace(task, checkpoints=work.checkpoints)
+        saved = work.saved_for(task.numbers)
+        task = replace(task, checkpoints=work.checkpoints if saved is None else (saved.checkpoint,))
         if work.spread is not None:
-            return replace(task, halt=work.spread.epoch)
+            return replace(task, halt=work.spread.epoch, saving=0.0)
         if self.pruner is None or not self.alone or self.spec.epochs is None:
             return task
         numbers = set(task.numbers)
         brackets = {self.pruner.bracket(number) for number in numbers}
         if not any(bracket.epochs for bracket in brackets):
             return task
-        known = {number: history for number, history in work.known.items() if number in numbers}
-        known |= {n: self.ended[n] for one in brackets for n in one.numbers if n in self.ended}
+        known = {n: self.ended[n] for one in brackets for n in one.numbers if n in self.ended}
         return replace(task, judge=Judge(pruner=self.spec.pruner, epochs=self.spec.epochs, known=known))
 
     # What comes back
@@ -121,7 +128,8 @@ class Referee:
             ]
         else:
             sides = cut(trials, 2)
-            rung = by_bracket[0].next_epoch(work.epoch)
+            saved = work.saved_for([trial.number for trial in trials])
+            rung = by_bracket[0].next_epoch(work.epoch if saved is None else saved.epoch)
             if where is None and rung is not None:
                 where = Spread(by_bracket[0], rung)
         if where is not None:
@@ -173,11 +181,9 @@ class Referee:
         for loser in losers:
             self.note(loser, trials[loser.number])
         left = [trials[number] for number in sorted(trials) if number not in out]
-        return losers, self._onwards(contest, where, left, living)
+        return losers, self._onwards(contest, where, left)
 
-    def _onwards(
-        self, contest: Contest, where: Spread, left: Sequence[ReadyTrial], living: dict[int, History]
-    ) -> list[Work]:
+    def _onwards(self, contest: Contest, where: Spread, left: Sequence[ReadyTrial]) -> list[Work]:
         parts, rung = self._parted(left), where.bracket.next_epoch(where.epoch)
         together = rung is None or (self.alone and len(parts) == 1)
         onwards = None if together or rung is None else Spread(where.bracket, rung, open=len(parts))
@@ -197,7 +203,6 @@ class Referee:
                     spread=onwards,
                     checkpoints=checkpoints,
                     epoch=where.epoch,
-                    known={number: living[number] for number in numbers},
                 )
             )
         return works

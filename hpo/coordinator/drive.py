@@ -15,6 +15,7 @@ from hpo.cohort import (
     CohortFailed,
     CohortHalted,
     CohortPlan,
+    CohortSaved,
     EpochResult,
     Report,
     ScoreDone,
@@ -35,6 +36,7 @@ from hpo.coordinator.planner import Planner, Resolver, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
 from hpo.coordinator.recovery import what_is_left
 from hpo.coordinator.results import Results
+from hpo.coordinator.saved import saved_of
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.window import next_window
 from hpo.coordinator.wishes import Wishes
@@ -323,6 +325,8 @@ class Drive:
                     self.referee.note(result, flight.living[result.number])
             flight.take(report)
             self.tally.trained(len(report.numbers) * self._steps_of_epoch(flight))
+        elif isinstance(report, CohortSaved):
+            self.results.save(flight, saved_of(report))
         elif isinstance(report, CohortDone | CohortHalted):
             self.landing.done(flight, report)
         elif isinstance(report, CohortFailed):

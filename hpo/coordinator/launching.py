@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from hpo.coordinator.brackets import Referee
 from hpo.coordinator.flight import Flight, TaskMaker
 from hpo.coordinator.results import Results
+from hpo.coordinator.saved import rate
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
@@ -57,6 +58,8 @@ class Launcher:
             task=None if work.contest is None else next(self._tasks),
         )
         task = self.maker.task(flight.id, flight.attempt, part, kept=self.results.kept)
+        if work.contest is None or work.contest.open == 1:  # of several works of a cohort nothing is kept
+            task = replace(task, saving=rate(len(self.pool.slots())))
         self.give_data(part[0].shared.scaling)
         self.pool.submit(self.referee.instruct(work, task))
         return flight

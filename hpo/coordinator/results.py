@@ -11,6 +11,7 @@ from hpo.coordinator.feasibility import refusals
 from hpo.coordinator.flight import Flight
 from hpo.coordinator.planner import ReadyTrial
 from hpo.coordinator.proposals import Proposals, told_trial
+from hpo.coordinator.saved import Saved, packed
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
@@ -71,6 +72,14 @@ class Results:
         )
         self.finish(flight, done=False)
         flight.written()
+
+    def save(self, flight: Flight, saved: Saved) -> None:
+        """Keep where a cohort stood, after the results of those that it no longer holds."""
+        self._record(flight)
+        data, cohort, attempt = packed(saved), flight.cohort, flight.attempt
+        self.write(lambda: self.storage.save_checkpoint(self.claim, cohort, attempt, data))
+        flight.work.save(saved)
+        flight.work.losses.forget(saved.numbers)
 
     def refuse(self, cohort: Cohort, trials: Sequence[ReadyTrial], *, done: bool = True) -> None:
         """End infeasible trials of a stored cohort that no worker was given; done: the cohort has no others."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from hpo.bracket import Bracket, History
+from hpo.bracket import Bracket
 from hpo.cohort import Cohort, CohortHalted
 from hpo.coordinator.planner import Part
 from hpo.coordinator.recovery import Losses
+from hpo.coordinator.saved import Saved
 
 
 @dataclass(slots=True)
@@ -42,7 +43,8 @@ class Work:
     """A stored cohort, or a share of one that is judged, and its parts, trained one after another.
 
     contest: set in a study with a pruner; spread: set where other works hold trials of the same bracket
-    checkpoints, epoch: where it goes on, after which epoch; known: what its trials have shown until then
+    checkpoints, epoch: where it goes on after a judgement, and after which epoch
+    saved: where its parts stood since, the last word first
     """
 
     cohort: Cohort
@@ -52,7 +54,16 @@ class Work:
     spread: Spread | None = None
     checkpoints: tuple[bytes, ...] = ()
     epoch: int = 0
-    known: Mapping[int, History] = field(default_factory=dict)
+    saved: tuple[Saved, ...] = ()
+
+    def saved_for(self, numbers: Collection[int]) -> Saved | None:
+        """Where all of these trials stood together, as far as is known."""
+        return next((saved for saved in self.saved if saved.numbers.issuperset(numbers)), None)
+
+    def save(self, saved: Saved) -> None:
+        """These trials stand there now; what is known of parts that are still to come stays."""
+        parts = [{trial.number for trial in part} for part in self.parts]
+        self.saved = (saved, *(old for old in self.saved if any(map(old.numbers.issuperset, parts))))
 
     @property
     def begun(self) -> bool:

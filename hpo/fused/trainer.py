@@ -99,6 +99,12 @@ class Trainer:
         """The state after the last epoch reported, for a task that goes on from there. No pickle."""
         return checkpoint.save(self)
 
+    @property
+    def n_bytes(self) -> int:
+        """About what a checkpoint has."""
+        tensors = [t for group in self.groups for t in (group.flat, group.best, *group.states)]
+        return sum(tensor.nbytes for tensor in tensors)
+
     def standing(self) -> tuple[TrialResult, ...]:
         """What each living trial would be, were it pruned after the last epoch reported."""
         return tuple(self._judged(trial.pruned(), trial) for trial in self.trials.values())
@@ -169,8 +175,10 @@ class Trainer:
                 own = old[lane.number, lane.repeat, lane.fold]
                 group.take_over(place, old[source, lane.repeat, lane.fold], own)
 
-    def run(self, report: Report) -> Trained:
+    def run(self, report: Report, settled: Callable[[], None] = lambda: None) -> Trained:
         """Train until every trial has ended; report each epoch and heed the mask that comes back.
+
+        settled: called after each epoch when it is known who goes on: the moment to take a checkpoint
 
         An unjudged cohort reports a trial's end with its last epoch. A judged one must hear the mask
         first, so ends after a mask come with the next report, or with a last one that has no numbers.
@@ -189,6 +197,7 @@ class Trainer:
             self._drop(ended)
             mask = report(self._result(numbers, values, best, (*self._pending, *ended.values())))
             self._pending = self._judge(numbers, mask)
+            settled()
         if self._pending:
             report(self._result((), (), (), tuple(self._pending)))
         return self.trained()

@@ -300,6 +300,12 @@ class Storage(AccountStorage, ModelStorage, ExternalStorage, CensusStorage, Colu
         objectives the same goes for `values`.
         Raises LeaseLost, TrialNotFound for a trial that is not the cohort's."""
 
+    def save_checkpoint(self, claim: Claim, cohort: int, attempt: int, data: bytes) -> None:
+        """Keep where a running cohort stands in place of an earlier time, until it is DONE. Raises LeaseLost."""
+
+    def checkpoint(self, cohort: int) -> bytes | None:
+        """What was kept last, under whatever attempt."""
+
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep the model of the best trial so far in place of an earlier one. Raises LeaseLost."""
 

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import LeaseLost
 from hpo.states import CohortState
+from hpo.storage import blobs as blob_rows
 from hpo.storage.base import LEASE_S, Claim
 from hpo.storage.bulk import BulkInsert
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
 from hpo.storage.records import cohort_of, driver_columns
-from hpo.storage.tables import cohorts, lanes
+from hpo.storage.tables import blobs, cohorts, lanes
 
 _INSERT_LANES = BulkInsert(lanes, ("cohort", "place", "number", "repeat", "fold"))
 
@@ -83,17 +84,38 @@ def start(connection: Connection, held: Claim, cohort: int) -> Cohort:
     return cohort_of(fresh, numbers)
 
 
-def check(connection: Connection, held: Claim, cohort: int, attempt: int) -> None:
-    """Raises LeaseLost unless that attempt of the cohort is the one that runs."""
+def check(connection: Connection, held: Claim, cohort: int, attempt: int) -> int | None:
+    """Which blob is kept of it, if any. Raises LeaseLost unless that attempt of the cohort is the one that runs."""
     row = _locked(connection, held, cohort)
     if row is None or row.attempt != attempt or row.state != CohortState.RUNNING:
         raise LeaseLost(f"attempt {attempt} at cohort {cohort} of study {held.name!r} is void")
+    return None if row.checkpoint is None else int(row.checkpoint)
 
 
 def is_done(connection: Connection, held: Claim, cohort: int, attempt: int) -> bool:
     """Whether that attempt has been ended, under the same claim."""
     row = _locked(connection, held, cohort)
     return row is not None and row.attempt == attempt and row.state == CohortState.DONE
+
+
+def save(connection: Connection, held: Claim, cohort: int, attempt: int, data: bytes) -> None:
+    """Keep where the cohort stands, in place of an earlier time. Raises LeaseLost."""
+    fence(connection, held)
+    forget(connection, check(connection, held, cohort, attempt))
+    blob = blob_rows.write(connection, blob_rows.cut(data), len(data), held.study)
+    change(connection, cohort, checkpoint=blob)
+
+
+def saved(connection: Connection, cohort: int) -> bytes | None:
+    """Where it stood when that was kept last."""
+    blob = connection.execute(select(cohorts.c.checkpoint).where(cohorts.c.id == cohort)).scalar_one_or_none()
+    return None if blob is None else blob_rows.whole(connection, blob)
+
+
+def forget(connection: Connection, kept: int | None) -> None:
+    """Let go of what is kept of a cohort."""
+    if kept is not None:
+        connection.execute(delete(blobs).where(blobs.c.id == kept))
 
 
 def change(connection: Connection, cohort: int, **columns: Any) -> None:

@@ -225,6 +225,16 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
         with self._db.write() as connection:
             return trials.finish(connection, claim, cohort, attempt, results, done)
 
+    def save_checkpoint(self, claim: Claim, cohort: int, attempt: int, data: bytes) -> None:
+        """Keep where a running cohort stands."""
+        with self._db.write() as connection:
+            cohorts.save(connection, claim, cohort, attempt, data)
+
+    def checkpoint(self, cohort: int) -> bytes | None:
+        """What was kept last."""
+        with self._db.read() as connection:
+            return cohorts.saved(connection, cohort)
+
     def save_model(self, claim: Claim, model: StoredModel) -> None:
         """Keep a model in place of an earlier one."""
         with self._db.write() as connection:

@@ -225,7 +225,21 @@ class MemoryDriving(MemoryBase):
         ended = [r.number for r in sorted(results, key=lambda r: r.number) if kept.finish(r)]
         if done:
             kept.cohorts[cohort] = replace(running, state=CohortState.DONE)
+            kept.checkpoints.pop(cohort, None)
         return ended
+
+    @alone
+    def save_checkpoint(self, claim: Claim, cohort: int, attempt: int, data: bytes) -> None:
+        """Keep where a running cohort stands."""
+        kept = self.fence(claim)
+        self._running(kept, cohort, attempt)
+        kept.checkpoints[cohort] = data
+
+    @alone
+    def checkpoint(self, cohort: int) -> bytes | None:
+        """What was kept last."""
+        found = (study.checkpoints[cohort] for study in self.kept.values() if cohort in study.checkpoints)
+        return next(found, None)
 
     @alone
     def save_model(self, claim: Claim, model: StoredModel) -> None:

@@ -40,6 +40,7 @@ class KeptStudy:
     curves: dict[int, Curve] = field(default_factory=dict)
     steps: dict[int, dict[int, float]] = field(default_factory=dict)
     cohorts: dict[int, Cohort] = field(default_factory=dict)
+    checkpoints: dict[int, bytes] = field(default_factory=dict)
     queue: dict[int, Queued] = field(default_factory=dict)
     leases: dict[int, Lease] = field(default_factory=dict)
     reports: dict[int, list[Report]] = field(default_factory=dict)
@@ -113,6 +114,8 @@ class KeptStudy:
                 self.cohorts[cohort.id] = replace(cohort, state=CohortState.READY, driver=None)
             elif state in FINAL and cohort.state is not CohortState.DONE:
                 self.cohorts[cohort.id] = replace(cohort, state=CohortState.DONE, driver=None)
+        if state in FINAL:
+            self.checkpoints.clear()
         for trial in list(self.trials.values()):
             if state in FINAL and not trial.state.finished:
                 self.trials[trial.number] = trial._replace(

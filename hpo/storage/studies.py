@@ -25,7 +25,7 @@ from hpo.storage.records import (
 )
 from hpo.storage.rules import HEEDS_WISHES, amended_spec, check_new_total, check_not_driven, is_driven
 from hpo.storage.service_tables import leases
-from hpo.storage.tables import cohorts, labels, queue, studies, trials
+from hpo.storage.tables import blobs, cohorts, labels, queue, studies, trials
 from hpo.study import Study
 
 
@@ -163,6 +163,8 @@ def settle(connection: Connection, row: Row[Any], state: StudyState) -> None:
             .values(state=CohortState.READY, **driver_columns(None, None))
         )
         return
+    kept = select(cohorts.c.checkpoint).where(mine, cohorts.c.checkpoint.is_not(None))
+    connection.execute(delete(blobs).where(blobs.c.id.in_(kept)))
     connection.execute(
         update(cohorts)
         .where(mine, cohorts.c.state != CohortState.DONE)

@@ -184,7 +184,7 @@ def finish(
     row = fence(connection, held)
     if done and cohort_rows.is_done(connection, held, cohort, attempt):
         return []  # it has been carried out, only the answer was lost
-    cohort_rows.check(connection, held, cohort, attempt)
+    kept = cohort_rows.check(connection, held, cohort, attempt)
     known = _of_cohort(connection, held, cohort, [r.number for r in results])
     for result in results:
         if result.number not in known:
@@ -195,6 +195,7 @@ def finish(
             fresh.setdefault(result.number, result)
     close(connection, row, {known[number][0]: result for number, result in fresh.items()})
     if done:
+        cohort_rows.forget(connection, kept)
         cohort_rows.change(connection, cohort, state=CohortState.DONE)
     return sorted(fresh)
 

@@ -336,7 +336,8 @@ class WorkerPoolContract:
         pool.submit(make_task([1], id=5, epochs=FOREVER))
         heard = heard_of(pool, {4, 5})
         frozen = next(slot for slot in pool.slots() if slot.task == 5)
-        process = psutil.Process(pool.pids()[pool.slots().index(frozen)])
+        place = [slot.id for slot in pool.slots()].index(frozen.id)
+        process = psutil.Process(pool.pids()[place])
 
         process.suspend()
         last = [report for report in collect(pool) if not isinstance(report, EpochResult)]

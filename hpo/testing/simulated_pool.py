@@ -18,6 +18,7 @@ from hpo.cohort import (
     CohortDone,
     CohortFailed,
     CohortHalted,
+    CohortSaved,
     CohortTask,
     EpochResult,
     Report,
@@ -68,11 +69,11 @@ class _Running:
 
     def __post_init__(self) -> None:
         """Go on from checkpoints, if there are any, and judge as a worker does."""
-        self.listen = judged(self.task, self._hear)
         for saved in map(json.loads, self.task.checkpoints):
             self.epoch = saved["epoch"]
             known = {int(number): curve for number, curve in saved["curves"].items()}
             self.curves |= {number: known[number] for number in self.task.numbers if number in known}
+        self.listen = judged(self.task, self._hear, self.curves)
 
     def _hear(self, result: EpochResult) -> Sequence[bool] | None:
         self.said.append(result)
@@ -87,6 +88,7 @@ class _Running:
 class SimulatedPool:
     """A deterministic WorkerPool.
 
+    saves: a cohort says after every so many epochs where it stands; 0: never
     most_lanes: a cohort with more lanes is out of memory; deadly: trials whose worker dies after an epoch
     each_poll: called before the epochs of every poll: the place to interfere
     submitted: every task in order, as the tests look at it; data: what workers were given, by key
@@ -99,10 +101,11 @@ class SimulatedPool:
         most_lanes: int | None = None,
         faults: Sequence[Fault] = (),
         deadly: Sequence[int] = (),
+        saves: int = 0,
         each_poll: Callable[[], None] = lambda: None,
     ) -> None:
         self._n_slots = n_slots
-        self._deadly = frozenset(deadly)
+        self._deadly, self._saves = frozenset(deadly), saves
         self._most_lanes = most_lanes
         self._each_poll = each_poll
         self._faults: Mapping[int, Fault] = {fault.submission: fault for fault in faults}
@@ -214,6 +217,8 @@ class SimulatedPool:
         if running.over:
             del self._running[task.id]
             reports.append(_done(running))
+        elif task.saving and self._saves and running.epoch % self._saves == 0:
+            reports.append(_saved(running))
         return reports
 
     def _failure(self, running: _Running) -> CohortFailed | None:
@@ -315,11 +320,10 @@ def _halted(running: _Running) -> CohortHalted:
     """The living trials as they stand."""
     task, done = running.task, _done(running)
     living = [number for number in task.numbers if number not in running.done]
-    saved = {"epoch": running.epoch, "curves": {n: running.curves[n] for n in living}}
     return CohortHalted(
         cohort=task.id,
         attempt=task.attempt,
-        checkpoint=json.dumps(saved).encode(),
+        checkpoint=_checkpoint(running, living),
         standing=tuple(_pruned(running, number) for number in living),
         best_number=done.best_number,
         best_value=done.best_value,
@@ -327,6 +331,22 @@ def _halted(running: _Running) -> CohortHalted:
         train_seconds=0.0,
         lane_steps=done.lane_steps,
     )
+
+
+def _saved(running: _Running) -> CohortSaved:
+    task = running.task
+    living = [number for number in task.numbers if number not in running.done]
+    return CohortSaved(
+        cohort=task.id,
+        attempt=task.attempt,
+        epoch=running.epoch,
+        numbers=tuple(living),
+        checkpoint=_checkpoint(running, living),
+    )
+
+
+def _checkpoint(running: _Running, living: Sequence[int]) -> bytes:
+    return json.dumps({"epoch": running.epoch, "curves": {n: running.curves[n] for n in living}}).encode()
 
 
 def _done(running: _Running) -> CohortDone:

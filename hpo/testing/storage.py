@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hpo.testing.storage_accounts import AccountsContract
 from hpo.testing.storage_census import CensusContract
+from hpo.testing.storage_checkpoints import CheckpointsContract
 from hpo.testing.storage_columns import ColumnsContract
 from hpo.testing.storage_external import HandingOutContract
 from hpo.testing.storage_models import ModelsContract
@@ -39,5 +40,6 @@ class StorageContract(
     TellingContract,
     CensusContract,
     ColumnsContract,
+    CheckpointsContract,
 ):
     """All of it."""

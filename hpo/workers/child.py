@@ -116,7 +116,7 @@ def _do(order: Order, send: Send, mailbox: Mailbox, known: dict[str, TrainingDat
         judged = isinstance(task, CohortTask) and task.judged and bool(result.numbers)
         return mailbox.answer(result, wait=judged)
 
-    return perform(task, data, device=device, report=report)
+    return perform(task, data, device=device, report=report, save=send)
 
 
 def _beat(send: Send) -> None:

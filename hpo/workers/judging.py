@@ -19,19 +19,16 @@ class Halted(Exception):
 
 
 class Judging:
-    """The histories of the trials of a task with a judge, epoch after epoch."""
+    """The histories of the trials of a task with a judge, epoch after epoch. shown: their values so far"""
 
-    def __init__(self, task: CohortTask) -> None:
+    def __init__(self, task: CohortTask, shown: Mapping[int, Sequence[float]]) -> None:
         if task.judge is None:
             raise ValueError("the task has no judge")
         judge = task.judge
         self._metric = task.metric
         self._pruner = own_pruner(judge.pruner, judge.epochs, task.direction)
         self._budgets = {lane.number: task.until or lane.settings.epochs for lane in task.lanes}
-        self._values = {
-            number: list(judge.known[number].values) if number in judge.known else []
-            for number in task.numbers
-        }
+        self._values = {number: list(single(shown.get(number, ()))) for number in task.numbers}
         living = {
             number: History(values=values, last=self._budgets[number] - 1)
             for number, values in self._values.items()
@@ -70,11 +67,14 @@ def defers(task: CohortTask) -> bool:
     return task.judged or task.judge is not None or task.halt is not None
 
 
-def judged(task: CohortTask, report: Report) -> Report:
-    """`report` for the trainer of a task: it judges as the task says, and raises Halted where it is to halt."""
+def judged(task: CohortTask, report: Report, shown: Mapping[int, Sequence[float]]) -> Report:
+    """`report` for the trainer of a task: it judges as the task says, and raises Halted where it is to halt.
+
+    shown: the objective of its trials after each epoch before, where the task goes on from a checkpoint
+    """
     if task.judge is None and task.halt is None:
         return report
-    judging = None if task.judge is None else Judging(task)
+    judging = None if task.judge is None else Judging(task, shown)
 
     def heed(result: EpochResult) -> Sequence[bool] | None:
         if judging is not None:

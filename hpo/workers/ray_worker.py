@@ -69,4 +69,4 @@ class RayWorker:
             return self._mailbox.answer(result, wait=judged)
 
         prepare_process()  # once more: whether denormals are flushed is a setting of each thread
-        send(perform(task, lambda: data, device=self._device, report=report))
+        send(perform(task, lambda: data, device=self._device, report=report, save=send))

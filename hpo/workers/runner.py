@@ -13,6 +13,7 @@ from hpo.cohort import (
     CohortDone,
     CohortFailed,
     CohortHalted,
+    CohortSaved,
     CohortTask,
     EpochResult,
     Report,
@@ -32,6 +33,7 @@ from hpo.states import Reason
 from hpo.workers.evolving import evolving
 from hpo.workers.judging import Halted, defers, judged
 from hpo.workers.mailbox import Cancelled
+from hpo.workers.saving import Saver
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +50,19 @@ def perform(
     *,
     device: str,
     report: Callable[[EpochResult], Sequence[bool] | None],
+    save: Callable[[CohortSaved], None] = lambda saved: None,
 ) -> Report:
     """Do a task; its last report, which is CohortFailed (attempt 0 for a ScoreTask) when it cannot be done.
 
     data: gives what was put under the task's key, or None; called for a CohortTask only
     report: takes each epoch, answers the keep mask or None for all, and may raise Cancelled
+    save: takes where a long cohort stands, every so often, if its task wants that
     """
     attempt = task.attempt if isinstance(task, CohortTask) else 0
     try:
         if isinstance(task, ScoreTask):
             return score_model(task)
-        return train(task, _known(data(), task.data), device=device, report=report)
+        return train(task, _known(data(), task.data), device=device, report=report, save=save)
     except Cancelled as error:
         return _failed(task.id, attempt, Reason.CANCELLED, str(error))
     except HpoError as error:
@@ -76,6 +80,7 @@ def train(
     *,
     device: str,
     report: Callable[[EpochResult], Sequence[bool] | None],
+    save: Callable[[CohortSaved], None] = lambda saved: None,
 ) -> CohortDone | CohortHalted:
     """Train a cohort to its end, or until it is to halt. Raises whatever the trainer or `report` raises."""
     release_memory(device)
@@ -84,7 +89,9 @@ def train(
     with products(task.precision, device) as in_force:
         trainer = Trainer(replace(task, precision=in_force, judged=defers(task)), data, device=device)
         try:
-            trainer.run(evolving(trainer, data, judged(task, report)))
+            saver = Saver(task, trainer, report, save)
+            shown = {number: trial.values for number, trial in trainer.trials.items()}
+            trainer.run(evolving(trainer, data, judged(task, saver.report, shown)), saver.settled)
         except Halted:
             halted = True
     trained = trainer.trained()

@@ -38,6 +38,7 @@ class World:
         max_lanes: int | None = None,
         faults: Sequence[Fault] = (),
         deadly: Sequence[int] = (),
+        saves: int = 0,
         most_lanes: int | None = None,
         storage: Storage | None = None,
         dead: Driver | None = None,
@@ -49,7 +50,12 @@ class World:
 
         self.pools.append(
             SimulatedPool(
-                n_slots=workers, faults=faults, deadly=deadly, most_lanes=most_lanes, each_poll=each_poll
+                n_slots=workers,
+                faults=faults,
+                deadly=deadly,
+                saves=saves,
+                most_lanes=most_lanes,
+                each_poll=each_poll,
             )
         )
         options = Options(

@@ -24,6 +24,7 @@ WRITES = (
     "record_epochs",
     "finish_trials",
     "save_model",
+    "save_checkpoint",
     "release",
 )
 
