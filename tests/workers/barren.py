@@ -11,6 +11,7 @@ def fork():
     raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
-os.fork = fork
-nursery.PRELOADED = ()
-nursery.main(sys.argv[1:])
+if __name__ == "__main__":
+    os.fork = fork
+    nursery.PRELOADED = ()
+    nursery.main(sys.argv[1:])
