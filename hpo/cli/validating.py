@@ -85,14 +85,14 @@ def _valid_here(asked: Draft, workers: int | None, max_lanes: int | None, *, qui
 
 def _machine(workers: int | None) -> Machine:
     """What a pool of this machine would be."""
-    from hpo.coordinator.capacity import Machine
+    from hpo.coordinator.capacity import Machine, kinds_of
     from hpo.workers.devices import memory_per_worker, worker_devices
 
     devices = worker_devices(workers, session.settings().device)
     return Machine(
         n_slots=len(devices),
         memory_bytes=memory_per_worker(len(devices)),
-        gpu=devices[0].startswith("cuda"),
+        kinds=kinds_of((device, "cpu") for device in devices),
     )
 
 

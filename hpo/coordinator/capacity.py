@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hpo.coordinator.saturation import MOST_LANES_GPU
+from hpo.coordinator.saturation import CPU, GPU, MOST_LANES_GPU
 from hpo.dataset import DatasetInfo
 from hpo.model import NetworkShape
 from hpo.training import SharedSettings, n_outputs
@@ -31,11 +31,16 @@ GPU_STEP_S = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the planner must know of a pool: how many slots, what a cohort may take of one, and its kind."""
+    """What the planner must know of a pool: how many slots, what a cohort may take of one, and the kinds of devices."""
 
     n_slots: int
     memory_bytes: int
-    gpu: bool = False
+    kinds: frozenset[str] = frozenset({CPU})
+
+    @property
+    def gpu(self) -> bool:
+        """Whether GPUs train."""
+        return self.kinds != {CPU}
 
 
 def machine_of(slots: Sequence[Slot]) -> Machine:
@@ -43,8 +48,18 @@ def machine_of(slots: Sequence[Slot]) -> Machine:
     return Machine(
         n_slots=max(1, len(slots)),
         memory_bytes=min((slot.memory_bytes for slot in slots), default=2**30),
-        gpu=any(slot.device.startswith("cuda") for slot in slots),
+        kinds=kinds_of((slot.device, slot.kind) for slot in slots),
     )
+
+
+def kinds_of(devices: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The kinds that devices say they are; a GPU whose worker has not started yet has not said.
+
+    >>> sorted(kinds_of([("cuda:0", "T4"), ("cuda:1", "cpu")])), sorted(kinds_of([]))
+    (['T4', 'gpu'], ['cpu'])
+    """
+    found = {GPU if device != CPU and kind == CPU else kind for device, kind in devices}
+    return frozenset(found or {CPU})
 
 
 def shape_of(shared: SharedSettings, info: DatasetInfo) -> NetworkShape:

@@ -324,6 +324,8 @@ class Drive:
                 if result.number in flight.living:
                     self.referee.note(result, flight.living[result.number])
             flight.take(report)
+            if flight.kind is None:
+                flight.kind = next((s.kind for s in self.pool.slots() if s.task == flight.id), None)
             self.tally.trained(len(report.numbers) * self._steps_of_epoch(flight))
         elif isinstance(report, CohortSaved):
             self.results.save(flight, saved_of(report))

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hpo.coordinator.capacity import Machine
+from hpo.coordinator.capacity import Machine, kinds_of
 from hpo.coordinator.feasibility import feasibility_of
 from hpo.coordinator.planner import Resolver
 from hpo.coordinator.planner import estimate as planned
+from hpo.coordinator.saturation import CPU
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
 from hpo.samplers.registry import preview
@@ -27,7 +28,7 @@ def machine_of(slots: Sequence[Mapping[str, Any]]) -> Machine:
     return Machine(
         n_slots=len(slots),
         memory_bytes=min(int(slot["memory_bytes"]) for slot in slots),
-        gpu=any(str(slot["device"]).startswith("cuda") for slot in slots),
+        kinds=kinds_of((str(slot["device"]), str(slot.get("kind", CPU))) for slot in slots),
     )
 
 

@@ -40,6 +40,7 @@ class Flight:
     called_in: bool = False  # its time is over: what still trains ends with its best so far
     withdrawn: bool = False  # it is not to begin: its trials end with the study
     task: int | None = None
+    kind: str | None = None  # of the device that trains it, once that is known
 
     @property
     def cohort(self) -> int:

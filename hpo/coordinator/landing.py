@@ -52,12 +52,13 @@ class Landing:
         if done.model is not None and number is not None and value is not None:
             model = StoredModel(number=number, value=value, data=done.model)
             self.results.keep(model, self.preparation(flight.part[0].shared.scaling))
-        self.planner.saturation.trained(
-            flight.part[0].shared,
-            lanes=len(flight.part) * self.planner.lanes_per_trial,
-            lane_steps=done.lane_steps,
-            seconds=done.train_seconds,
-        )
+        if flight.kind is not None:
+            self.planner.widths.of(flight.kind).trained(
+                flight.part[0].shared,
+                lanes=len(flight.part) * self.planner.lanes_per_trial,
+                lane_steps=done.lane_steps,
+                seconds=done.train_seconds,
+            )
         if isinstance(done, CohortHalted):
             self.referee.halted(flight, done)
         flight.fail_living(Reason.ERROR)  # a worker that forgets a trial must not leave it running
@@ -80,7 +81,9 @@ class Landing:
         log.warning("cohort %d: %s: %s; %s", flight.cohort, failed.reason, failed.detail, next_step)
         if failed.reason == Reason.OUT_OF_MEMORY:
             lanes = len(rest) * self.planner.lanes_per_trial
-            self.planner.saturation.refused(flight.part[0].shared, lanes=lanes)
+            there = self.planner.machine.kinds
+            kinds = [flight.kind] if flight.kind else []
+            self.planner.widths.refused(kinds, flight.part[0].shared, lanes=lanes, there=there)
         if isinstance(next_step, GiveUp):
             flight.fail_living(next_step.reason)
         elif rest and whole:

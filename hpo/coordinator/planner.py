@@ -18,7 +18,7 @@ from hpo.coordinator.capacity import (
     trials_that_pay,
 )
 from hpo.coordinator.populations import blocks, size_of
-from hpo.coordinator.saturation import Saturation
+from hpo.coordinator.saturation import Widths
 from hpo.dataset import DatasetInfo
 from hpo.errors import SpecError
 from hpo.pruners.own import OWN, own_pruner
@@ -139,7 +139,7 @@ class Planner:
         self.population = size_of(spec)  # trials that must train as one cohort
         self.parallel = spec.limits.parallel
         self.lanes_per_trial = lanes_per_trial(spec)
-        self.saturation = Saturation(gpu=machine.gpu)
+        self.widths = Widths()
 
     def trials_per_cohort(self, shared: SharedSettings) -> int:
         """How many trials of these settings make a cohort; at least 1."""
@@ -161,7 +161,7 @@ class Planner:
         return max(1, min(fit, WIDER * pay, self._not_refused(shared)))
 
     def _not_refused(self, shared: SharedSettings) -> int:
-        return self.saturation.lanes(shared) // self.lanes_per_trial
+        return self.widths.lanes(shared, self.machine.kinds) // self.lanes_per_trial
 
     def cohorts(self, trials: Sequence[ReadyTrial]) -> list[Part]:
         """Trials of a window as cohorts, the longest first, so that slots end together."""

@@ -1,11 +1,13 @@
-"""How wide a cohort may be, learned from those that have trained: until a GPU is full, or its memory is."""
+"""How wide a cohort may be, learned of each kind of device from those that have trained: until it is full, or its memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hpo.training import SharedSettings
 
+CPU, GPU = "cpu", "gpu"  # the kind of every core; of a GPU that has not said what it is
 FIRST_LANES_GPU = 512
 MOST_LANES_GPU = 4096
 # Twice the lanes must train at least so much faster, all together, for the next cohort to be twice as wide again.
@@ -70,3 +72,32 @@ class Saturation:
         return self._learned.setdefault(
             shared, _Learned(limit=FIRST_LANES_GPU if self.gpu else MOST_LANES_GPU)
         )
+
+
+class Widths:
+    """Saturation, kind by kind. A cohort is planned before anyone knows who trains it: so all kinds must stand it.
+
+    >>> widths, net = Widths(), SharedSettings(hidden=(64,), loss="mse", batch_size=64, scaling="none")
+    >>> widths.refused([], net, lanes=1000, there=["T4", "H100"])
+    >>> widths.refused(["T4"], net, lanes=300, there=["T4", "H100"])
+    >>> widths.lanes(net, ["T4", "H100"]), widths.lanes(net, ["H100"])
+    (150, 500)
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, Saturation] = {}
+
+    def of(self, kind: str) -> Saturation:
+        """What is known of a kind of device."""
+        return self._kinds.setdefault(kind, Saturation(gpu=kind != CPU))
+
+    def lanes(self, shared: SharedSettings, there: Iterable[str]) -> int:
+        """The most lanes that a cohort of these settings should have where there are devices of these kinds."""
+        return min(self.of(kind).lanes(shared) for kind in there)
+
+    def refused(
+        self, kinds: Iterable[str], shared: SharedSettings, *, lanes: int, there: Iterable[str]
+    ) -> None:
+        """So many lanes ran out of memory on one of these kinds; none: nobody knows on which, then all are careful."""
+        for kind in list(kinds) or there:
+            self.of(kind).refused(shared, lanes=lanes)

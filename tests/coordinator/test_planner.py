@@ -217,7 +217,10 @@ def test_a_cohort_fits_into_the_memory_of_a_slot():
     one = lane_bytes(shared, INFO)
 
     assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=10 * one)) == 8
-    assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=500 * one, gpu=True)) == 400
+    assert (
+        trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=500 * one, kinds=frozenset({"T4"})))
+        == 400
+    )
     assert trials_that_pay(shared, INFO, Machine(n_slots=1, memory_bytes=1)) == 1
 
 

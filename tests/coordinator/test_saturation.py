@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.coordinator.saturation import FIRST_LANES_GPU, MOST_LANES_GPU, STILL_PAYS, Saturation
+from hpo.coordinator.saturation import FIRST_LANES_GPU, MOST_LANES_GPU, STILL_PAYS, Saturation, Widths
 from hpo.training import SharedSettings
 
 NET = SharedSettings(hidden=(64,), loss="mse", batch_size=64, scaling="none")
@@ -59,3 +59,24 @@ def test_what_memory_refused_is_never_tried_again(events, refused):
             found.refused(NET, lanes=lanes)
         else:
             found.trained(NET, lanes=lanes, lane_steps=1000, seconds=1000 / rate * STILL_PAYS)
+
+
+def test_each_kind_of_device_learns_for_itself_and_the_weakest_there_counts():
+    widths = Widths()
+    for _ in range(6):
+        lanes = widths.of("H100").lanes(NET)
+        widths.of("H100").trained(NET, lanes=lanes, lane_steps=lanes, seconds=1.0)
+    widths.refused(["T4"], NET, lanes=600, there=["T4", "H100"])
+
+    assert widths.lanes(NET, ["H100"]) == MOST_LANES_GPU
+    assert widths.lanes(NET, ["T4", "H100"]) == widths.lanes(NET, ["T4"]) == 300
+    assert widths.lanes(OTHER, ["T4", "H100"]) == FIRST_LANES_GPU
+
+
+def test_a_refusal_by_nobody_knows_which_device_makes_all_careful():
+    widths = Widths()
+
+    widths.refused([], NET, lanes=600, there=["T4", "H100"])
+
+    assert widths.lanes(NET, ["H100"]) == widths.lanes(NET, ["T4"]) == 300
+    assert widths.lanes(NET, ["B200"]) == FIRST_LANES_GPU
