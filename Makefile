@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rules format docs screenshots bench clean
+.PHONY: help demo test check lint types rules format docs screenshots images bench clean
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -39,6 +39,9 @@ docs: $(VENV)/installed  ## write the reference pages that are made from tables
 
 screenshots: $(VENV)/installed-test  ## take the pictures of the pages in docs/pictures (with Chromium)
 	$(BIN)/python docs/screenshots.py
+
+images: $(VENV)/installed-test  ## build the container images and run a study on them (as root, with podman and docker-compose)
+	$(BIN)/python -m pytest -m docker -s tests/docker
 
 bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 30 minutes)
 	$(BIN)/python benchmarks/core.py
