@@ -27,6 +27,7 @@ _TRUSTED_S = 10.0  # for so long a connection that nobody uses is taken to be al
 BUSY_TIMEOUT_S = 10.0  # nothing is heard meanwhile, not even Ctrl-C; coordinators try again for longer
 CONNECT_TIMEOUT = "connect_timeout"  # of PostgreSQL's URLs, in seconds
 CONNECT_TIMEOUT_S = 10
+SILENT_S = 15  # of a client or a server that is gone; as long as a lease, of which more would be no use
 _WRITE = "hpo_write"
 
 
@@ -174,18 +175,46 @@ def sqlite_engine(file: Path, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     return engine
 
 
-def server_engine(url: URL) -> Engine:
-    """An engine for a database server. Raises StorageUnavailable when its driver is not installed."""
-    # The driver itself waits 130 s for a host that cannot be reached.
-    given = {} if CONNECT_TIMEOUT in url.query else {CONNECT_TIMEOUT: CONNECT_TIMEOUT_S}
+def server_engine(url: URL, *, silent_s: int = SILENT_S) -> Engine:
+    """An engine for a database server. Raises StorageUnavailable when its driver is not installed.
+
+    silent_s: for how long either side waits for one that is silent, and the server for a client that holds locks
+    """
+    # The driver itself waits 130 s for a host that cannot be reached, and hours for one that is not there any more.
+    wanted = {
+        CONNECT_TIMEOUT: CONNECT_TIMEOUT_S,
+        **_keepalives(silent_s),
+        "tcp_user_timeout": 1000 * silent_s,
+    }
+    given = {name: value for name, value in wanted.items() if name not in url.query}
     try:
         engine = create_engine(url, connect_args=given, pool_size=5, max_overflow=20)
     except ImportError as error:
         raise StorageUnavailable(
             f"the driver of {url.get_backend_name()} is not installed: pip install 'hpo[postgres]'"
         ) from error
+    _outlive_clients(engine, silent_s)
     _ask_whether_alive(engine)
     return engine
+
+
+def _keepalives(silent_s: int) -> dict[str, int]:
+    """When to ask a silent connection whether it lives, how often, and how many times."""
+    pause_s = max(1, silent_s // 5)
+    return {"keepalives_idle": 2 * pause_s, "keepalives_interval": pause_s, "keepalives_count": 3}
+
+
+def _outlive_clients(engine: Engine, silent_s: int) -> None:
+    """Have the server end a connection whose client is cut off or frozen: its locks would keep all others waiting."""
+    settings = {f"tcp_{name}": f"{value}" for name, value in _keepalives(silent_s).items()}
+    for name in ("tcp_user_timeout", "idle_in_transaction_session_timeout"):
+        settings[name] = f"'{silent_s} s'"
+    words = "; ".join(f"SET {name} = {value}" for name, value in settings.items())
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        connection.execute(words)
+        connection.commit()
 
 
 def _ask_whether_alive(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """PostgreSQL keeps the same contract, and Optuna reads it there as well. A server of its own is started."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, make_url, text
 
 from hpo.account import Quota
 from hpo.cohort import CohortPlan
-from hpo.errors import IllegalMove
+from hpo.errors import IllegalMove, StorageUnavailable
 from hpo.states import StudyState
 from hpo.storage.engine import Transactions, server_engine
 from hpo.storage.open import open_storage
@@ -144,3 +145,42 @@ def test_a_reader_holds_no_transaction_open_and_a_writer_does(postgres: str):
         with transactions.write() as writer, transactions.read() as reader:
             assert (seen(reader), seen(writer)) == ("idle", "idle in transaction")
     transactions.close()
+
+
+def test_a_writer_that_freezes_in_a_transaction_keeps_the_others_waiting_for_no_longer_than_a_moment(
+    postgres: str,
+):
+    open_storage(postgres).close()
+    frozen = Transactions(server_engine(make_url(postgres), silent_s=1), "")
+    other = Transactions(server_engine(make_url(postgres)), "")
+    lock = text("LOCK TABLE hpo_studies")
+
+    def write_slowly() -> None:
+        with frozen.write() as writer:
+            writer.execute(lock)
+            with other.write() as waiting:
+                waiting.execute(lock)  # which returns when the server has ended the first connection
+            writer.execute(text("SELECT 1"))
+
+    with pytest.raises(StorageUnavailable, match="idle-in-transaction"):
+        write_slowly()
+
+    with frozen.write() as writer:  # it wakes up, and is served again
+        assert writer.scalar(text("SELECT 1")) == 1
+    frozen.close()
+    other.close()
+
+
+def test_either_side_finds_out_that_the_other_is_cut_off(postgres: str):
+    transactions = Transactions(server_engine(make_url(postgres)), "")
+    asked = "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"
+
+    with transactions.read() as session:
+        theirs = [session.scalar(text(f"SHOW {name}")) for name in asked]
+        with socket.fromfd(session.connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as ours:
+            options = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT
+            mine = [ours.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+    transactions.close()
+
+    assert theirs == ["6", "3", "3", "15000"]
+    assert mine == [6, 3, 3, 15000]
