@@ -30,7 +30,7 @@ from hpo.workers.ray_door import WITH_TOKEN, knock, way_in
 from hpo.workers.ray_process import RayProcess
 from hpo.workers.ray_signals import sigterm_kept
 from hpo.workers.ray_token import MODE, TOKEN, TOKEN_PATH, token_file
-from hpo.workers.undertaker import VARIABLE, Undertaker
+from hpo.workers.undertaker import VARIABLE, Undertaker, below
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ class RayPool:
         if self._crew is not None and ray.is_initialized() and not self._headless:
             for worker in self._crew.workers:
                 worker.process.kill()
+        if self._undertaker is not None:  # Ray's shutdown ends the heads and leaves their children to nobody
+            self._undertaker.tell(p.pid for head in self._heads.values() for p in below(head.pid))
         self._crew, self._data, self._heads = None, {}, {}
         if self._connected:
             self._connected = False

@@ -9,6 +9,7 @@ title overwrites its environment, and the children of a dead process are nobody'
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import select
@@ -21,6 +22,7 @@ import psutil
 VARIABLE = "HPO_RAY"
 _STDIN = 0
 _LOOK_S = (0.5, 60.0)  # between looks for new children: at first, and at most
+_SLOWER = 1.2  # from look to look: on a busy machine Ray's agents take their time
 _END_S = 5.0
 _TRIES = 3
 
@@ -43,7 +45,8 @@ class Undertaker:
     def tell(self, heads: Iterable[int]) -> None:
         """Name processes that are to end with all that is below them."""
         if self._process.stdin is not None:
-            self._process.stdin.write(" ".join(map(str, heads)).encode())
+            with contextlib.suppress(BrokenPipeError):  # it has been killed, and hears nothing more
+                self._process.stdin.write("".join(f"{pid} " for pid in heads).encode())
 
     def bury(self) -> None:
         """Have it do its work now, and wait until that is done."""
@@ -82,7 +85,7 @@ def main(arguments: Sequence[str]) -> None:
                 break
             heads += map(int, said.split())
         else:
-            wait_s = min(2 * wait_s, _LOOK_S[1])
+            wait_s = min(_SLOWER * wait_s, _LOOK_S[1])
         known |= {process for head in heads for process in below(head)}
     for _ in range(_TRIES):  # more than once: one of them may have started another meanwhile
         left = [process for process in known | marked(arguments[0]) if process.is_running()]
