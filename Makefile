@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rules format docs screenshots images bench clean
+.PHONY: help demo test check lint types rules format docs screenshots images bench chaos clean
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/seen.py
+
+chaos: $(VENV)/installed-test  ## break everything that can break while studies run, ROUNDS=100 times (2 hours; as root)
+	$(BIN)/python -m tests.chaos.rounds --rounds $(or $(ROUNDS),100) --home build/chaos $(ARGS)
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

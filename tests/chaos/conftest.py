@@ -1,3 +1,13 @@
 """The programs beside the tests are run as programs, not collected."""
 
-collect_ignore = ["checker.py", "kill_rounds.py", "server_rounds.py"]
+collect_ignore = [
+    "checker.py",
+    "faults.py",
+    "plans.py",
+    "play.py",
+    "programs.py",
+    "rounds.py",
+    "sandbox.py",
+    "stages.py",
+    "studies.py",
+]

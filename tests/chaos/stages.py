@@ -1,0 +1,184 @@
+"""Where studies run while they are disturbed: each stage is programs on machines, and the parts that may be hit."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos import checker, sandbox
+from tests.chaos.programs import CHECKOUT, HPO, Clock, Program
+
+URL = "http://127.0.0.1:8000/api/v1"
+RAY_PORT = 6379
+# A node that is silent is known to be dead after four seconds.
+HEALTH = {
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+}
+SMALL = ("--num-gpus=0", "--object-store-memory=80000000", "--block", "--disable-usage-stats")
+
+
+@dataclass(kw_only=True)
+class Place:
+    """What the programs of a round have in common. out: the folder of what they print; clocks: machine -> its own."""
+
+    out: Path
+    texts: dict[str, str]
+    database: str
+    clocks: dict[str, Clock] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """The database's."""
+        if self.database == "sqlite":
+            return f"sqlite:///{sandbox.ROOT}/home/hpo.db"
+        return f"postgresql+psycopg://hpo@{sandbox.ADDRESSES['data']}:5432/postgres"
+
+    def environment(self, machine: str, home: str = "home") -> dict[str, str]:
+        """Of hpo and Ray on a machine."""
+        rest = sandbox.ROOT / "rest"
+        clock = self.clocks.get(machine)
+        return {
+            "HOME": str(rest),
+            "HPO_HOME": str(sandbox.ROOT / home),
+            "HPO_STORAGE": self.url,
+            "PYTHONPATH": str(CHECKOUT),
+            "RAY_TMPDIR": str(rest),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        } | (clock.environment if clock else {})
+
+    def program(
+        self, name: str, *words: str, machine: str = "lead", home: str = "home", **more: str
+    ) -> Program:
+        """One of hpo's, always the same command."""
+        environment = self.environment(machine, home) | more
+        return Program(
+            name, lambda: (*HPO, *words), self.out / f"{name}.txt", machine=machine, environment=environment
+        )
+
+
+def database(place: Place) -> list[Program]:
+    """PostgreSQL on a machine of its own, or nothing beside SQLite."""
+    if place.database == "sqlite":
+        return []
+    folder = sandbox.ROOT / "data" / "postgres"
+    as_server = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
+    make = ("initdb", "-D", str(folder), "-U", "hpo", "--auth=trust", "-E", "UTF8", "--no-sync")
+    subprocess.run(
+        [*as_server, *make, "--wal-segsize=1"], check=True, stdout=subprocess.DEVNULL, cwd=sandbox.ROOT
+    )
+    with (folder / "pg_hba.conf").open("a") as file:
+        file.write("host all all 10.77.0.0/24 trust\n")
+    binary = Path(shutil.which("initdb") or "").resolve().parent / "postgres"
+    settings = ("listen_addresses=*", "max_wal_size=8MB", "min_wal_size=2MB", "shared_buffers=16MB")
+    words = [*as_server, str(binary), "-D", str(folder), "-k", str(folder.parent)]
+    words += [word for setting in settings for word in ("-c", setting)]
+    clock = place.clocks.get("data")
+    return [
+        Program(
+            "database",
+            lambda: words,
+            place.out / "database.txt",
+            machine="data",
+            environment=clock.environment if clock else {},
+            ours=False,
+        )
+    ]
+
+
+def run(place: Place) -> list[Program]:
+    """`hpo run` for each study, all at once; `hpo resume` once it is in the database, until it is COMPLETED."""
+
+    def words(name: str) -> Callable[[], Sequence[str] | None]:
+        def now() -> Sequence[str] | None:
+            state = checker.states(place.url).get(name)
+            if state == "COMPLETED":
+                return None
+            verb = ("resume", name) if state else ("run", str(place.out / f"{name}.yaml"))
+            return (*HPO, *verb, "--pool", "local", "--workers", "1", "--cohort-lanes", "7")
+
+        return now
+
+    programs = []
+    for name, text in place.texts.items():
+        (place.out / f"{name}.yaml").write_text(text)
+        environment = place.environment("lead")
+        programs.append(
+            Program(f"run-{name}", words(name), place.out / f"run-{name}.txt", environment=environment)
+        )
+    return programs
+
+
+def serve(place: Place) -> list[Program]:
+    """`hpo serve` with the local pool."""
+    return [place.program("serve", "serve", "--pool", "local", "--workers", "2")]
+
+
+def own_ray(place: Place) -> list[Program]:
+    """`hpo serve` with a Ray of its own."""
+    return [place.program("serve", "serve", "--pool", "ray", "--workers", "2")]
+
+
+def two(place: Place) -> list[Program]:
+    """A server, and a second coordinator: on another machine, unless the database is a file of this one."""
+    words = ("--pool", "local", "--workers", "1")
+    elsewhere = "lead" if place.database == "sqlite" else "other"
+    home = "home" if elsewhere == "lead" else "rest/other"
+    second = place.program("second", "serve", "--only", "coordinator", *words, machine=elsewhere, home=home)
+    return [place.program("serve", "serve", *words), second]
+
+
+def cluster(place: Place) -> list[Program]:
+    """`hpo serve` on a Ray cluster: the head beside it, two nodes on machines of their own."""
+    token = sandbox.ROOT / "rest" / "token"
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
+    asked = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+    ray = str(Path(sys.executable).with_name("ray"))
+    address = f"{sandbox.ADDRESSES['lead']}:{RAY_PORT}"
+
+    def node(machine: str, *words: str) -> Program:
+        (sandbox.ROOT / "rest" / machine).mkdir(exist_ok=True)
+        own = {"RAY_TMPDIR": str(sandbox.ROOT / "rest" / machine)}
+        environment = place.environment(machine) | asked | HEALTH | own
+        command = (ray, "start", *words, f"--node-ip-address={sandbox.ADDRESSES[machine]}", *SMALL)
+        return Program(
+            f"ray-{machine}",
+            lambda: command,
+            place.out / f"ray-{machine}.txt",
+            machine=machine,
+            environment=environment,
+            ours=False,
+        )
+
+    head = node("lead", "--head", f"--port={RAY_PORT}", "--include-dashboard=false", "--num-cpus=0")
+    nodes = [node(machine, f"--address={address}", "--num-cpus=1") for machine in ("node1", "node2")]
+    serving = place.program("serve", "serve", "--pool", "ray", RAY_ADDRESS=address, **asked)
+    return [head, *nodes, serving]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """programs: those of hpo and Ray, in the order in which they start; parts and machines: those that may be hit."""
+
+    programs: Callable[[Place], list[Program]]
+    parts: tuple[str, ...]
+    machines: tuple[str, ...] = ()
+    served: bool = True
+
+
+_SERVER = ("worker", "workers", "coordinator", "api", "supervisor")
+STAGES = {
+    "run": Stage(programs=run, parts=("nursery", "worker", "workers", "coordinator"), served=False),
+    "serve": Stage(programs=serve, parts=("nursery", *_SERVER)),
+    "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head")),
+    "cluster": Stage(programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead")),
+    "two": Stage(programs=two, parts=("nursery", *_SERVER)),
+}
