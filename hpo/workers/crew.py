@@ -9,17 +9,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from hpo.cohort import CohortFailed, CohortTask, LastReport, Report, Task
+from hpo.cohort import CohortFailed, CohortTask, EpochResult, LastReport, Report, Task
 from hpo.errors import PoolError
 from hpo.states import Reason
 from hpo.workers.base import Slot
 from hpo.workers.messages import BEAT_S, Beat, Cancel, FromWorker, Hello, Keep, Order, ToWorker, Unfit
+from hpo.workers.pace import Pace, Run
 from hpo.workers.places import Place
 
 log = logging.getLogger(__name__)
 
 MAX_STILLBORN = 5  # workers in a row that die before they are ready
-LONGEST_REST_S = 60.0  # of a place whose workers do so, while others do well
+LONGEST_REST_S = 600.0  # of a place whose workers do so, or are slow, while others do well
+SLOW_REST_S = 30.0
+COMPARE_S = 2.0  # between looks for workers that are slow
 # A worker with a task beats every BEAT_S, also in the longest epoch, for torch lets other threads run. Only
 # its start, which loads large libraries, perhaps from a slow disk, may hold the beat back.
 SILENCE_S = 30.0
@@ -60,6 +63,7 @@ class Worker(Generic[P]):
     kind: str = "cpu"
     pid: int | None = None  # known when it is ready
     task: Task | None = None
+    run: Run | None = None  # of a task whose epochs nobody has to judge first
     cancelled_at: float | None = None  # by time.monotonic()
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
@@ -81,7 +85,7 @@ class Worker(Generic[P]):
 
     def free(self) -> None:
         """It has nothing to do."""
-        self.task = self.cancelled_at = None
+        self.task = self.run = self.cancelled_at = None
 
 
 class Crew(Generic[P]):
@@ -94,8 +98,10 @@ class Crew(Generic[P]):
         self._name, self._hire = name, hire
         self._wanted: dict[Place, None] = {}
         self._stillborn: Counter[Place] = Counter()  # in a row
+        self._slow: Counter[Place] = Counter()
         self._resting: dict[Place, float] = {}  # until when, by time.monotonic()
-        self._listened_at = time.monotonic()
+        self._listened_at = self._compared_at = time.monotonic()
+        self._pace = Pace()
         self._line: deque[Order] = deque()
         self._unheard: list[Report] = []  # that no worker makes
         self.workers: list[Worker[P]] = []
@@ -177,6 +183,8 @@ class Crew(Generic[P]):
             if self._line and worker.pid is not None and worker.task is None and not worker.given_up:
                 order = self._line.popleft()
                 worker.task, worker.silent_s = order.task, 0.0
+                if isinstance(order.task, CohortTask) and not order.task.judged:
+                    worker.run = Run(order.task, len(order.task.numbers))
                 worker.process.send(order)
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
@@ -210,6 +218,7 @@ class Crew(Generic[P]):
         while True:
             self._end_rests()
             self._end_deaf_and_frozen()
+            self._end_slow()
             reports, self._unheard = self._unheard, []
             left = 0.0 if reports else min(BEAT_S, max(0.0, deadline - time.monotonic()))
             if any(worker.cancelled_at is not None for worker in self.workers):
@@ -230,6 +239,20 @@ class Crew(Generic[P]):
             if worker.given_up or worker.deaf:
                 worker.process.kill()
 
+    def _end_slow(self) -> None:
+        """Kill workers that are much slower than others at the same: their machine may be ill, and others are there."""
+        if time.monotonic() - self._compared_at < COMPARE_S:
+            return
+        self._compared_at = time.monotonic()
+        for worker in self.workers:
+            if worker.run is not None and not worker.given_up:
+                times = self._pace.times_slower(worker.run, worker.place, worker.kind)
+                if times:
+                    worker.given_up = (
+                        f"{_who(worker)} trained {times:.0f} times slower than others and was ended"
+                    )
+                    self._slow[worker.place] += 1
+
     def _count_silence(self, heard: Sequence[Worker[P]]) -> None:
         """Add the time since the last look, but not that in which this process itself slept or was busy.
 
@@ -241,12 +264,23 @@ class Crew(Generic[P]):
         for worker in self.workers:
             quiet = worker.number not in spoke and (worker.task is not None or worker.pid is None)
             worker.silent_s = worker.silent_s + passed if quiet else 0.0
+            if worker.run is not None:
+                worker.run.now_s += passed
 
     def _receive(self, worker: Worker[P]) -> list[Report]:
         messages = worker.process.receive()
         if messages is None:
             return self._bury(worker)
+        self._note_pace(worker, [message for message in messages if isinstance(message, EpochResult)])
         return [report for message in messages if (report := self._take(worker, message)) is not None]
+
+    def _note_pace(self, worker: Worker[P], epochs: Sequence[EpochResult]) -> None:
+        run = worker.run
+        if run is not None and epochs:
+            seconds = run.now_s / len(epochs)  # those that were heard together came one after another
+            for result in epochs:
+                lanes = len(result.numbers) - len(result.ended)
+                self._pace.epoch(run, worker.place, worker.kind, seconds, lanes=lanes)
 
     def _take(self, worker: Worker[P], message: FromWorker) -> Report | None:
         if isinstance(message, Unfit):
@@ -291,7 +325,12 @@ class Crew(Generic[P]):
     def _rest_s(self, worker: Worker[P]) -> float:
         """How long a place should rest after a death there: longer and longer where none becomes ready. Raises PoolError."""
         if worker.pid is not None or worker.given_up:
-            return 0.0
+            slow = (
+                self._slow[worker.place] - 1
+            )  # a new process may do; where it does not, the place is at fault
+            return (
+                min(2.0**slow * SLOW_REST_S, LONGEST_REST_S) if slow > 0 and worker.run is not None else 0.0
+            )
         self._stillborn[worker.place] += 1
         alone = all(other.pid is None for other in self.workers)
         if alone and self._stillborn.total() >= MAX_STILLBORN:
