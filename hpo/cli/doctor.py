@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,19 +12,20 @@ from hpo.cli.output import Format, FormatOption, QuietOption, answer, write_rows
 from hpo.errors import HpoError
 
 if TYPE_CHECKING:
-    from hpo.service.doctor import Check
+    from hpo.checkup import Check
     from hpo.settings import Settings
 
 
 def doctor(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> int:  # noqa: A002
-    """Check versions, database, keys, disk, cores, torch and GPU, and the server if one is named.
+    """Check versions, database, keys, disk, cores, torch and GPU, the Ray cluster and the server if one is named.
 
     Exit 1 when something is wrong.
     """
     from hpo.service.doctor import checks
+    from hpo.workers.ray_checks import cluster_checks
 
     settings = session.settings()
-    found = [*checks(settings), *_server(settings)]
+    found = [*checks(settings), *cluster_checks(os.environ, settings.home), *_server(settings)]
     if format is Format.TABLE:
         for check in found:
             line = f"{'ok' if check.ok else 'problem':<8}{check.name:<9} {check.found}"
@@ -36,7 +38,7 @@ def doctor(format: FormatOption = Format.TABLE, quiet: QuietOption = False) -> i
 
 def _server(settings: Settings) -> list[Check]:
     """Whether the server answers that --server or HPO_SERVER names, with the key that is set."""
-    from hpo.service.doctor import Check
+    from hpo.checkup import Check
 
     if settings.server is None:
         return []

@@ -10,10 +10,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from hpo.checkup import Check
 from hpo.errors import HpoError
 from hpo.service.database import without_password
 from hpo.service.submit import versions
@@ -31,16 +31,6 @@ gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "gpus": gpus,
     "built_for": torch.version.cuda}))
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at: found says what is there, cure what to do when it is not ok."""
-
-    name: str
-    ok: bool
-    found: str
-    cure: str | None = None
 
 
 def checks(settings: Settings) -> list[Check]:

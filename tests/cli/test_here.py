@@ -8,6 +8,7 @@ from dataclasses import replace
 from hpo.service import specfile
 from hpo.service.processes import this_process
 from hpo.states import StudyState
+from tests.workers.ray_heads import head
 
 
 def test_show_says_that_the_process_of_a_running_study_has_died(hpo, study):
@@ -46,19 +47,23 @@ def test_validate_answers_programs_with_spec_and_plan(hpo):
     assert answer["plan"]["seconds"] > 0
 
 
-def test_doctor_is_well_here_and_names_a_bad_database(hpo, monkeypatch):
+def test_doctor_is_well_here_and_names_a_bad_database_and_an_open_cluster(hpo, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))  # no Ray of others that run here
     code, out, _ = hpo("doctor")
 
     assert code == 0, out
     assert {line.split()[0] for line in out.splitlines()} == {"ok"}
 
     monkeypatch.setenv("HPO_STORAGE", "mysql://nowhere")
-    code, out, _ = hpo("doctor", "-f", "json")
-    [database] = [check for check in json.loads(out) if check["name"] == "database"]
+    with head(tmp_path) as address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        code, out, _ = hpo("doctor", "-f", "json")
+    found = {check["name"]: check for check in json.loads(out)}
 
     assert code == 1
-    assert database["ok"] is False
-    assert "sqlite:///" in database["found"]
+    assert [found[name]["ok"] for name in ("database", "cluster", "token")] == [False, False, True]
+    assert "sqlite:///" in found["database"]["found"]
+    assert f"the Ray cluster at {address} is OPEN" in found["cluster"]["found"]
 
 
 def test_resume_of_a_study_that_lives_elsewhere_names_the_process(hpo, study):

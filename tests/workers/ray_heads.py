@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hpo.testing.server_program import until
+from hpo.workers import ray_probe
 
 TOKEN = "5ec7e7" * 10
 
@@ -24,12 +25,12 @@ def listens(port):
 
 
 @contextmanager
-def head(folder, **environment):
-    """The address of a head of Ray's own in an environment of its own."""
+def head(folder, ip="127.0.0.1", **environment):
+    """The address of a head of Ray's own in an environment of its own. ip: another than loopback opens it on all."""
     program = Path(*find_spec("ray").submodule_search_locations, "core", "src", "ray", "gcs", "gcs_server")
     port, folder = free_port(), folder / f"ray-{environment.get('RAY_AUTH_MODE')}"
     folder.mkdir()
-    words = (f"--gcs_server_port={port}", f"--log_dir={folder}", "--node-ip-address=127.0.0.1")
+    words = (f"--gcs_server_port={port}", f"--log_dir={folder}", f"--node-ip-address={ip}")
     with (folder / "out").open("w") as out:
         process = subprocess.Popen(
             [program, *words, "--config_list=e30="],
@@ -43,6 +44,20 @@ def head(folder, **environment):
     finally:
         process.kill()
         process.wait()
+
+
+def keep(address, token, namespace, key, value):
+    """Have a head keep a value, as Ray's own processes do."""
+    fields = {1: key.encode(), 2: value.encode(), 4: namespace.encode()}
+    message = b"".join(bytes([number << 3 | 2]) + varint(len(raw)) + raw for number, raw in fields.items())
+    method = "ray.rpc.InternalKVGcsService/InternalKVPut"
+    assert ray_probe._call(ray_probe.address_of(address), method, message, token, 3.0)[0] == 0
+
+
+def varint(number):
+    """A number of a protocol buffer."""
+    rest = number >> 7
+    return bytes([number & 127 | 128]) + varint(rest) if rest else bytes([number])
 
 
 def both_heads(folder):

@@ -160,7 +160,7 @@ def answering(answer, *, hangs_up=True):
 
         def serve():
             connection, _ = server.accept()
-            with connection, suppress(ConnectionResetError):
+            with connection, suppress(OSError):
                 connection.sendall(answer)
                 if hangs_up:
                     connection.shutdown(socket.SHUT_WR)
