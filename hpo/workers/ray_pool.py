@@ -60,6 +60,7 @@ class RayPool:
         self._nodes: Sequence[Node] = ()  # that workers are placed on
         self._gpus: bool | None = None  # whether GPUs train; None: not known yet
         self._per_gpu = 1
+        self._n_places: int | None = None  # as it was last said
         self._before: dict[str, str | None] = {}  # environment variables as they were
         self._connected = False
         self._undertaker: Undertaker | None = None  # of a Ray of our own
@@ -197,7 +198,7 @@ class RayPool:
                 f"the head of the Ray cluster at {cluster.address} has not answered for {cluster.away_s:.0f} s; "
                 "start Ray there again, and on its other machines, and go on"
             )
-        if cluster.nodes is not self._nodes:
+        if cluster.nodes != self._nodes:
             self._started().fill(self._places(cluster.nodes))
 
     def _begin_own(self) -> list[Place]:
@@ -243,15 +244,27 @@ class RayPool:
         ]
         there = [] if self._crew is None else self._crew.places()
         places = chosen(possible, there, self._n_workers)
-        if len(places) < (self._n_workers or 1):
-            wanted = "GPUs" if self._gpus else "cores"
+        self._say_how_many(len(places))
+        return places
+
+    def _say_how_many(self, n_places: int) -> None:
+        """Say that workers wait for machines, whenever there are more or fewer that do."""
+        wanted = self._n_workers or 1
+        if n_places >= wanted or n_places == self._n_places:
+            pass
+        elif n_places:
             log.warning(
                 "the Ray cluster has %s for %d of %d workers; the others begin when machines join",
+                "GPUs" if self._gpus else "cores",
+                n_places,
                 wanted,
-                len(places),
-                self._n_workers or 1,
             )
-        return places
+        else:
+            log.warning(
+                "the Ray cluster has no %s for a worker now; training waits until a machine joins",
+                "GPU" if self._gpus else "core",
+            )
+        self._n_places = n_places
 
     def _choose_devices(self, nodes: Sequence[Node]) -> None:
         """Whether GPUs or cores train is settled for good once there is one of either; results should not mix them."""

@@ -95,6 +95,8 @@ class RayProcess:
 
 def _why(error: ray.exceptions.RayError) -> str:
     """The one line of Ray's long message that says what happened."""
+    if isinstance(error, ray.exceptions.ActorUnschedulableError):
+        return "its machine has left the cluster"
     text = str(error).strip()
     detail = re.search(r"Worker exit detail: (.*?)(\. |\.?$)", text, re.MULTILINE)
     if detail is not None:
