@@ -19,6 +19,7 @@ from hpo.cli.serving_start import (
     elsewhere_of,
     exit_code,
     listen,
+    look_at_cluster,
     look_at_database,
     place_of,
     pool_text,
@@ -85,6 +86,7 @@ def _whole(settings: Settings, options: ServeOptions) -> int:
     with ExitStack() as stack:
         place, auth = listen(settings, options)
         stack.enter_context(place.listening)
+        look_at_cluster(settings, options)
         look_at_database(settings)
         dashboard = None
         if settings.dashboard is None and plan.has_dashboard():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -14,7 +15,7 @@ from hpo.cli import session
 from hpo.cli.entry import INTERRUPTED
 from hpo.cli.output import Format, plural, say, write_record
 from hpo.cli.running import PoolChoice
-from hpo.errors import SpecError, StorageUnavailable
+from hpo.errors import PoolError, SpecError, StorageUnavailable
 from hpo.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,6 +80,28 @@ def look_at_database(settings: Settings) -> None:
         if settings.storage.startswith("sqlite"):
             raise
         say(f"waiting for the database: {error.detail}")
+
+
+def look_at_cluster(settings: Settings, options: ServeOptions) -> None:
+    """See that a Ray cluster asks for a token where others reach the server. One that is away is waited for.
+
+    Raises SpecError for an open one, unless RAY_AUTH_MODE=disabled says that this is meant.
+    """
+    from hpo.service.exposure import is_loopback
+    from hpo.workers.ray_door import DISABLED, knock, mode_of, open_cure, open_text
+
+    named = pool_kind(settings, options) is PoolChoice.RAY and settings.ray_address
+    if not named or is_loopback(options.host) or mode_of(os.environ) == DISABLED:
+        return
+    try:
+        door = knock(named, os.environ)
+    except PoolError:
+        return  # the coordinator says so, and tries again
+    if door.open and door.head:
+        raise SpecError(
+            f"{open_text(door.head)}; {open_cure()}, serve on 127.0.0.1, or set RAY_AUTH_MODE=disabled to serve it so",
+            field="RAY_ADDRESS",
+        )
 
 
 def place_of(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from hpo.cli.running import PoolChoice
 from hpo.cli.serving_start import ServeOptions, say_pool_starts
 from hpo.server import plan, sockets
 from hpo.settings import read_settings
+from tests.workers.ray_heads import head
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -53,6 +54,32 @@ def test_a_server_that_others_reach_does_not_start_without_keys(hpo, monkeypatch
 
     assert code == 2
     assert "error: HPO_AUTH: off is for a server that only this machine reaches" in err
+
+
+@pytest.mark.ray
+def test_a_server_that_others_reach_does_not_start_on_an_open_cluster(hpo, home, tmp_path, monkeypatch):
+    with head(tmp_path) as address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+
+        code, _, err = hpo("serve", "--host", "0.0.0.0", "--port", "0")
+
+    assert code == 2
+    assert f"error: RAY_ADDRESS: the Ray cluster at {address} is OPEN" in err
+    assert "or set RAY_AUTH_MODE=disabled" in err
+    assert not home.exists()
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize(("host", "mode"), [("127.0.0.1", ""), ("0.0.0.0", "disabled")])
+def test_an_open_cluster_is_served_here_or_when_that_is_meant(hpo, tmp_path, monkeypatch, host, mode):
+    monkeypatch.setenv("HPO_STORAGE", "memory://")  # what it would refuse next
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    with head(tmp_path) as address:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+
+        code, _, err = hpo("serve", "--host", host, "--port", "0")
+
+    assert (code, "memory://" in err) == (2, True)
 
 
 def test_memory_cannot_be_served(hpo, monkeypatch):
