@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import select
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ class Transactions:
         self.engine = engine
         self.place = place
         self._file = file
+        self._turn = threading.RLock()  # of this process's writers into a SQLite file
         self._writer = engine.execution_options(**{_WRITE: True})
         # PostgreSQL would give each statement a snapshot of its own anyway; BEGIN and COMMIT are two round trips.
         at_once = engine.dialect.name == "postgresql"
@@ -83,8 +85,27 @@ class Transactions:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """All or nothing; on SQLite no other writer runs meanwhile. Raises StorageUnavailable, StorageFull."""
-        with self._errors(), self._writer.begin() as connection:
+        with self._errors(), self._in_turn(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Have the threads of this process write into a SQLite file one after another.
+
+        SQLite has whoever finds a lock look again after a while: of fifty, some look in vain until their time is over.
+        """
+        if self.engine.dialect.name != "sqlite":
+            yield
+            return
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_S):
+            raise StorageUnavailable(
+                f"the database {self.place} is busy: other writes have taken {BUSY_TIMEOUT_S:.0f} s; "
+                "nothing is lost, try again"
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,26 @@ def test_a_lock_that_stays_is_one_sentence_and_nothing_is_lost(file: Path, trans
         assert storage.get_study("wine").n_trials == 8  # readers do not wait for writers
 
     assert storage.set_trials("wine", 9).n_trials == 9
+
+
+def test_threads_of_one_process_write_in_turns_however_short_the_wait_for_others(file: Path):
+    transactions = Transactions(sqlite_engine(file, busy_timeout_s=0.001), str(file), file)
+    n_threads, n_rows = 8, 20_000
+    rows = f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT {n_rows}) SELECT n FROM c"
+
+    def write(_: int) -> None:
+        with transactions.write() as connection:
+            connection.exec_driver_sql(f"INSERT INTO counted {rows}")
+
+    with transactions.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE counted (n INTEGER)")
+    with ThreadPoolExecutor(n_threads) as threads:
+        list(threads.map(write, range(n_threads)))
+
+    with transactions.read() as connection:
+        count = connection.exec_driver_sql("SELECT count(*) FROM counted").scalar_one()
+    assert count == n_threads * n_rows
+    transactions.close()
 
 
 def test_a_file_that_was_removed_is_noticed_at_once(file: Path, transactions: Transactions):
