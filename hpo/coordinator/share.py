@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hpo.cohort import CohortFailed, CohortTask, Report, Task
@@ -29,6 +28,7 @@ class Share:
         self._pool = pool
         self.key, self.name, self.owner, self.weight = key, name, owner, weight
         self.waiting: deque[Task] = deque()
+        self.training: dict[int, int] = {}  # the pool's id of a task -> this share's
         self.masks: dict[int, tuple[bool, ...]] = {}  # for those that wait
         self.heard = threading.Condition(pool.lock)
         self._reports: deque[Report] = deque()
@@ -40,11 +40,7 @@ class Share:
     def slots(self) -> Sequence[Slot]:
         """All slots; task: what those do that train for this share, None on the others."""
         with self._pool.lock:
-            mine = {id_: task.own.id for id_, task in self._pool.tasks.items() if task.share is self}
-            return [
-                replace(slot, task=None if slot.task is None else mine.get(slot.task))
-                for slot in self._pool.slots
-            ]
+            return self._pool.slots_for(self)
 
     def pids(self) -> list[int]:
         """The processes of the pool, where it knows them."""

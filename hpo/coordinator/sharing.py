@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 POLL_S = 0.02  # a word to a worker waits so long at most
 IDLE_S = 0.2
+LOOK_S = 0.1  # slots are looked at so often, few of them also when a task has begun or ended
+FEW_SLOTS = 64
 
 
 @dataclass(slots=True)
@@ -63,8 +65,12 @@ class SharedPool:
         self._wake = threading.Condition(self.lock)
         self.broken: PoolError | None = None
         self.slots: Sequence[Slot] = ()  # as they last were, tasks by the pool's ids
+        self._idle: Sequence[Slot] = ()  # the same, as if none had a task; made when it is asked for
+        self._places: dict[int, int] = {}  # of tasks among the slots
+        self._slots_at = -math.inf
         self.tasks: dict[int, _Task] = {}
         self._shares: dict[int, Share] = {}
+        self._ending: dict[int, Share] = {}  # closed, but something of them trains still
         self._orders: deque[tuple[Callable[[], Any], Future[Any] | None]] = deque()
         self._ids, self._keys = count(1), count(1)
         self._data: dict[str, set[int]] = {}  # key -> shares that need it
@@ -102,10 +108,23 @@ class SharedPool:
             now = self._clock()
             return [_slot_record(slot, self.tasks.get(slot.task or 0), now) for slot in self.slots]
 
-    # What shares ask for
+    # What shares ask for; called with the lock
+
+    def slots_for(self, share: Share) -> list[Slot]:
+        """All slots; task: what those do that train for a share, by its own ids, None on the others."""
+        if not self._idle:
+            self._idle = [slot if slot.task is None else replace(slot, task=None) for slot in self.slots]
+        slots = list(self._idle)
+        # A task that has begun since slots were looked at is on one of those without a task.
+        others = (place for place, slot in enumerate(self.slots) if slot.task not in self.tasks)
+        for id_, own in share.training.items():
+            place = self._places[id_] if id_ in self._places else next(others, None)
+            if place is not None:
+                slots[place] = replace(slots[place], task=own)
+        return slots
 
     def n_free(self) -> int:
-        """Slots for which there is no task, not even one that waits; called with the lock, as all of these."""
+        """Slots for which there is no task, not even one that waits."""
         waiting = sum(len(share.waiting) for share in self._shares.values())
         return len(self.slots) - len(self.tasks) - waiting
 
@@ -136,7 +155,8 @@ class SharedPool:
     def leave(self, share: Share) -> None:
         """A share is closed: what waits is forgotten, what trains is cancelled, data only it needed are dropped."""
         with self.lock:
-            self._shares.pop(share.key, None)
+            if self._shares.pop(share.key, None) is not None and share.training:
+                self._ending[share.key] = share
             share.waiting.clear()
             self.order(lambda: self._end(share))
 
@@ -156,9 +176,8 @@ class SharedPool:
 
     def tell(self, share: Share, own: int, what: Callable[[int], None]) -> None:
         """Tell the pool something about a task of a share, by the pool's id; nothing when it has ended."""
-        for id_, task in self.tasks.items():
-            if task.share is share and task.own.id == own:
-                what(id_)
+        for id_ in [id_ for id_, its in share.training.items() if its == own]:
+            what(id_)
 
     def keep(self, id_: int, mask: Sequence[bool]) -> None:
         """Pass a mask on."""
@@ -173,14 +192,15 @@ class SharedPool:
         return list(getattr(self._pool, "pids", list)())
 
     def _end(self, share: Share) -> None:
-        for id_, task in self.tasks.items():
-            if task.share is share:
-                self._pool.cancel(id_)
+        for id_ in list(share.training):
+            self._pool.cancel(id_)
         for needed in self._data.values():
             needed.discard(share.key)
         self._drop_unused()
 
     def _drop_unused(self) -> None:
+        if all(self._data.values()):
+            return
         in_use = {task.data for task in self.tasks.values()}
         for key in [key for key, needed in self._data.items() if not needed and key not in in_use]:
             self._pool.drop_data(key)
@@ -188,8 +208,20 @@ class SharedPool:
 
     def _begin(self) -> None:
         self._pool.start()
+        self._look_at_slots(changed=True)
+
+    def _look_at_slots(self, *, changed: bool) -> None:
+        """Note how the slots are, though not all the time: thousands of them take milliseconds.
+
+        changed: whether one was given a task or has ended one since the last call
+        """
+        age = self._clock() - self._slots_at
+        if age < LOOK_S and not (changed and len(self.slots) <= FEW_SLOTS):
+            return
+        slots = self._pool.slots()
         with self.lock:
-            self.slots = self._pool.slots()
+            self.slots, self._idle, self._slots_at = slots, (), self._clock()
+            self._places = {slot.task: place for place, slot in enumerate(slots) if slot.task is not None}
 
     def _own(self) -> None:
         try:
@@ -237,7 +269,7 @@ class SharedPool:
 
     def _fill(self) -> None:
         """Give free slots to whoever is entitled to them."""
-        room = self._pool.room()
+        room, changed = self._pool.room(), False
         with self.lock:
             self._let_pass()
         while room:
@@ -250,12 +282,12 @@ class SharedPool:
                 mask = share.masks.pop(own.id, None)
                 id_ = next(self._ids)
                 self.tasks[id_] = self._begun(share, own)
+                share.training[id_] = own.id
             self._pool.submit(replace(own, id=id_))
             if mask is not None:
                 self._pool.keep(id_, mask)
-            room -= 1
-        with self.lock:
-            self.slots = self._pool.slots()
+            room, changed = room - 1, True
+        self._look_at_slots(changed=changed)
 
     def _let_pass(self) -> None:
         """Count the time since the last call to those who hold slots now; call it before that changes."""
@@ -274,17 +306,15 @@ class SharedPool:
 
     def _standings(self) -> tuple[list[Standing], Entitled]:
         """The shares as they stand, also those that are closed but have something training still."""
-        held = Counter(task.share.key for task in self.tasks.values())
-        ending = {task.share.key: task.share for task in self.tasks.values()}
         standings = [
             Standing(
                 key=key,
                 owner=share.owner,
                 weight=share.weight,
-                held=held[key],
+                held=len(share.training),
                 hungry=bool(share.waiting),
             )
-            for key, share in (ending | self._shares).items()
+            for key, share in (self._ending | self._shares).items()
         ]
         return standings, entitlements(standings, len(self.slots), self._slots_of)
 
@@ -302,12 +332,18 @@ class SharedPool:
                 if isinstance(report, EpochResult):
                     task.model_steps += len(report.numbers) * task.steps_per_epoch
                 elif isinstance(report, LastReport):
-                    del self.tasks[id_]
+                    self._end_task(id_)
                     ended = True
                 task.share.hear(_as_own(report, task.own.id))
-            self.slots = self._pool.slots()
+        self._look_at_slots(changed=ended)
         if ended:
             self._drop_unused()
+
+    def _end_task(self, id_: int) -> None:
+        share = self.tasks.pop(id_).share
+        del share.training[id_]
+        if not share.training:
+            self._ending.pop(share.key, None)
 
 
 def _as_own(report: Report, id_: int) -> Report:
