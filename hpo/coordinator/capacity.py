@@ -43,10 +43,10 @@ class Machine:
         return self.kinds != {CPU}
 
 
-def machine_of(slots: Sequence[Slot]) -> Machine:
-    """The machine that slots make; the smallest one counts for all."""
+def machine_of(slots: Sequence[Slot], n_slots: int | None = None) -> Machine:
+    """The machine that slots make; the smallest one counts for all. n_slots: where only so many may be had"""
     return Machine(
-        n_slots=max(1, len(slots)),
+        n_slots=max(1, len(slots) if n_slots is None else n_slots),
         memory_bytes=min((slot.memory_bytes for slot in slots), default=2**30),
         kinds=kinds_of((slot.device, slot.kind) for slot in slots),
     )

@@ -78,6 +78,7 @@ class Drive:
     wishes: Wishes
     watch: Callable[[Progress], None]
     notice: Callable[[Study], None]
+    fair: Callable[[], int]
     keys: set[str]
     ready: deque[Work] = field(default_factory=deque)
     flights: dict[int, Flight] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Drive:
         self.feasibility = feasibility_of(self.spec, self.data.info)
         self.space = stored_space(self.spec)
         self.planner = Planner(
-            self.spec, self.data.info, machine_of(self.pool.slots()), max_lanes=self.max_lanes
+            self.spec, self.data.info, machine_of(self.pool.slots(), self.fair()), max_lanes=self.max_lanes
         )
         self.proposals = Proposals(
             make_sampler(self.spec),
@@ -256,9 +257,9 @@ class Drive:
 
     def _plan_ahead(self) -> None:
         """Plan the next window when a slot might soon have nothing to take."""
-        while not self.stopping and len(self.ready) < max(1, len(self.pool.slots())):
+        while not self.stopping and len(self.ready) < max(1, self.fair()):
             self.enqueued.notice()
-            self.planner.machine = machine_of(self.pool.slots())
+            self.planner.machine = machine_of(self.pool.slots(), self.fair())
             plans, trials = next_window(
                 self.proposals,
                 self.resolver,

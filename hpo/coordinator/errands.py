@@ -112,7 +112,7 @@ class DriveStudy:
         self._storage, self._study, self._me, self._dead = storage, study, me, dead
         self._left = threading.Event()
         self._coordinator = Coordinator(
-            storage, share, notice=self._heed_priority, driver=lambda: me, options=driving
+            storage, share, fair=share.fair, notice=self._heed_priority, driver=lambda: me, options=driving
         )
 
     def leave(self) -> None:

@@ -62,6 +62,7 @@ class Coordinator:
     """Drives studies, one at a time, on a pool that its owner starts and closes.
 
     notice: told of the running study every so often, as it stands in the storage
+    fair: for how many of the slots a study should plan, where others train on them too
     driver: who this is; called for each run
     """
 
@@ -72,12 +73,14 @@ class Coordinator:
         *,
         watch: Callable[[Progress], None] = _ignore,
         notice: Callable[[Study], None] = _ignore,
+        fair: Callable[[], int] | None = None,
         driver: Callable[[], Driver] = this_process,
         options: Options | None = None,
     ) -> None:
         self._storage = storage
         self._pool = pool
         self._watch, self._notice, self._driver = watch, notice, driver
+        self._fair = fair or (lambda: len(pool.slots()))
         self._options = options or Options()
         self._wishes = Wishes()
         self._keys: set[str] = set()  # of data that the pool has
@@ -147,6 +150,7 @@ class Coordinator:
             wishes=self._wishes,
             watch=self._watch,
             notice=self._notice,
+            fair=self._fair,
             keys=self._keys,
         )
         drive.begin()

@@ -42,6 +42,11 @@ class Share:
         with self._pool.lock:
             return self._pool.slots_for(self)
 
+    def fair(self) -> int:
+        """How many of the slots to plan for: what others train on now may be theirs again and again."""
+        with self._pool.lock:
+            return self._pool.fair(self)
+
     def pids(self) -> list[int]:
         """The processes of the pool, where it knows them."""
         return self._pool.call(self._pool.pids)

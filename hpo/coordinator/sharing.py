@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from itertools import count
@@ -77,6 +77,7 @@ class SharedPool:
         self._rows: dict[str, int] = {}  # to train on, of the data of a key
         self._lags, self._looked = Lags(), clock()
         self._entitled = Entitled(owners={}, studies={})
+        self._due: Mapping[int, float] = {}  # slots of each share, if all of them wanted more
         self._closing = False
         self._thread = threading.Thread(target=self._own, name="pool", daemon=True)
 
@@ -100,6 +101,7 @@ class SharedPool:
         with self.lock:
             share = Share(self, next(self._keys), name, owner=owner, weight=weight)
             self._shares[share.key] = share
+            self._let_pass()
         return share
 
     def doing(self) -> list[dict[str, Any]]:
@@ -122,6 +124,12 @@ class SharedPool:
             if place is not None:
                 slots[place] = replace(slots[place], task=own)
         return slots
+
+    def fair(self, share: Share) -> int:
+        """How many slots a study should plan for: its part if all wanted more, or those that it has."""
+        if len(self._shares) == 1:
+            return len(self.slots)
+        return max(1, math.ceil(self._due.get(share.key, 1.0)), len(share.training))
 
     def n_free(self) -> int:
         """Slots for which there is no task, not even one that waits."""
@@ -295,6 +303,8 @@ class SharedPool:
         passed, self._looked = now - self._looked, now
         standings, self._entitled = self._standings()
         self._lags.accrue(standings, self._entitled, passed)
+        hungry = [replace(standing, hungry=True) for standing in standings]
+        self._due = entitlements(hungry, len(self.slots), self._slots_of).studies
 
     def _begun(self, share: Share, own: Task) -> _Task:
         now = self._clock()

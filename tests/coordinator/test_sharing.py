@@ -2,11 +2,13 @@
 
 import pytest
 
-from hpo.cohort import ScoreTask
+from hpo.cohort import CohortTask, ScoreTask
+from hpo.coordinator.loop import Coordinator, Job
 from hpo.coordinator.sharing import SharedPool
+from hpo.storage.open import open_storage
 from hpo.testing.served_studies import Gate
 from hpo.testing.simulated_pool import SimulatedPool
-from hpo.testing.small_jobs import data_of
+from hpo.testing.small_jobs import create, data_of, spec_of
 
 
 class CountingPool(SimulatedPool):
@@ -59,3 +61,34 @@ def test_a_task_that_has_just_begun_is_on_a_slot_before_slots_are_looked_at(make
     assert [slot.task for slot in share.slots() if slot.task is not None] == [7]
     assert not any(slot.task for slot in other.slots())
     gate.open.set()
+
+
+def test_a_study_plans_for_its_part_of_the_slots(make_shared):
+    shared = make_shared(SimulatedPool(n_slots=12))
+    alone = shared.share("first")
+    before = alone.fair()
+
+    heavier = shared.share("second", weight=2.0)
+
+    assert (before, alone.fair(), heavier.fair()) == (12, 4, 8)
+
+
+def test_a_study_plans_for_all_slots_again_when_the_other_is_gone(make_shared):
+    shared = make_shared(SimulatedPool(n_slots=12))
+    first, second = shared.share("first"), shared.share("second")
+
+    second.close()
+
+    assert first.fair() == 12
+
+
+def test_cohorts_are_cut_for_the_slots_that_a_study_plans_for():
+    spec = spec_of(trials=64)
+
+    def widths(**options):
+        storage, pool = open_storage("memory://"), SimulatedPool(n_slots=16)
+        create(storage, spec)
+        Coordinator(storage, pool, **options).run(Job(name="small", spec=spec, data=data_of()))
+        return {len(task.numbers) for task in pool.submitted if isinstance(task, CohortTask)}
+
+    assert (widths(), widths(fair=lambda: 4)) == ({4}, {16})
