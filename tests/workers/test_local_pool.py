@@ -276,7 +276,9 @@ def test_a_machine_that_gives_no_more_processes_ends_the_pool(tmp_path, monkeypa
     pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
     pool.start()
 
-    with pytest.raises(PoolError, match="could not be started: Resource temporarily unavailable"):
+    with pytest.raises(
+        PoolError, match=r"^a worker process could not be started: Resource temporarily unavailable"
+    ):
         pool.poll(60)
 
     pool.close()
