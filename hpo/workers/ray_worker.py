@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import queue
 import threading
@@ -26,10 +27,11 @@ class RayWorker:
         self._device, self._mailbox = device, Mailbox()
 
     def hello(self) -> Hello | Unfit:
-        """Import torch, and say what this process is."""
+        """Import torch and all that the first task takes, and say what this process is."""
         # Imported here because the environment that torch reads is the actor's, not the driver's.
         from hpo.fused.device import free_memory, kind_of, prepare_process
 
+        importlib.import_module("hpo.workers.runner")
         try:
             prepare_process()
             memory_bytes = free_memory(self._device)
