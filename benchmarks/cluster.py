@@ -63,7 +63,7 @@ EPOCH_S, LANES = 0.1, 8
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
 SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}

@@ -25,6 +25,6 @@ ENV HPO_HOME=/var/lib/hpo HPO_LOG=info,json PYTHONUNBUFFERED=1 \
     RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0 \
     RAY_ROTATION_MAX_BYTES=10000000 RAY_ROTATION_BACKUP_COUNT=1 \
     RAY_health_check_initial_delay_ms=0 RAY_health_check_period_ms=1000 \
-    RAY_health_check_timeout_ms=1000 RAY_health_check_failure_threshold=3
+    RAY_health_check_timeout_ms=2000 RAY_health_check_failure_threshold=3
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["hpo-healthy", "node"]
 CMD ["hpo-coordinator"]

@@ -108,7 +108,10 @@ def _read(data: bytes, numbers: Sequence[int]) -> tuple[dict[str, Any], dict[str
 def _load_best(
     trainer: Trainer, trial: Progress, about: Mapping[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Take over the best trial that had ended; one that is not of the task was handed over when it was saved."""
+    """Take over the best trial that had ended, if the task has it.
+
+    Of another the weights were handed over when the cohort halted; else they are lost, and trained again if they are wanted.
+    """
     _trial_from_json(trial, about["best_trial"])
     if trainer.is_best(trial):
         lanes = enumerate(about["best"]["lanes"])

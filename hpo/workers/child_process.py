@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from hpo.workers.messages import Born, FromWorker, ToWorker
 
 _LOG_TAIL = 3  # lines
 _PATIENCE_S = 3.0  # for each of: leave by yourself, terminate
+_HEARING_S = 5  # for a message to be taken, or to be said to its end: longer than any that runs takes
 _DEATH_S = 0.5  # from when the system closes what a process had open until it can be waited for
 
 Process = subprocess.Popen[bytes] | Adopted
@@ -44,9 +46,11 @@ class ChildProcess:
         return self._own_log is None
 
     def send(self, message: ToWorker) -> None:
-        """Say something; a process that has died does not hear it, and `receive` will tell."""
-        with contextlib.suppress(OSError):
+        """Say something; a process that has died, or does not listen, does not hear it, and `receive` will tell."""
+        try:
             self.connection.send(message)
+        except OSError:  # half a message may be on its way: it is of no use any more
+            self._end_at_once()
 
     def receive(self) -> list[FromWorker] | None:
         """Everything it has said by now; None once it has died and all it said was heard."""
@@ -58,9 +62,16 @@ class ChildProcess:
                     self._be_born(message.pid)
                 else:
                     messages.append(message)
-        except (EOFError, OSError):
+        except EOFError:
+            return messages or None
+        except OSError:  # it stopped in the middle of a message
+            self._end_at_once()
             return messages or None
         return messages
+
+    def _end_at_once(self) -> None:
+        if self._born:
+            self._process.kill()
 
     def _be_born(self, pid: int) -> None:
         self._process = Adopted(pid)
@@ -131,6 +142,14 @@ def worker_environment() -> dict[str, str]:
     if "site-packages" not in root.parts:  # a checkout: the worker has to find it as well
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(root)]))
     return env
+
+
+def impatient(line: socket.socket) -> Connection:
+    """The pool's end of a worker's socket: a worker that is stopped in the middle of a message stops nobody else."""
+    limit = struct.pack("ll", _HEARING_S, 0)
+    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        line.setsockopt(socket.SOL_SOCKET, option, limit)
+    return Connection(line.detach())
 
 
 def _cause(code: int | None) -> str:

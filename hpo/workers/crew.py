@@ -24,7 +24,8 @@ LONGEST_REST_S = 600.0  # of a place whose workers do so, or are slow, while oth
 SLOW_REST_S = 30.0
 COMPARE_S = 2.0  # between looks for workers that are slow
 # A worker with a task beats every BEAT_S, also in the longest epoch, for torch lets other threads run. Only
-# its start, which loads large libraries, perhaps from a slow disk, may hold the beat back.
+# its start, which loads large libraries, perhaps from a slow disk, may hold the beat back, and in a cluster the data
+# of a task, which come to a machine before the task does.
 SILENCE_S = 30.0
 SILENCE_AT_START_S = 300.0
 CANCEL_GRACE_S = 4.0  # a cohort looks for word between epochs; a worker whose epoch is longer is killed
@@ -64,9 +65,12 @@ class Worker(Generic[P]):
     pid: int | None = None  # known when it is ready
     task: Task | None = None
     run: Run | None = None  # of a task whose epochs nobody has to judge first
+    heard: bool = False  # since it was given its task
     cancelled_at: float | None = None  # by time.monotonic()
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
+    slow: bool = False  # that is why
+    unfit: str = ""  # why it cannot work
 
     @property
     def attempt(self) -> int:
@@ -81,7 +85,8 @@ class Worker(Generic[P]):
     @property
     def frozen(self) -> bool:
         """Whether it has not been heard for too long: stopped, or stuck in the kernel."""
-        return self.silent_s > (SILENCE_AT_START_S if self.pid is None else SILENCE_S)
+        waits = self.pid is None or (bool(self.place.node) and not self.heard)
+        return self.silent_s > (SILENCE_AT_START_S if waits else SILENCE_S)
 
     def free(self) -> None:
         """It has nothing to do."""
@@ -182,7 +187,7 @@ class Crew(Generic[P]):
         for worker in self.workers if self._line else ():
             if self._line and worker.pid is not None and worker.task is None and not worker.given_up:
                 order = self._line.popleft()
-                worker.task, worker.silent_s = order.task, 0.0
+                worker.task, worker.silent_s, worker.heard = order.task, 0.0, False
                 if isinstance(order.task, CohortTask) and not order.task.judged:
                     worker.run = Run(order.task, len(order.task.numbers))
                 worker.process.send(order)
@@ -251,6 +256,7 @@ class Crew(Generic[P]):
                     worker.given_up = (
                         f"{_who(worker)} trained {times:.0f} times slower than others and was ended"
                     )
+                    worker.slow = True
                     self._slow[worker.place] += 1
 
     def _count_silence(self, heard: Sequence[Worker[P]]) -> None:
@@ -264,13 +270,14 @@ class Crew(Generic[P]):
         for worker in self.workers:
             quiet = worker.number not in spoke and (worker.task is not None or worker.pid is None)
             worker.silent_s = worker.silent_s + passed if quiet else 0.0
-            if worker.run is not None:
+            if worker.run is not None and worker.heard:
                 worker.run.now_s += passed
 
     def _receive(self, worker: Worker[P]) -> list[Report]:
         messages = worker.process.receive()
         if messages is None:
             return self._bury(worker)
+        worker.heard = worker.heard or bool(messages)
         self._note_pace(worker, [message for message in messages if isinstance(message, EpochResult)])
         return [report for message in messages if (report := self._take(worker, message)) is not None]
 
@@ -279,12 +286,12 @@ class Crew(Generic[P]):
         if run is not None and epochs:
             seconds = run.now_s / len(epochs)  # those that were heard together came one after another
             for result in epochs:
-                lanes = len(result.numbers) - len(result.ended)
-                self._pace.epoch(run, worker.place, worker.kind, seconds, lanes=lanes)
+                self._pace.epoch(run, worker.place, worker.kind, seconds, lanes=len(result.numbers))
 
     def _take(self, worker: Worker[P], message: FromWorker) -> Report | None:
         if isinstance(message, Unfit):
-            raise PoolError(message.detail)
+            self._turn_away(worker, message.detail)
+            return None
         if isinstance(message, Beat):
             return None
         if isinstance(message, Hello):
@@ -292,7 +299,15 @@ class Crew(Generic[P]):
             return None
         if isinstance(message, LastReport):
             worker.free()
+            self._slow.pop(worker.place, None)
         return message
+
+    def _turn_away(self, worker: Worker[P], detail: str) -> None:
+        """One machine of many may be ill, one worker of many not find its GPU; else nobody can train. Raises PoolError."""
+        if not worker.place.node and all(other.pid is None for other in self.workers):
+            raise PoolError(detail)
+        worker.unfit = detail
+        worker.process.kill()
 
     def _welcome(self, worker: Worker[P], hello: Hello) -> None:
         where = (
@@ -308,7 +323,8 @@ class Crew(Generic[P]):
 
     def _bury(self, worker: Worker[P]) -> list[Report]:
         """Say that a task is lost, and have a new worker in the dead one's place, if that is still there."""
-        obituary = worker.given_up or worker.process.obituary()
+        ended = worker.process.obituary()  # which also sees to it that nothing is left of it
+        obituary = worker.given_up or worker.unfit or ended
         log.warning("%s-%d: %s: %s", self._name, worker.number, obituary, worker.process.last_words())
         reports: list[Report] = []
         if worker.task is not None and worker.cancelled_at is None:
@@ -324,25 +340,24 @@ class Crew(Generic[P]):
 
     def _rest_s(self, worker: Worker[P]) -> float:
         """How long a place should rest after a death there: longer and longer where none becomes ready. Raises PoolError."""
+        if worker.slow:  # a new process may do; where it does not, the place is at fault
+            again = self._slow[worker.place] - 1
+            return min(2.0**again * SLOW_REST_S, LONGEST_REST_S) if again else 0.0
         if worker.pid is not None or worker.given_up:
-            slow = (
-                self._slow[worker.place] - 1
-            )  # a new process may do; where it does not, the place is at fault
-            return (
-                min(2.0**slow * SLOW_REST_S, LONGEST_REST_S) if slow > 0 and worker.run is not None else 0.0
-            )
+            return 0.0
         self._stillborn[worker.place] += 1
-        alone = all(other.pid is None for other in self.workers)
-        if alone and self._stillborn.total() >= MAX_STILLBORN:
-            process = worker.process
+        n_times, alone = self._stillborn[worker.place], all(other.pid is None for other in self.workers)
+        # Of one place: many die at once with their machine, or with whatever starts them.
+        if alone and n_times >= MAX_STILLBORN:
+            obituary = worker.unfit or worker.process.obituary()
             raise PoolError(
-                f"{self._stillborn.total()} workers in a row died before they were ready; "
-                f"the last: {process.obituary()}; its last words: {process.last_words()}"
+                f"{n_times} workers in a row died before they were ready; "
+                f"the last: {obituary}; its last words: {worker.process.last_words()}"
             )
         if alone and not worker.place.node:
             return 0.0
         # The others can wait, or the machine may just have gone and nobody has said so yet.
-        return min(2.0 ** self._stillborn[worker.place] / 4, LONGEST_REST_S)
+        return min(2.0**n_times / 4, LONGEST_REST_S)
 
 
 def _order(place: Place) -> tuple[int, str, str]:

@@ -11,16 +11,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, ClassVar, Protocol
 
 from hpo.lifeline import adopt_orphans
-from hpo.workers.child_process import ChildProcess, end, worker_environment
+from hpo.workers.child_process import ChildProcess, end, impatient, worker_environment
 from hpo.workers.devices import visible_gpus
 
 NURSERY = "hpo.workers.nursery"
 CHILD = "hpo.workers.child"
+# A nursery takes no order before it has imported torch, and hundreds wait in its socket; one that has stopped must
+# not stop the pool.
+ORDER_S = 30.0
 
 
 class Hiring(Protocol):
@@ -51,7 +53,7 @@ class Spawning:
         words = [str(theirs.fileno()), inside]
         with ours, theirs, log.open("ab") as file:
             process = _start(CHILD, words, theirs, file, {"CUDA_VISIBLE_DEVICES": gpus})
-            return ChildProcess(Connection(ours.detach()), process, log)
+            return ChildProcess(impatient(ours), process, log)
 
     def close(self, hired: Sequence[ChildProcess]) -> None:
         """End the workers."""
@@ -79,7 +81,7 @@ class Nursery:
         order = json.dumps(_seen(device)).encode()
         with ours, theirs, log.open("ab") as file:
             nursery = self._order(order, [theirs.fileno(), file.fileno()])
-            return ChildProcess(Connection(ours.detach()), nursery, self._log, own_log=log)
+            return ChildProcess(impatient(ours), nursery, self._log, own_log=log)
 
     def close(self, hired: Sequence[ChildProcess]) -> None:
         """End the nursery, then the workers: those that it was about to fork are known by then."""
@@ -109,7 +111,7 @@ class Nursery:
         with theirs, self._log.open("ab") as file:
             self._line = ours
             self._process = _start(NURSERY, [str(theirs.fileno())], theirs, file, {})
-        ours.setblocking(False)  # a nursery that has stopped must not stop the pool
+        ours.settimeout(ORDER_S)
         return self._process, ours
 
     def _end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -16,15 +16,18 @@ SLOWER = (
 PATIENCE_S = 30.0  # of training, before anything is said of it
 FEWEST = 8  # epochs of others
 KEPT = 256
+MOST_KINDS = 256  # that are remembered
 
-Kind = tuple[str, SharedSettings, str]  # data, network, device
+# Data, network, precision, networks of a trial, device: what is alike in all of these takes the same time.
+Kind = tuple[str, SharedSettings, str, int, str]
 
 
 @dataclass(slots=True)
 class Run:
     """A worker's task so far.
 
-    lanes: that train now; now_s: since the last epoch; epochs: lanes and seconds of the last ones; total_s: of all
+    lanes: trials that trained in the last epoch; now_s: since then; epochs: lanes and seconds of the last ones
+    total_s: of all
     """
 
     task: CohortTask
@@ -34,10 +37,15 @@ class Run:
     epochs: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def epoch(self, seconds: float, *, lanes: int) -> None:
-        """An epoch is over. lanes: that train on"""
-        self.epochs.append((self.lanes, seconds))
+        """An epoch of so many lanes is over."""
+        self.epochs.append((lanes, seconds))
         self.total_s += seconds
         self.lanes, self.now_s = lanes, 0.0
+
+    def kind(self, device: str) -> Kind:
+        """What it is alike in with other tasks."""
+        task = self.task
+        return task.data, task.shared, task.precision, len(task.lanes) // len(task.numbers), device
 
 
 class Pace:
@@ -47,16 +55,18 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._known: defaultdict[Kind, deque[tuple[Place, int, float]]] = defaultdict(
-            lambda: deque(maxlen=KEPT)
-        )
+        self._known: OrderedDict[Kind, deque[tuple[Place, int, float]]] = OrderedDict()
 
-    def epoch(self, run: Run, place: Place, kind: str, seconds: float, *, lanes: int) -> None:
-        """A worker has done an epoch. lanes: that train on"""
-        self._known[run.task.data, run.task.shared, kind].append((place, run.lanes, seconds))
+    def epoch(self, run: Run, place: Place, device: str, seconds: float, *, lanes: int) -> None:
+        """A worker has done an epoch of so many lanes. device: its kind"""
+        kind = run.kind(device)
+        self._known.setdefault(kind, deque(maxlen=KEPT)).append((place, lanes, seconds))
+        self._known.move_to_end(kind)
+        if len(self._known) > MOST_KINDS:
+            self._known.popitem(last=False)
         run.epoch(seconds, lanes=lanes)
 
-    def times_slower(self, run: Run, place: Place, kind: str) -> float:
+    def times_slower(self, run: Run, place: Place, device: str) -> float:
         """How many times slower than others a worker is; 0 as long as that is nothing to act upon."""
         if run.total_s + run.now_s < PATIENCE_S:
             return 0.0
@@ -64,7 +74,7 @@ class Pace:
         if not own or run.now_s > max(seconds for _, seconds in own):
             own.append((run.lanes, run.now_s))  # the one under way is the longest yet
         most = max(lanes for lanes, _ in own)
-        known = self._known[run.task.data, run.task.shared, kind]
+        known = self._known.get(run.kind(device), ())
         others = [seconds for other, lanes, seconds in known if other != place and lanes >= most]
         if len(others) < FEWEST:
             return 0.0

@@ -59,7 +59,7 @@ class RayPool:
         self._cluster: RayCluster | None = None  # that was joined
         self._nodes: Sequence[Node] = ()  # that workers are placed on
         self._gpus: bool | None = None  # whether GPUs train; None: not known yet
-        self._per_gpu = 1
+        self._per_gpu: int | None = None  # workers; None: not known yet
         self._n_places: int | None = None  # as it was last said
         self._before: dict[str, str | None] = {}  # environment variables as they were
         self._connected = False
@@ -238,9 +238,10 @@ class RayPool:
     def _places(self, nodes: Sequence[Node]) -> list[Place]:
         """Where workers are to be on these machines: where they are already, then elsewhere."""
         self._choose_devices(nodes)
+        self._share_gpus(nodes)
         self._nodes = nodes
         possible = [
-            p for node in nodes for p in places_of(node, gpus=bool(self._gpus), per_gpu=self._per_gpu)
+            p for node in nodes for p in places_of(node, gpus=bool(self._gpus), per_gpu=self._per_gpu or 1)
         ]
         there = [] if self._crew is None else self._crew.places()
         places = chosen(possible, there, self._n_workers)
@@ -266,14 +267,17 @@ class RayPool:
             )
         self._n_places = n_places
 
+    def _share_gpus(self, nodes: Sequence[Node]) -> None:
+        """Settle, when the first GPUs are there, how many workers have one together; they keep their shares."""
+        n_gpus = sum(node.n_gpus for node in nodes)
+        if self._gpus and n_gpus and self._per_gpu is None:
+            self._per_gpu = -(-(self._n_workers or n_gpus) // n_gpus)
+
     def _choose_devices(self, nodes: Sequence[Node]) -> None:
         """Whether GPUs or cores train is settled for good once there is one of either; results should not mix them."""
         there = has_gpus(nodes)
         if self._gpus is None and (self._device != "auto" or any(node.n_cpus for node in nodes)):
             self._gpus = self._device == "cuda" or (self._device == "auto" and there)
-            n_gpus = sum(node.n_gpus for node in nodes)
-            if self._gpus and n_gpus:
-                self._per_gpu = -(-(self._n_workers or n_gpus) // n_gpus)
         elif self._gpus is False and self._device == "auto" and there and not has_gpus(self._nodes):
             log.warning(
                 "the Ray cluster has GPUs now, but training has begun on cores; start hpo anew to use them"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ from hpo.workers.saving import Saver
 
 log = logging.getLogger(__name__)
 
+BEYOND_REPAIR = 70  # exit code of a process whose GPU does nothing more for it
 # torch says this in RuntimeErrors of its own kinds, on a CPU and on a GPU.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -70,6 +72,8 @@ def perform(
         return _failed(task.id, attempt, Reason.ERROR, str(error))
     except Exception as error:  # a door: whatever went wrong is told to the pool
         log.exception("task %d", task.id)
+        if device != "cpu" and _is_beyond_repair(error):
+            os._exit(BEYOND_REPAIR)  # its cohort is lost, and trains again in a new process
         reason = Reason.OUT_OF_MEMORY if _is_out_of_memory(error) else Reason.ERROR
         return _failed(task.id, attempt, reason, _sentence(error))
 
@@ -178,6 +182,17 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _OUT_OF_MEMORY)
+
+
+def _is_beyond_repair(error: Exception) -> bool:
+    """Whether CUDA will answer everything in this process with the same error from now on.
+
+    >>> _is_beyond_repair(RuntimeError("CUDA error: an illegal memory access was encountered"))
+    True
+    >>> _is_beyond_repair(RuntimeError("CUDA error: out of memory"))
+    False
+    """
+    return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not _is_out_of_memory(error)
 
 
 def _sentence(error: Exception) -> str:

@@ -11,6 +11,7 @@ from hpo.fused.trainer import Report, Trainer
 EVERY_S = 10.0
 # What may not be said within that time is not said at all: the coordinator keeps it, of every worker, in its memory.
 MOST_S = 300.0
+MOST_BYTES = 64 * 2**20  # written in one transaction, and meanwhile nothing else is
 
 
 class Saver:
@@ -60,4 +61,4 @@ class Saver:
         # What a population has inherited so far is in no checkpoint: it would have to begin anew all the same.
         if not self._task.saving or self._task.evolution is not None or passed < EVERY_S:
             return False
-        return self._trainer.n_bytes <= min(passed, MOST_S) * self._task.saving
+        return self._trainer.n_bytes <= min(MOST_BYTES, min(passed, MOST_S) * self._task.saving)

@@ -19,7 +19,7 @@ RAY_PORT = 6379
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
 SMALL = ("--num-gpus=0", "--object-store-memory=80000000", "--block", "--disable-usage-stats")

@@ -15,7 +15,8 @@ from hpo.errors import PoolError
 from hpo.fused.trainer import Trainer
 from hpo.testing.pool import WorkerPoolContract
 from hpo.testing.pool_talk import FOREVER, KEY, collect, first_epoch, make_data, make_task
-from hpo.workers import crew, hiring
+from hpo.testing.server_program import until
+from hpo.workers import child_process, crew, hiring
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.scratch import Scratch
 
@@ -310,3 +311,25 @@ def test_a_pool_without_a_place_for_data_says_so(tmp_path):
 
     with pytest.raises(PoolError, match="no folder for training data"):
         LocalPool(n_workers=1, device="cpu", scratch=tmp_path / "file" / "below").start()
+
+
+def test_a_worker_that_is_stopped_before_it_gets_a_large_task_stops_nobody(tmp_path, monkeypatch):
+    """More than its socket takes: where it goes on from is in the task."""
+    monkeypatch.setattr(child_process, "_HEARING_S", 1)
+    pool = LocalPool(n_workers=2, device="cpu", scratch=tmp_path)
+    pool.start()
+    try:
+        pool.put_data(KEY, make_data())
+        until(lambda: pool.poll(0.05) == [] and len(pool.pids()) == 2)
+        stopped = psutil.Process(pool.pids()[0])
+        stopped.suspend()
+
+        pool.submit(replace(make_task([0], id=1), checkpoints=(bytes(4 << 20),)))
+        last = collect(pool)[-1]
+
+        assert (last.cohort, last.reason) == (1, "lost")
+        assert psutil.wait_procs([stopped], timeout=10)[0] == [stopped]
+        assert not [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
+        until(lambda: pool.poll(0.05) == [] and len(pool.pids()) == 2)
+    finally:
+        pool.close()

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +104,17 @@ def test_an_epoch_that_does_not_end_is_slow_too():
 
     assert early == 0
     assert known.times_slower(run, HERE, "cpu") == 31
+
+
+def test_networks_of_several_repeats_are_not_compared_with_single_ones():
+    known = Pace()
+    trained(known, THERE, 20, 0.1)
+    repeated = replace(TASK, lanes=tuple(replace(lane, repeat=n) for lane in TASK.lanes for n in range(20)))
+    run = Run(repeated, 8)
+    for _ in range(20):
+        known.epoch(run, HERE, "cpu", 2.0, lanes=8)
+
+    assert known.times_slower(run, HERE, "cpu") == 0
 
 
 @given(st.lists(st.floats(0.5, 2.0), min_size=40, max_size=60))

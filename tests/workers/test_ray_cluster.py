@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 HEALTH = {
     "RAY_health_check_initial_delay_ms": "0",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
 SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
@@ -133,6 +133,21 @@ def test_a_pool_waits_for_its_first_machine_and_trains_there_as_anywhere(cluster
     assert none == ([], 0, [])
     assert isinstance(reports[-1], CohortDone)
     assert bits(reports) == expected
+
+
+def test_the_last_machine_may_go_however_many_workers_it_has(cluster):
+    machine = cluster.add_node(num_cpus=6, **SMALL)
+    with a_pool(cluster) as pool:
+        assert look(pool, n_ready(6))
+        pool.submit(make_task([0], id=1, epochs=FOREVER))
+        first_epoch(pool)
+
+        cluster.remove_node(machine, allow_graceful=False)
+        lost = collect(pool)[-1]
+        none = look(pool, lambda slots: not slots)
+
+        assert (lost.cohort, lost.reason) == (1, "lost")
+        assert none
 
 
 def test_workers_stay_where_they_are_and_move_when_they_must(cluster):
