@@ -50,6 +50,8 @@ bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/api.py
 	$(BIN)/python benchmarks/seen.py
+	$(BIN)/python benchmarks/recovery.py
+	$(BIN)/python benchmarks/cluster.py
 
 chaos: $(VENV)/installed-test  ## break everything that can break while studies run, ROUNDS=100 times (2 hours; as root)
 	$(BIN)/python -m tests.chaos.rounds --rounds $(or $(ROUNDS),100) --home build/chaos $(ARGS)
