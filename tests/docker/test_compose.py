@@ -9,6 +9,7 @@ import pytest
 from hpo.service import settings_page
 from hpo.service.exposure import is_loopback
 from hpo.settings import read_settings
+from hpo.workers.places import Node, places_of
 from tests.docker.composing import GPU, MISSING, ROOT, compose, understood
 
 OURS = ("api", "coordinator", "head", "worker")
@@ -152,11 +153,33 @@ def test_a_service_of_ray_has_shared_memory_for_more_than_its_objects(plain):
         assert n_bytes > int(store.split("=")[1])
 
 
-def test_a_worker_offers_the_cores_that_it_may_use(begins):
-    worker = understood(begins[False], WORKER_CPUS="3")["services"]["worker"]
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_worker_offers_the_cores_that_it_may_use(begins, gpu):
+    worker = understood(begins[gpu], WORKER_CPUS="3")["services"]["worker"]
 
     assert float(worker["cpus"]) == 3
     assert "--num-cpus=3" in worker["command"]
+
+
+def test_a_worker_with_the_gpus_of_a_large_machine_has_a_core_for_each(plain, with_gpus):
+    words = {name: found["services"]["worker"]["command"] for name, found in enumerate((plain, with_gpus))}
+    (cores,) = [int(word.split("=")[1]) for word in words[1] if word.startswith("--num-cpus=")]
+    node = Node(id="", host="", n_cpus=cores, n_gpus=8, memory_bytes=0)
+
+    assert len(places_of(node, gpus=True)) == 8
+    assert [word for word in words[0] if "cpus" not in word] == [
+        word for word in words[1] if "cpus" not in word
+    ]
+
+
+def test_the_proxies_that_are_trusted_are_those_that_are_named(begins):
+    told = [
+        understood(begins[False], **named)["services"]["api"]["environment"]["HPO_TRUSTED_PROXIES"]
+        for named in ({}, {"TRUSTED_PROXIES": "172.18.0.1, 10.0.0.0/8"})
+    ]
+
+    read = [read_settings({"HPO_TRUSTED_PROXIES": one}).trusted_proxies for one in told]
+    assert read == [(), ("172.18.0.1", "10.0.0.0/8")]
 
 
 def test_gpus_are_for_workers_with_a_torch_of_their_own(plain, with_gpus):

@@ -219,6 +219,37 @@ def test_only_those_who_must_reach_a_pod(name, callers):
     assert (None if any("from" not in rule for rule in rules) else found) == callers
 
 
+ON_RAY = {"coordinator", "ray-head", "ray-cpu", "ray-gpu"}
+NAMES = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+
+
+@pytest.mark.parametrize(
+    ("name", "reached"),
+    [
+        ("api", {"database"}),
+        ("database", set()),
+        ("coordinator", {"database"} | ON_RAY),
+        *((name, ON_RAY) for name in sorted(ON_RAY - {"coordinator"})),
+    ],
+)
+def test_a_pod_reaches_only_those_whom_it_must_and_the_names_of_the_cluster(name, reached):
+    labels = {pod: template["metadata"]["labels"] for pod, template in PODS.items()}
+    policies = [policy["spec"] for policy in of_kind("NetworkPolicy") if reaches(policy, labels[name])]
+    rules = [rule for policy in policies for rule in policy.get("egress", [])]
+
+    peers = [(peer, rule.get("ports")) for rule in rules for peer in rule["to"]]
+    elsewhere = [(peer, ports) for peer, ports in peers if set(peer) != {"podSelector"}]
+
+    assert any(policy["podSelector"] == {} and "Egress" in policy["policyTypes"] for policy in policies)
+    assert elsewhere == [(NAMES, [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}])]
+    assert reached == {
+        pod
+        for pod in PODS
+        for peer, _ in peers
+        if set(peer) == {"podSelector"} and _selects(peer["podSelector"], labels[pod])
+    }
+
+
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="this machine has no kubectl")
 def test_kubectl_builds_the_whole_with_the_secrets_of_the_files(tmp_path):
     built = shutil.copytree(FOLDER, tmp_path / "kuberay", ignore=shutil.ignore_patterns("secrets"))

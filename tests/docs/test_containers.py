@@ -76,9 +76,9 @@ def test_the_services_and_the_manifests_that_it_lists_are_those_there_are():
 
 
 def test_the_variables_that_it_lists_are_those_of_the_files_with_their_defaults():
-    text = FILE.read_text(encoding="utf-8") + GPU.read_text(encoding="utf-8")
-
-    assert {row[:2] for row in rows("Scale")} == set(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
+    for heading, file in (("Scale", FILE), ("GPUs", GPU)):
+        named = re.findall(r"\$\{(\w+):-([^}]*)\}", file.read_text(encoding="utf-8"))
+        assert {row[:2] for row in rows(heading)} == set(named)
 
 
 def test_every_command_to_compose_is_about_services_and_files_that_there_are(tmp_path):
