@@ -86,7 +86,7 @@ def _whole(settings: Settings, options: ServeOptions) -> int:
     with ExitStack() as stack:
         place, auth = listen(settings, options)
         stack.enter_context(place.listening)
-        look_at_cluster(settings, options)
+        cluster = look_at_cluster(settings, options)
         look_at_database(settings)
         dashboard = None
         if settings.dashboard is None and plan.has_dashboard():
@@ -99,7 +99,8 @@ def _whole(settings: Settings, options: ServeOptions) -> int:
         say(f"hpo serves {found.url}\n{_lines(found, auth)}", quiet=options.quiet)
         say_pool_starts(settings, options)
         number = Supervisor(
-            plan.parts_of(place, words, dashboard), ready=lambda: tell_ready(asdict(found), options)
+            plan.parts_of(place, words, dashboard, cluster=cluster),
+            ready=lambda: tell_ready(asdict(found), options),
         ).run()
         notify.notify(notify.STOPPING)
     say("stopped; studies that were running go on when the server is started again", quiet=options.quiet)

@@ -82,26 +82,31 @@ def look_at_database(settings: Settings) -> None:
         say(f"waiting for the database: {error.detail}")
 
 
-def look_at_cluster(settings: Settings, options: ServeOptions) -> None:
-    """See that a Ray cluster asks for a token where others reach the server. One that is away is waited for.
+def look_at_cluster(settings: Settings, options: ServeOptions) -> dict[str, str]:
+    """See that a Ray cluster asks for a token where others reach the server; what the coordinator is told of it.
 
+    One that is away is waited for, and may come back as an open one: so the coordinator is told to join none that is.
     Raises SpecError for an open one, unless RAY_AUTH_MODE=disabled says that this is meant.
     """
     from hpo.service.exposure import is_loopback
-    from hpo.workers.ray_door import DISABLED, knock, mode_of, open_cure, open_text
+    from hpo.workers.ray_door import DISABLED, WITH_TOKEN, knock, mode_of, open_cure, open_text
+    from hpo.workers.ray_token import MODE
 
     named = pool_kind(settings, options) is PoolChoice.RAY and settings.ray_address
     if not named or is_loopback(options.host) or mode_of(os.environ) == DISABLED:
-        return
+        return {}
     try:
         door = knock(named, os.environ)
     except PoolError:
-        return  # the coordinator says so, and tries again
+        return {MODE: WITH_TOKEN}  # the coordinator says so, and tries again
     if door.open and door.head:
         raise SpecError(
             f"{open_text(door.head)}; {open_cure()}, serve on 127.0.0.1, or set RAY_AUTH_MODE=disabled to serve it so",
             field="RAY_ADDRESS",
         )
+    return (
+        {MODE: WITH_TOKEN} if door.head else {}
+    )  # through any other door Ray itself goes, by certificates for one
 
 
 def place_of(settings: Settings) -> str:

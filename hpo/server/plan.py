@@ -30,18 +30,23 @@ def has_dashboard() -> bool:
 
 
 def parts_of(
-    place: Place, pool: tuple[str, ...], dashboard: tuple[socket.socket, str] | None
+    place: Place,
+    pool: tuple[str, ...],
+    dashboard: tuple[socket.socket, str] | None,
+    *,
+    cluster: dict[str, str],
 ) -> tuple[Part, ...]:
     """The parts of a whole server.
 
     pool: words of the command line about it; dashboard: the socket on which the supervisor waits for
-    the first visitor, and its address; None: no dashboard of our own
+    the first visitor, and its address; None: no dashboard of our own; cluster: what the coordinator's
+    environment says of Ray
     """
     address = ("--host", place.host, "--port", str(place.port))
     told = {} if dashboard is None else {"HPO_DASHBOARD": dashboard[1]}
     parts = [
         Part(name=API, command=_command(API, *address), environment=_found(told), listening=place.listening),
-        Part(name=COORDINATOR, command=_command(COORDINATOR, *pool), environment=_found({})),
+        Part(name=COORDINATOR, command=_command(COORDINATOR, *pool), environment=_found(cluster)),
     ]
     if dashboard is not None:
         command = _command(DASHBOARD)

@@ -17,10 +17,11 @@ import pytest
 import hpo as package
 from hpo.cli.output import Format
 from hpo.cli.running import PoolChoice
-from hpo.cli.serving_start import ServeOptions, say_pool_starts
+from hpo.cli.serving_start import ServeOptions, look_at_cluster, say_pool_starts
 from hpo.server import plan, sockets
 from hpo.settings import read_settings
-from tests.workers.ray_heads import head
+from hpo.testing.server_program import server_program
+from tests.workers.ray_heads import free_port, head
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -80,6 +81,31 @@ def test_an_open_cluster_is_served_here_or_when_that_is_meant(hpo, tmp_path, mon
         code, _, err = hpo("serve", "--host", host, "--port", "0")
 
     assert (code, "memory://" in err) == (2, True)
+
+
+def test_a_cluster_that_comes_later_is_not_joined_open_by_a_server_that_others_reach(tmp_path):
+    away = f"127.0.0.1:{free_port()}"
+
+    with server_program(tmp_path, "--host", "0.0.0.0", "--pool", "ray", RAY_ADDRESS=away) as server:
+        told = {name: server.part(name).environ().get("RAY_AUTH_MODE") for name in ("api", "coordinator")}
+
+    assert told == {"api": os.environ.get("RAY_AUTH_MODE"), "coordinator": "token"}
+
+
+@pytest.mark.parametrize(
+    ("host", "mode", "told"),
+    [
+        ("0.0.0.0", "", {"RAY_AUTH_MODE": "token"}),
+        ("0.0.0.0", "disabled", {}),  # it is meant
+        ("127.0.0.1", "", {}),  # it is warned of
+    ],
+)
+def test_the_word_of_whoever_serves_goes_before(monkeypatch, host, mode, told):
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    settings = read_settings({"RAY_ADDRESS": f"127.0.0.1:{free_port()}"})
+    how = {"port": 0, "workers": None, "format": Format.TABLE, "quiet": True, "child": False}
+
+    assert look_at_cluster(settings, ServeOptions(host=host, pool=PoolChoice.RAY, **how)) == told
 
 
 def test_memory_cannot_be_served(hpo, monkeypatch):
