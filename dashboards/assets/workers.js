@@ -18,8 +18,11 @@ const COLUMNS = [
   ["Trains for", (slot) => (slot.study ? h("a", { href: study(slot.study) }, slot.study) : soft(slot.ready === false ? "starting" : "idle"))],
   ["Trials at once", (slot) => count(slot.lanes ?? 0), "number"],
   ["Model-steps/s", (slot) => number(slot.model_steps_per_s ?? null, 3), "number"],
-  ["Last seen", (slot) => seen(slot.seen_s ?? 0)],
+  ["Last seen", (slot) => (slot.ready === false ? soft("not yet") : seen(slot.seen_s ?? 0))],
 ];
+
+// What a coordinator says of its slots is as old as what it said last.
+const slotsOf = (one) => one.slots.map((slot) => ({ ...slot, seen_s: Math.max(one.age_s, slot.seen_s ?? 0) }));
 
 const coordinator = (one) =>
   h(
@@ -27,7 +30,7 @@ const coordinator = (one) =>
     { class: "card", "aria-label": one.host },
     h("h2", {}, one.host),
     facts([["pool", one.pool], ["process", String(one.pid)], ["hpo", one.version], ["since", time(one.started_at)], ["last seen", seen(one.age_s)]]),
-    h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `Slots of ${one.host}` }, h("table", {}, table(COLUMNS, one.slots))),
+    h("div", { class: "table", tabindex: "0", role: "region", "aria-label": `Slots of ${one.host}` }, h("table", {}, table(COLUMNS, slotsOf(one)))),
   );
 
 every(POLL_S, async () => {

@@ -177,3 +177,18 @@ def test_a_study_is_ended_early_by_clicking_once_one_is_sure(looker, verb, state
     assert [message.startswith(f"{verb} wine?") for message in asked] == [True, True]
     assert (study.state, study.n_finished < 400) == (state, True)
     assert verbs == ["Submit another like it"]
+
+
+def test_a_slot_was_last_seen_no_later_than_its_coordinator_and_one_that_starts_never(looker):
+    slots = [{"id": id_, "device": "cpu", "memory_bytes": 1, "study": None} for id_ in range(3)]
+    said = [{"seen_s": 0.5}, {"seen_s": 40.0}, {"seen_s": 0.0, "ready": False}]
+    one = {"host": "box", "pid": 7, "version": "0.1.0", "pool": "ray", "started_at": None, "age_s": 9.0}
+    answer = {"items": [one | {"slots": [slot | more for slot, more in zip(slots, said, strict=True)]}]}
+
+    with looker.page() as page:
+        page.route("**/api/v1/workers", lambda route: route.fulfill(json=answer))
+        page.goto(f"{looker.url}/workers")
+        page.wait_for_selector("#workers tbody tr")
+        seen = [row.locator("td").last.inner_text() for row in page.locator("#workers tbody tr").all()]
+
+    assert seen == ["9 s ago", "40 s ago", "not yet"]
