@@ -1,4 +1,7 @@
-"""What may happen to a part, a machine, a disk or a clock: a table of faults, each with its mending."""
+"""What may happen to a part, a machine, a disk or a clock: a table of faults, each with its mending.
+
+Each tells how much it has hit: processes of a part, processes on a machine, a disk, a clock; 0 is a blow into the air.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from tests.chaos.stages import STAGES, Stage
 
 STEPS_S = (-3600, 3600, 86400)
 LOOK_S = 10.0  # for a transaction
+AWAY_S = 2  # that PostgreSQL may need to answer, while others are frozen
 IN_A_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
 
 
@@ -30,7 +34,7 @@ class Scene:
     clocks: dict[str, Clock]
 
 
-Fault = Callable[[Scene], AbstractContextManager[None]]
+Fault = Callable[[Scene], AbstractContextManager[int]]
 
 
 def _victims(part: str, dice: random.Random) -> list[psutil.Process]:
@@ -38,19 +42,21 @@ def _victims(part: str, dice: random.Random) -> list[psutil.Process]:
     return found if part in TOGETHER else dice.sample(found, min(1, len(found)))
 
 
-def _send(processes: list[psutil.Process], number: signal.Signals) -> None:
+def _send(processes: list[psutil.Process], number: signal.Signals) -> int:
+    n_sent = 0
     for process in processes:
         with suppress(psutil.Error):  # it has ended meanwhile
             process.send_signal(number)
+            n_sent += 1
+    return n_sent
 
 
 def kill(part: str) -> Fault:
     """kill -9; whoever looks after the part starts it again."""
 
     @contextmanager
-    def act(scene: Scene) -> Iterator[None]:
-        _send(_victims(part, scene.dice), signal.SIGKILL)
-        yield
+    def act(scene: Scene) -> Iterator[int]:
+        yield _send(_victims(part, scene.dice), signal.SIGKILL)
 
     return act
 
@@ -59,11 +65,10 @@ def freeze(part: str) -> Fault:
     """SIGSTOP, and SIGCONT later."""
 
     @contextmanager
-    def act(scene: Scene) -> Iterator[None]:
+    def act(scene: Scene) -> Iterator[int]:
         victims = _victims(part, scene.dice)
-        _send(victims, signal.SIGSTOP)
         try:
-            yield
+            yield _send(victims, signal.SIGSTOP)
         finally:
             _send(victims, signal.SIGCONT)
 
@@ -71,30 +76,61 @@ def freeze(part: str) -> Fault:
 
 
 @contextmanager
-def freeze_writer(scene: Scene) -> Iterator[None]:
+def freeze_writer(scene: Scene) -> Iterator[int]:
     """SIGSTOP to a coordinator in the middle of a transaction, with the locks that it holds; SIGCONT later."""
     deadline = time.monotonic() + LOOK_S
-    victims = _victims("coordinator", scene.dice)
-    with psycopg.connect(scene.server, autocommit=True) as server:
-        while True:
-            _send(victims, signal.SIGSTOP)
-            if server.execute(IN_A_TRANSACTION).fetchone() or time.monotonic() > deadline:
-                break
+    victims: list[psutil.Process] = []
+    n_hit = 0
+    try:
+        while n_hit == 0 and time.monotonic() < deadline:
             _send(victims, signal.SIGCONT)
             time.sleep(scene.dice.uniform(0.0, 0.02))
-    try:
-        yield
+            victims = _victims("coordinator", scene.dice)
+            n_stopped = _send(victims, signal.SIGSTOP)
+            n_hit = n_stopped if in_a_transaction(scene.server) else 0
+        yield n_hit
     finally:
         _send(victims, signal.SIGCONT)
+
+
+def in_a_transaction(server: str) -> bool:
+    """Whether somebody is in the middle of one; nobody while PostgreSQL is away."""
+    try:
+        with psycopg.connect(server, autocommit=True, connect_timeout=AWAY_S) as connection:
+            return connection.execute(IN_A_TRANSACTION).fetchone() is not None
+    except psycopg.OperationalError:
+        return False
+
+
+def cut(machine: str, how: Callable[[str], AbstractContextManager[None]]) -> Fault:
+    """Its network is gone, in one of the ways of the sandbox."""
+
+    @contextmanager
+    def act(scene: Scene) -> Iterator[int]:
+        with how(machine):
+            yield sandbox.on_it(machine)
+
+    return act
+
+
+def fill(disk: str) -> Fault:
+    """It has no room left."""
+
+    @contextmanager
+    def act(scene: Scene) -> Iterator[int]:
+        with sandbox.full(disk):
+            yield 1
+
+    return act
 
 
 def step(machine: str) -> Fault:
     """Its clock jumps, and stays where it is."""
 
     @contextmanager
-    def act(scene: Scene) -> Iterator[None]:
+    def act(scene: Scene) -> Iterator[int]:
         scene.clocks[machine].step(scene.dice.choice(STEPS_S))
-        yield
+        yield 1
 
     return act
 
@@ -105,9 +141,9 @@ FAULTS: dict[str, Fault] = {
     **{f"kill {part}": kill(part) for part in PARTS},
     **{f"freeze {part}": freeze(part) for part in PARTS},
     "freeze writer": freeze_writer,
-    **{f"silence {machine}": (lambda _, m=machine: sandbox.silent(m)) for machine in MACHINES},
-    **{f"unplug {machine}": (lambda _, m=machine: sandbox.unplugged(m)) for machine in MACHINES},
-    **{f"fill {disk}": (lambda _, d=disk: sandbox.full(d)) for disk in ("home", "data")},
+    **{f"silence {machine}": cut(machine, sandbox.silent) for machine in MACHINES},
+    **{f"unplug {machine}": cut(machine, sandbox.unplugged) for machine in MACHINES},
+    **{f"fill {disk}": fill(disk) for disk in ("home", "data")},
     **{f"step {machine}": step(machine) for machine in CLOCKS},
 }
 

@@ -23,7 +23,7 @@ FAULTY = ("Traceback", "hpo itself failed")  # what hpo never says
 
 
 class Play:
-    """A round within its sandbox. wrong: what was, so far"""
+    """A round within its sandbox. hits: fault -> how much it hit, in turn; wrong: what was, so far"""
 
     def __init__(self, plan: Plan, out: Path, texts: dict[str, str], dice: random.Random) -> None:
         steps = {
@@ -38,6 +38,7 @@ class Play:
         )
         self._programs: list[Program] = [*database(place), *STAGES[plan.stage].programs(place)]
         self._seen: dict[str, dict[int, checker.Row]] = {name: {} for name in texts}
+        self.hits: list[tuple[str, int]] = []
         self.wrong: list[str] = []
 
     def play(self) -> None:
@@ -122,7 +123,7 @@ class Play:
         self._look()
         with ExitStack() as stack:
             for fault in blow.faults:
-                stack.enter_context(FAULTS[fault](self._scene))
+                self.hits.append((fault, stack.enter_context(FAULTS[fault](self._scene))))
             time.sleep(blow.hold_s)
             if STAGES[self._plan.stage].served:
                 self._ask("GET", "/studies")

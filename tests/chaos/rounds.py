@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests.chaos.studies import STUDIES, file_of
 
 DATABASES = ("sqlite", "postgres")
 ROUND_S = 420.0
+HIT = "hit: "
 
 
 def within(words: argparse.Namespace) -> int:
@@ -49,6 +51,7 @@ def within(words: argparse.Namespace) -> int:
         if play.wrong:  # what is in memory goes with the sandbox
             for disk in sandbox.DISKS:
                 shutil.copytree(sandbox.ROOT / disk, out / disk, ignore=_no_files)
+    print(HIT + (", ".join(f"{fault} {n_hit}" for fault, n_hit in play.hits) or "nothing"))
     print("\n".join(play.wrong), flush=True)
     return 1 if play.wrong else 0
 
@@ -80,7 +83,9 @@ def undisturbed(words: argparse.Namespace, studies: Sequence[str]) -> None:
         if name not in there:
             (home / f"{name}.yaml").write_text(file_of(name, trials=words.trials, epochs=words.epochs))
             command = [*HPO, "run", f"{name}.yaml", "--pool", "local", "--workers", "2", "--quiet"]
-            subprocess.run(command, env=environment, cwd=home, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*sandbox.TIED, *command], env=environment, cwd=home, check=True, stdout=subprocess.DEVNULL
+            )
 
 
 def main() -> int:
@@ -113,15 +118,18 @@ def alone(words: argparse.Namespace, number: int) -> bool:
     began = time.monotonic()
     with (out / "round.log").open("w") as log:
         try:
-            code = subprocess.run(command, cwd=CHECKOUT, stdout=log, stderr=log, timeout=ROUND_S).returncode
+            code = subprocess.run(
+                command, cwd=CHECKOUT, stdout=log, stderr=log, timeout=words.limit
+            ).returncode
         except subprocess.TimeoutExpired:
             code = 1
-            print(f"not over after {ROUND_S:g} s", file=log)
-    plan, *wrong = (out / "round.log").read_text().strip().splitlines()
+            print(f"not over after {words.limit:g} s", file=log)
+    lines = (out / "round.log").read_text().strip().splitlines()
+    told = [*lines[:1], *(line for line in lines if line.startswith(HIT))]
+    wrong = [line for line in lines if line not in told]
     well = code == 0
-    print(
-        f"round {number}: {'ok' if well else 'WRONG'}, {time.monotonic() - began:.0f} s, {plan}", flush=True
-    )
+    took_s = time.monotonic() - began
+    print(f"round {number}: {'ok' if well else 'WRONG'}, {took_s:.0f} s, {'; '.join(told)}", flush=True)
     if well:
         shutil.rmtree(out)
         return True
@@ -132,7 +140,7 @@ def alone(words: argparse.Namespace, number: int) -> bool:
 
 def again(number: int) -> str:
     """The command line that plays a round once more."""
-    return f"python -m tests.chaos.rounds {' '.join(sys.argv[1:])} --round {number}"
+    return f"python -m tests.chaos.rounds {shlex.join(sys.argv[1:])} --round {number}"
 
 
 def _folder(word: str) -> Path:
@@ -150,6 +158,9 @@ def read_words() -> argparse.Namespace:
     parser.add_argument("--databases", nargs="*", choices=DATABASES, default=list(DATABASES))
     parser.add_argument("--studies", nargs="*", choices=list(STUDIES), default=None)
     parser.add_argument("--faults", nargs="*", choices=list(FAULTS), default=None)
+    parser.add_argument(
+        "--limit", type=float, default=ROUND_S, help="seconds after which a round is given up"
+    )
     parser.add_argument("--blows", type=int, default=4, help="how often it is hit")
     parser.add_argument("--held", type=float, default=24.0, help="for how many seconds in all")
     parser.add_argument("--trials", type=int, default=80)

@@ -1,7 +1,7 @@
 """Private namespaces in which a round breaks whatever it likes, and machines in them that a network connects.
 
-`inside(command)` is the command to start in namespaces of its own: processes, network, mounts, host name. When it ends,
-however it ends, the kernel ends all that it has started. Within, `enter()` makes disks of memory and the network:
+`inside(command)` is the command to start in namespaces of its own: processes, network, mounts, host name. When it ends, or
+whoever started it, however it ends, the kernel ends all that it has started. Within, `enter()` makes disks of memory and the network:
 
     lead  10.77.0.1   the program itself lives here, and so does all that no other machine is named for
     node1, node2, other, data: each with a network, an address and a host name of its own, on one switch
@@ -27,6 +27,7 @@ ADDRESSES = {
 SWITCH = "switch"
 PROGRAMS = ("unshare", "ip", "setpriv", "mount")
 
+TIED = ("setpriv", "--pdeathsig", "KILL")  # before a command: it dies with whoever started it
 _UNSHARE = (
     "unshare",
     "--mount",
@@ -67,7 +68,7 @@ def no_postgres() -> str | None:
 
 def inside(command: Sequence[str]) -> list[str]:
     """The command line that runs a command in a sandbox of its own."""
-    return [*_UNSHARE, *_REAPER, *command]
+    return [*TIED, *_UNSHARE, *_REAPER, *command]
 
 
 def enter() -> None:
@@ -99,6 +100,14 @@ def on(machine: str, command: Sequence[str]) -> list[str]:
     if machine == "lead":
         return list(command)
     return ["ip", "netns", "exec", machine, *_NAMED, machine, *command]
+
+
+def on_it(machine: str) -> int:
+    """How many processes live on a machine."""
+    if machine == "lead":
+        return 1  # at least the one that asks
+    told = subprocess.run(["ip", "netns", "pids", machine], capture_output=True, text=True, check=True)
+    return len(told.stdout.split())
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import sandbox
-from tests.chaos.faults import FAULTS, possible
+from tests.chaos.faults import FAULTS, in_a_transaction, possible
 from tests.chaos.stages import STAGES
 
 CHECKOUT = Path(__file__).parents[2]
@@ -22,6 +22,7 @@ SHORT = {
     "cluster": ("sqlite", ["kill node", "silence node1", "kill worker"], ["random"]),
     "two": ("postgres", ["freeze writer", "kill supervisor"], ["halving"]),
 }
+LIMIT_S = 240  # of a round, within the time of its test
 WITH_RAY = ("ray", "cluster")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -37,8 +38,9 @@ def home(tmp_path_factory):
 
 def play(home, stage, database, faults, studies, *more):
     """The end of the program that plays one round."""
-    command = [sys.executable, "-m", "tests.chaos.rounds", "--round", "0", "--home", str(home)]
-    command += ["--stages", stage, "--databases", database, "--faults", *faults, "--studies", *studies, *more]
+    command = [*sandbox.TIED, sys.executable, "-m", "tests.chaos.rounds", "--round", "0", "--home", str(home)]
+    command += ["--stages", stage, "--databases", database, "--faults", *faults, "--studies", *studies]
+    command += ["--limit", str(LIMIT_S), *more]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
 
 
@@ -55,6 +57,10 @@ def test_studies_that_are_disturbed_end_as_if_nothing_had_happened(home, stage):
 
     assert program.returncode == 0, program.stdout + program.stderr
     assert "round 0: ok" in program.stdout
+
+
+def test_postgresql_that_is_away_has_nobody_in_the_middle_of_a_transaction():
+    assert not in_a_transaction("postgresql://hpo@127.0.0.1:1/postgres")
 
 
 def test_every_point_of_a_large_grid_is_there_once_whoever_is_killed(home):
