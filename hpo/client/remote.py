@@ -47,7 +47,11 @@ class Remote(RemoteTrials, RemoteModels, RemoteData, RemoteRunning):
 
     def submit(self, asked: Asked) -> Record:
         """Store a study for the server's coordinator to run; local data files are uploaded before."""
-        body = self._with_data(asked, upload=True)
+        with self._with_data(asked, upload=True) as body:
+            return self._submit(body, asked)
+
+    def _submit(self, body: Record, asked: Asked) -> Record:
+        """Store a study whose data is there; a name made of its file's gets a counter while it is taken."""
         if body.get("name") is not None or asked.stem is None or asked.key is not None:
             return self._study(self._post("studies", body, **_once(asked.key)))
         name = asked.stem
@@ -66,9 +70,8 @@ class Remote(RemoteTrials, RemoteModels, RemoteData, RemoteRunning):
 
     def validate(self, asked: Asked) -> Record:
         """The completed study file and what would run."""
-        return self._record(
-            self._post("studies:validate", self._with_data(asked, upload=False), repeatable=True)
-        )
+        with self._with_data(asked, upload=False) as body:
+            return self._record(self._post("studies:validate", body, repeatable=True))
 
     def act(self, name: str, verb: str) -> Record:
         """pause, stop or cancel."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hpo.asked import Asked
 from hpo.client.asking import Asking, Record, safe
 from hpo.client.study_files import key_of, local_file
 from hpo.client.transport import Call
-from hpo.errors import DataError, DatasetNotFound
+from hpo.errors import DataError, DatasetNotFound, HpoError, ServerError
 
 CHUNK = 1 << 20
 
@@ -51,28 +52,41 @@ class RemoteData(Asking):
         )
         return self._record(self._transport.json(call), "id", "name")
 
-    def _with_data(self, asked: Asked, *, upload: bool) -> Record:
+    @contextmanager
+    def _with_data(self, asked: Asked, *, upload: bool) -> Iterator[Record]:
         """A study file whose data the server has: a local file is uploaded, or named by its id if it is there.
 
-        Raises DataError for a file that cannot be sent, or that no such study can be on; without upload also for
+        What was uploaded for a study that is then refused is removed again. Raises DataError for a file that cannot be sent, or that no such study can be on; without upload also for
         one that is not there yet.
         """
         tree = dict(asked.tree)
         path = local_file(asked)
         if path is None:
-            return tree
+            yield tree
+            return
         key = key_of(path)
-        if not any(record["id"] == key for record in self.datasets()):
+        new = not any(record["id"] == key for record in self.datasets())
+        if new:
             if not upload:
                 source = tree["data"]["source"]
                 raise DataError(
                     f"{source!r} is a file that the server has not got; `hpo data add {source}` uploads it",
                     field="data.source",
                 )
-            # An upload stays whatever becomes of the study: looked at here, a wrong column costs none.
+            # Looked at here, a wrong column costs no upload.
             importlib.import_module("hpo.service.submission").check_file(asked)
             key = self.upload(path)["id"]
-        return tree | {"data": dict(tree["data"]) | {"source": key}}
+        try:
+            yield tree | {"data": dict(tree["data"]) | {"source": key}}
+        except ServerError:
+            raise  # no answer: the study may be there, and need it
+        except HpoError:
+            if new:
+                with suppress(
+                    HpoError
+                ):  # somebody else's study may use the same bytes by now: then they stay
+                    self.remove_dataset(key)
+            raise
 
     def remove_dataset(self, key: str) -> Record:
         """Remove an uploaded data set."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from hpo.account import ANYBODY
 from hpo.asked import Asked
 from hpo.data.registry import BUILT_IN
-from hpo.errors import DataError
+from hpo.errors import DataError, HpoError
 from hpo.service import datasets, forking, specfile, submission, submit, workers
 from hpo.service.datasets import OpenStorage
 from hpo.service.submission import UPLOADED
@@ -23,11 +24,11 @@ from hpo.study import StudySpec
 
 def submit_study(storage: Storage, asked: Asked, *, precision: str) -> str:
     """Store a study for a coordinator to run; its name. Raises SpecError, DataError, StudyExists, KeyReused."""
-    spec = _with_data(storage, asked)
     said = json.dumps(asked.tree, sort_keys=True).encode()
     by = submission.sender(ANYBODY, None, key=asked.key, said=said)
-    draft = submission.served(spec, stem=asked.stem)
-    return submission.submit_draft(storage, draft, by, precision=precision).name
+    with _with_data(storage, asked) as spec:
+        draft = submission.served(spec, stem=asked.stem)
+        return submission.submit_draft(storage, draft, by, precision=precision).name
 
 
 def _file(spec: StudySpec, folder: Path) -> Path | None:
@@ -38,12 +39,17 @@ def _file(spec: StudySpec, folder: Path) -> Path | None:
     return folder / Path(source).expanduser()
 
 
-def _with_data(storage: Storage, asked: Asked) -> StudySpec:
-    """The study with a data file kept in the database and named by its id. Raises SpecError, DataError."""
+@contextmanager
+def _with_data(storage: Storage, asked: Asked) -> Iterator[StudySpec]:
+    """The study with a data file kept in the database and named by its id. Raises SpecError, DataError.
+
+    What was kept for a study that is then refused is removed again.
+    """
     spec = specfile.from_json(asked.tree)
     path = _file(spec, asked.folder)
     if path is None or spec.data is None:
-        return spec
+        yield spec
+        return
     if path.is_dir():
         raise DataError(
             f"{spec.data.source!r} is a folder, and a database keeps files: make one .npz of it",
@@ -51,11 +57,18 @@ def _with_data(storage: Storage, asked: Asked) -> StudySpec:
         )
     if path.is_file():  # else `add` says what is wrong
         submission.check_file(asked)
+    known = {kept.id for kept in storage.list_datasets()}
     try:
         kept = datasets.add(storage, path)
     except DataError as error:
         raise DataError(error.detail, field="data.source") from None
-    return replace(spec, data=replace(spec.data, source=kept["id"]))
+    try:
+        yield replace(spec, data=replace(spec.data, source=kept["id"]))
+    except HpoError:
+        if kept["id"] not in known:
+            with suppress(HpoError):  # another study may use the same bytes by now: then they stay
+                storage.delete_dataset(kept["id"])
+        raise
 
 
 def validate(opened: OpenStorage, asked: Asked) -> dict[str, Any]:

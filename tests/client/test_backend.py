@@ -66,6 +66,34 @@ def test_a_name_that_is_taken_is_refused(house):
         house.submit()
 
 
+@pytest.fixture
+def own_table(tmp_path):
+    """A study called wine on a table of one's own."""
+    (tmp_path / "own.csv").write_text("a,b,y\n" + "".join(f"{i},{i % 5},{i % 3}\n" for i in range(60)))
+    return Asked(
+        tree=FILE | {"name": "wine", "data": {"source": "./own.csv", "target": "y"}}, folder=tmp_path
+    )
+
+
+def test_what_was_uploaded_for_a_refused_study_is_not_kept(house, own_table):
+    house.submit()
+
+    with pytest.raises(StudyExists):
+        house.backend.submit(own_table)
+
+    assert house.storage.list_datasets() == []
+
+
+def test_what_was_kept_before_stays_though_a_study_on_it_is_refused(house, own_table):
+    house.submit()
+    kept = house.backend.upload(own_table.folder / "own.csv")
+
+    with pytest.raises(StudyExists):
+        house.backend.submit(own_table)
+
+    assert [data.id for data in house.storage.list_datasets()] == [kept["id"]]
+
+
 def test_the_same_request_makes_one_study(house):
     first, again = (house.backend.submit(asked_of(FILE, {}, key="a-key")) for _ in range(2))
 
