@@ -257,18 +257,21 @@ def best(
 ) -> None:
     """The best setting of a study, with its test score."""
     from hpo.cli.running import best_report, next_commands
+    from hpo.study import EXTERNAL
 
     with session.backend() as backend:
         if top is not None:
-            _write_top(backend.top(study, top), format, quiet=quiet)
+            found = backend.top(study, top)
+            external = format is Format.TABLE and backend.study(study)["spec"].get("trainer") == EXTERNAL
+            _write_top(found, format, external=external, quiet=quiet)
             return
-        found, record = backend.best(study), backend.study(study)
-        write_record(found, format, best_report(found, rows=bool(record["data"])))
+        one, record = backend.best(study), backend.study(study)
+        write_record(one, format, best_report(one, rows=bool(record["data"])))
         if format is Format.TABLE and not quiet:
             answer("\n" + next_commands(study, record["direction"]))
 
 
-def _write_top(found: list[dict[str, Any]], format: Format, *, quiet: bool) -> None:  # noqa: A002
+def _write_top(found: list[dict[str, Any]], format: Format, *, external: bool, quiet: bool) -> None:  # noqa: A002
     """The best few, and which of them cannot be told apart."""
     if format is not Format.TABLE:
         write_rows(found, format)
@@ -276,7 +279,7 @@ def _write_top(found: list[dict[str, Any]], format: Format, *, quiet: bool) -> N
     from hpo.service.top import sentence
 
     write_rows([_best_row(record) for record in found], format)
-    said = sentence(found)
+    said = sentence(found, external=external)
     if said is not None and not quiet:
         answer(fit(said, sys.stdout))
 

@@ -154,7 +154,7 @@ def _best(subject: Subject) -> str:
         }
         for one in found
     ]
-    said = sentence(found)
+    said = sentence(found, external=subject.source.study.external)
     fixed = found[0]["fixed"]
     return (
         table(rows)

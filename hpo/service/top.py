@@ -13,6 +13,10 @@ from hpo.study import Study
 OF_ROWS = "accuracy"  # the metric that is the share of validation rows that was right
 TIED = "tied_with_best"
 
+# What each trial is one of, and what tells how much chance does to it.
+_HERE = ("network", "write repeats: 3, or folds")
+_ELSEWHERE = ("value", "`hpo enqueue` has a setting tried once more")
+
 
 def top(storage: Storage, name: str, n: int) -> list[dict[str, Any]]:
     """The n best trials as `results.best` has them, each with `tied_with_best`: true, false, or null for unknown.
@@ -34,8 +38,10 @@ def judge_of(study: Study) -> Judge:
     return Judge(lanes=lanes, rows=rows or None)
 
 
-def sentence(found: Sequence[dict[str, Any]]) -> str | None:
+def sentence(found: Sequence[dict[str, Any]], *, external: bool = False) -> str | None:
     """What a list of best trials says about ties, in one sentence; None with fewer than two, or several objectives.
+
+    external: whether their study is trained elsewhere, and so knows nothing of repeats and folds
 
     >>> rows = [{"number": n, "metric": "rmse", TIED: tied} for n, tied in ((3, True), (7, True), (5, False))]
     >>> sentence(rows)
@@ -46,9 +52,10 @@ def sentence(found: Sequence[dict[str, Any]]) -> str | None:
     best, *others = found
     tied = [str(record["number"]) for record in others if record[TIED]]
     if all(record[TIED] is None for record in others):
+        one, cure = _ELSEWHERE if external else _HERE
         return (
-            f"whether these can be told apart is unknown: one network each says nothing of how {best['metric']} "
-            "varies by chance; write repeats: 3, or folds"
+            f"whether these can be told apart is unknown: one {one} each says nothing of how {best['metric']} "
+            f"varies by chance; {cure}"
         )
     if not tied:
         return f"trial {best['number']} differs from all of these by more than chance does"

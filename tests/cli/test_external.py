@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from hpo.account import ANYBODY
 from hpo.cli.running import best_report
+from hpo.service import external
+from hpo.service.external import Outcome
 
 STUDY = """
 name: cache
@@ -68,6 +71,22 @@ def test_it_can_be_forked_paused_resumed_and_added_to(hpo, file):
     assert hpo("pause", "cache")[0] == 0
     assert "can be asked for again" in hpo("resume", "cache")[2]
     assert "whoever asks next" in hpo("enqueue", "cache", "index=tree", "cache.size=64")[2]
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("place", ["here", "server"], indirect=True)
+def test_what_cannot_be_told_apart_is_not_cured_by_keys_that_its_file_may_not_have(hpo, file, database):
+    hpo("submit", file)
+    with database() as storage:
+        for number, value in enumerate((113.5, 90.0)):
+            external.ask(storage, ANYBODY, "cache", client="one", count=1)
+            external.tell(storage, ANYBODY, "cache", number, Outcome(value=value))
+
+    _, out, _ = hpo("best", "cache", "--top", "2")
+
+    assert "whether these can be told apart is unknown" in out
+    assert "`hpo enqueue` has a setting tried once more" in out
+    assert "repeats" not in out
 
 
 def test_its_best_trial_is_not_said_to_stand_on_rows():
