@@ -100,8 +100,12 @@ class Reason(StrEnum):
         return f"{self.value}@{epoch}"
 
 
-def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) -> str:
+def why_failed(
+    reasons: Sequence[str | None], constraints: Mapping[str, str], *, all_pruned: bool = False
+) -> str:
     """One sentence about a study in which not one trial is complete, or none that meets its constraints.
+
+    all_pruned: whether each of its trials ended PRUNED, for the reasons that name the pruners
 
     >>> why_failed(["diverged@4", "diverged@1", "error"], {})
     'not one trial is complete: 2 diverged, 1 error'
@@ -114,4 +118,8 @@ def why_failed(reasons: Sequence[str | None], constraints: Mapping[str, str]) ->
             f"not one of the trials meets the constraints ({bounds}); loosen them, or narrow the parameters"
         )
     counts = Counter((reason or "failed").split("@")[0] for reason in reasons)
-    return "not one trial is complete: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common())
+    by_pruners = all_pruned and not counts.keys() & {Reason.WALL_TIME.value, Reason.INFEASIBLE.value}
+    cure = "; all were pruned: loosen the pruner, or leave it out" if by_pruners else ""
+    return (
+        f"not one trial is complete: {', '.join(f'{n} {reason}' for reason, n in counts.most_common())}{cure}"
+    )

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from hpo.errors import IllegalMove
-from hpo.states import FINAL, MOVES, Reason, StudyState, TrialState, check_move
+from hpo.states import FINAL, MOVES, Reason, StudyState, TrialState, check_move, why_failed
 
 # As the specification draws it, one line a state.
 DRAWN = """
@@ -51,3 +51,13 @@ def test_only_three_states_of_a_trial_are_final():
 
 def test_a_reason_may_carry_its_epoch():
     assert Reason.STOPPED_EARLY.at(17) == "stopped_early@17"
+
+
+def test_a_study_whose_trials_were_all_pruned_says_what_to_do():
+    assert why_failed(["median@3", "median@1"], {}, all_pruned=True) == (
+        "not one trial is complete: 2 median; all were pruned: loosen the pruner, or leave it out"
+    )
+
+
+def test_trials_that_ended_with_the_time_of_their_study_are_no_pruners_work():
+    assert why_failed(["wall_time@1"], {}, all_pruned=True) == "not one trial is complete: 1 wall_time"

@@ -66,7 +66,8 @@ class Ending:
         query = TrialQuery(states=ended, limit=PAGE)
         failed = drive.write(lambda: drive.storage.trials(drive.claim.name, query))
         reasons = [trial.reason if trial.feasible else Reason.INFEASIBLE.value for trial in failed]
-        return why_failed(reasons, drive.spec.constraints)
+        all_pruned = not any(drive.tally.counts[state] for state in ended if state is not TrialState.PRUNED)
+        return why_failed(reasons, drive.spec.constraints, all_pruned=all_pruned)
 
     def _score(self, best: Trial) -> ScoredTest | str | None:
         """Score the best trial's model on the test rows, if any; a sentence when that did not work."""

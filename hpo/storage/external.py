@@ -339,7 +339,9 @@ def _end_if_over(connection: Connection, name: str) -> Study:
     state, reason = StudyState.COMPLETED, study.reason
     if study.n_finished and not study.counts.get(TrialState.COMPLETE, 0):
         of_study = select(trials.c.reason).where(trials.c.study_id == study.id).limit(reading.NAMED)
-        failed = why_failed(list(connection.execute(of_study).scalars()), {})
+        reasons = list(connection.execute(of_study).scalars())
+        all_pruned = study.counts.get(TrialState.PRUNED, 0) == study.n_finished
+        failed = why_failed(reasons, {}, all_pruned=all_pruned)
         state, reason = StudyState.FAILED, "; ".join(filter(None, (failed, study.reason)))
     study_rows.leave(connection, row, state, reason)
     return study_rows.reread(connection, study.id)

@@ -247,6 +247,8 @@ def _end_if_over(kept: KeptStudy) -> Study:
     if study.counts[TrialState.COMPLETE] or not study.n_finished:
         kept.leave(StudyState.COMPLETED, study.reason)
     else:
-        failed = why_failed([trial.reason for trial in kept.trials.values()], {})
+        reasons = [trial.reason for trial in kept.trials.values()]
+        all_pruned = study.counts[TrialState.PRUNED] == study.n_finished
+        failed = why_failed(reasons, {}, all_pruned=all_pruned)
         kept.leave(StudyState.FAILED, "; ".join(filter(None, (failed, study.reason))))
     return kept.now()

@@ -218,6 +218,17 @@ class TellingContract:
         study = storage.get_study("wine")
         assert (study.state, study.reason) == (StudyState.FAILED, "not one trial is complete: 1 error")
 
+    def test_a_study_whose_trials_were_all_pruned_says_what_to_do(self, storage: Storage) -> None:
+        outside(storage, n_trials=1)
+        ask(storage)
+        storage.report_epoch("wine", 0, "one", 1, 0.5, TERMS)
+
+        storage.tell_trial("wine", 0, Told(state=TrialState.PRUNED, reason="median"), TERMS)
+
+        assert storage.get_study("wine").reason == (
+            "not one trial is complete: 1 median; all were pruned: loosen the pruner, or leave it out"
+        )
+
     def test_a_stopping_study_lets_its_running_trials_finish(self, storage: Storage) -> None:
         outside(storage)
         ask(storage, "one", 2)
