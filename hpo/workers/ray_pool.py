@@ -224,7 +224,7 @@ class RayPool:
             _node_ip_address="127.0.0.1",
         )
         self._heads = _heads()
-        self._undertaker.tell(process.pid for process in self._heads.values())
+        self._undertaker.tell((process.pid for process in self._heads.values()), _session_folder())
         memory_bytes = memory_per_worker(n_workers)
         return [replace(place, memory_bytes=memory_bytes, host="") for place in self._places(nodes())]
 
@@ -301,6 +301,12 @@ def _init(**options: Any) -> None:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         raise PoolError(f"Ray could not be started or reached: {_first_line(error)}") from error
+
+
+def _session_folder() -> str:
+    """Where the Ray that this process has started writes its logs."""
+    node: Any = ray_internals._global_node
+    return str(node.get_session_dir_path())
 
 
 def _heads() -> dict[str, Any]:

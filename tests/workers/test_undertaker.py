@@ -24,3 +24,22 @@ def test_an_undertaker_that_was_killed_is_told_in_vain_and_nobody_minds():
 
     undertaker.tell([1])
     undertaker.bury()
+
+
+def test_an_undertaker_ends_who_writes_into_the_folder_and_spares_who_reads(tmp_path):
+    """As Ray's agents do, which nobody is the parent of once their raylet has died."""
+    log = tmp_path / "logs" / "agent.out"
+    log.parent.mkdir()
+    log.touch()
+    with log.open("a") as out, log.open() as read:
+        writer = subprocess.Popen(["sleep", "60"], stdout=out)
+        reader = subprocess.Popen(["sleep", "60"], stdin=read)
+    undertaker = Undertaker({})
+
+    undertaker.tell([], str(tmp_path))
+    undertaker.bury()
+
+    assert writer.wait(10) == -signal.SIGKILL
+    assert reader.poll() is None
+    reader.kill()
+    reader.wait()
