@@ -1,6 +1,8 @@
 # What one does with a checkout; `make help` lists it. PYTHON names the interpreter (3.11 or newer).
 PYTHON ?= python3.11
 VENV := .venv
+# What of pyproject.toml's extras the tests have: `test,images` adds the checkers of docker/, without which their tests skip.
+EXTRAS ?= test
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Not compiled: most of what is installed is never imported, and the rest is compiled when it is.
@@ -67,5 +69,5 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --constraint constraints.txt --editable '.[test]'
+	$(INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	touch $@ $(VENV)/installed

@@ -21,6 +21,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 )
 def test_hadolint_finds_no_fault(file):
     hadolint = Path(sys.executable).with_name("hadolint")
+    if not hadolint.exists():
+        pytest.skip("hadolint is not installed; the extra `images` has it")
 
     done = subprocess.run([hadolint, file], capture_output=True, text=True)
 
