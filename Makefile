@@ -45,7 +45,7 @@ screenshots: $(VENV)/installed-test  ## take the pictures of the pages in docs/p
 images: $(VENV)/installed-test  ## build the container images and run a study on them (as root, with podman and docker-compose)
 	$(BIN)/python -m pytest -m docker -s tests/docker
 
-bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (about 30 minutes)
+bench: $(VENV)/installed-test  ## run the benchmarks behind the README's figures (well over half an hour)
 	$(BIN)/python benchmarks/core.py
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/search.py
