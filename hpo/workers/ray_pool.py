@@ -299,7 +299,7 @@ def _init(**options: Any) -> None:
     try:
         with sigterm_kept():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except Exception as error:  # Ray has no class of its own for what may go wrong here, and raises Exception itself
+    except Exception as error:  # where a start takes too long, Ray raises Exception itself
         raise PoolError(f"Ray could not be started or reached: {_first_line(error)}") from error
 
 
