@@ -108,6 +108,7 @@ class Crew(Generic[P]):
         self._listened_at = self._compared_at = time.monotonic()
         self._pace = Pace()
         self._line: deque[Order] = deque()
+        self._masks: dict[int, tuple[bool, ...]] = {}  # for cohorts in line
         self._unheard: list[Report] = []  # that no worker makes
         self.workers: list[Worker[P]] = []
 
@@ -191,9 +192,13 @@ class Crew(Generic[P]):
                 if isinstance(order.task, CohortTask) and not order.task.judged:
                     worker.run = Run(order.task, len(order.task.numbers))
                 worker.process.send(order)
+                if (mask := self._masks.pop(order.task.id, None)) is not None:
+                    self.keep(order.task.id, mask)
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
-        """Pass a keep mask on to the worker that trains the cohort."""
+        """Pass a keep mask on to the worker that trains the cohort, or will."""
+        if any(order.task.id == cohort for order in self._line):
+            self._masks[cohort] = tuple(mask)
         for worker in self._working_on(cohort):
             worker.process.send(Keep(cohort=cohort, attempt=worker.attempt, mask=tuple(mask)))
 
@@ -201,6 +206,7 @@ class Crew(Generic[P]):
         """Ask for the end of a cohort; one that no worker has begun is ended here."""
         for order in [order for order in self._line if order.task.id == cohort]:
             self._line.remove(order)
+            self._masks.pop(cohort, None)
             self._unheard.append(_failed(order.task, Reason.CANCELLED, "the cohort was cancelled"))
         for worker in self._working_on(cohort):
             if worker.cancelled_at is None:

@@ -333,3 +333,22 @@ def test_a_worker_that_is_stopped_before_it_gets_a_large_task_stops_nobody(tmp_p
         until(lambda: pool.poll(0.05) == [] and len(pool.pids()) == 2)
     finally:
         pool.close()
+
+
+def test_a_cohort_that_is_called_in_before_a_worker_is_ready_ends_after_its_first_epoch(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    try:
+        pool.put_data(KEY, make_data())
+        pool.submit(make_task([0, 1], id=1, epochs=FOREVER))
+        waits = pool.pids() == []
+
+        pool.keep(1, ())
+        *epochs, last = collect(pool)
+
+        assert waits
+        assert isinstance(last, CohortDone)
+        ended = [trial for report in epochs for trial in report.ended]
+        assert [(trial.number, trial.reason) for trial in ended] == [(0, "pruned@1"), (1, "pruned@1")]
+    finally:
+        pool.close()
