@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from hpo.cohort import CohortFailed, CohortTask, EpochResult, LastReport, Report, Task
@@ -71,6 +71,7 @@ class Worker(Generic[P]):
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
     slow: bool = False  # that is why
     unfit: str = ""  # why it cannot work
+    hired_at: float = field(default_factory=time.monotonic)
 
     @property
     def attempt(self) -> int:
@@ -81,12 +82,6 @@ class Worker(Generic[P]):
     def deaf(self) -> bool:
         """Whether it has not heeded a cancellation in time."""
         return self.cancelled_at is not None and time.monotonic() - self.cancelled_at > CANCEL_GRACE_S
-
-    @property
-    def frozen(self) -> bool:
-        """Whether it has not been heard for too long: stopped, or stuck in the kernel."""
-        waits = self.pid is None or (bool(self.place.node) and not self.heard)
-        return self.silent_s > (SILENCE_AT_START_S if waits else SILENCE_S)
 
     def free(self) -> None:
         """It has nothing to do."""
@@ -105,6 +100,7 @@ class Crew(Generic[P]):
         self._stillborn: Counter[Place] = Counter()  # in a row
         self._slow: Counter[Place] = Counter()
         self._resting: dict[Place, float] = {}  # until when, by time.monotonic()
+        self._slowest_start_s: float | None = None
         self._listened_at = self._compared_at = time.monotonic()
         self._pace = Pace()
         self._line: deque[Order] = deque()
@@ -245,10 +241,18 @@ class Crew(Generic[P]):
     def _end_deaf_and_frozen(self) -> None:
         """Kill workers that no longer hear or speak; they are then found dead."""
         for worker in self.workers:
-            if worker.frozen and not worker.given_up and (worker.task is not None or self._line):
+            wanted = worker.task is not None or bool(self._line)
+            if wanted and not worker.given_up and worker.silent_s > self._patience_s(worker):
                 worker.given_up = f"{_who(worker)} was silent for {worker.silent_s:.0f} s and was ended"
             if worker.given_up or worker.deaf:
                 worker.process.kill()
+
+    def _patience_s(self, worker: Worker[P]) -> float:
+        """How long a worker may be silent that is not stopped or stuck in the kernel."""
+        if worker.pid is None and self._slowest_start_s is not None and not worker.place.node:
+            return max(SILENCE_S, 10 * self._slowest_start_s)  # the same machine does it as it did before
+        waits = worker.pid is None or (bool(worker.place.node) and not worker.heard)
+        return SILENCE_AT_START_S if waits else SILENCE_S
 
     def _end_slow(self) -> None:
         """Kill workers that are much slower than others at the same: their machine may be ill, and others are there."""
@@ -321,6 +325,7 @@ class Crew(Generic[P]):
         )
         log.info("%s-%d: process %d is ready on %s", self._name, worker.number, hello.pid, where)
         worker.pid, worker.kind = hello.pid, hello.kind
+        self._slowest_start_s = max(self._slowest_start_s or 0.0, time.monotonic() - worker.hired_at)
         self._stillborn.clear()
         if hello.memory_bytes:
             device = worker.place.node, worker.place.device

@@ -160,6 +160,21 @@ def test_a_killed_nursery_costs_no_cohort_and_a_worker_killed_after_it_is_replac
     assert nursery_of(one) != nursery
 
 
+def test_a_stopped_nursery_is_replaced_when_a_worker_is_wanted(one, monkeypatch):
+    monkeypatch.setattr(crew, "SILENCE_S", 2.5)
+    first_epoch(one)
+    nursery, before = nursery_of(one), one.pids()
+
+    nursery.suspend()
+    os.kill(before[0], signal.SIGKILL)
+    lost = collect(one)[-1]
+    one.submit(make_task([0]))
+    done = collect(one)[-1]
+
+    assert (lost.reason, isinstance(done, CohortDone)) == ("lost", True)
+    assert nursery_of(one) != nursery
+
+
 def test_where_processes_have_no_adopted_children_each_worker_begins_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
