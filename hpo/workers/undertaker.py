@@ -99,7 +99,9 @@ def main(arguments: Sequence[str]) -> None:
             folders += [line for line in lines if not line.isdigit()]
         else:
             wait_s = min(_SLOWER * wait_s, _LOOK_S[1])
-        known |= {process for head in heads for process in below(head)}
+        # A start of Ray that fails ends its processes, but for those that they have started, before anybody can tell.
+        named = {*heads, *(process.pid for process in marked(arguments[0]))}
+        known |= {process for head in named for process in below(head)}
     for _ in range(_TRIES):  # more than once: one of them may have started another meanwhile
         known |= marked(arguments[0]).union(*map(writing, folders))
         left = [process for process in known if process.is_running() and process.pid not in _spared()]

@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 SHORT = {
     "run": ("sqlite", ["kill coordinator", "kill worker", "freeze worker"], ["random"]),
     "serve": ("postgres", ["kill coordinator", "kill database", "silence data"], ["tpe"]),
-    "ray": ("sqlite", ["kill worker", "kill head", "fill home"], ["random"]),
+    "ray": ("sqlite", ["kill worker", "kill head"], ["random"]),
     "cluster": ("sqlite", ["kill node", "silence node1", "kill worker"], ["random"]),
     "two": ("postgres", ["freeze writer", "kill supervisor"], ["halving"]),
 }
