@@ -34,6 +34,7 @@ from hpo.service.submission import draft_of_text, sender, submit_draft
 from hpo.storage.open import open_storage
 from hpo.testing.coordinating import job_of
 from hpo.testing.pool_talk import FOREVER, KEY, make_data, make_task
+from hpo.testing.ray_health import HEALTH
 from hpo.testing.simulated_pool import SimulatedPool
 from hpo.workers import ray_process
 from hpo.workers.local_pool import LocalPool
@@ -60,12 +61,6 @@ epochs: 10
 parameters: {learning_rate: {low: 1e-4, high: 1e-1, log: true}}
 """
 EPOCH_S, LANES = 0.1, 8
-HEALTH = {
-    "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "3",
-}
 SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 PATIENCE_S = 120.0
 

@@ -67,9 +67,8 @@ def _of_server(server: str, what: str, found: Settings) -> list[str]:
         url = urlsplit(server)
     except ValueError:
         return []
-    path = url.path.rstrip("/").removesuffix(
-        "/api/v1"
-    )  # as the client takes an address, whose import is too slow here
+    # As the client takes an address, whose import is too slow here.
+    path = url.path.rstrip("/").removesuffix("/api/v1")
     local = url.hostname in LOOPBACK
     if url.hostname is None or not (url.scheme == "https" or (url.scheme == "http" and local)):
         return []

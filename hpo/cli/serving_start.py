@@ -104,9 +104,8 @@ def look_at_cluster(settings: Settings, options: ServeOptions) -> dict[str, str]
             f"{open_text(door.head)}; {open_cure()}, serve on 127.0.0.1, or set RAY_AUTH_MODE=disabled to serve it so",
             field="RAY_ADDRESS",
         )
-    return (
-        {MODE: WITH_TOKEN} if door.head else {}
-    )  # through any other door Ray itself goes, by certificates for one
+    # Through any other door Ray itself goes, by certificates for one.
+    return {MODE: WITH_TOKEN} if door.head else {}
 
 
 def place_of(settings: Settings) -> str:

@@ -10,18 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hpo.testing.ray_health import HEALTH
 from tests.chaos import checker, sandbox
 from tests.chaos.programs import CHECKOUT, HPO, Clock, Program
 
 URL = "http://127.0.0.1:8000/api/v1"
 RAY_PORT = 6379
-# A node that is silent is known to be dead after four seconds.
-HEALTH = {
-    "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "3",
-}
 SMALL = ("--num-gpus=0", "--object-store-memory=80000000", "--block", "--disable-usage-stats")
 
 

@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from hpo.service import settings_page
+from hpo.testing.ray_health import HEALTH
 from tests.docker.composing import ROOT
 
 IMAGES = [ROOT / "docker/api.Dockerfile", ROOT / "docker/worker.Dockerfile"]
@@ -65,6 +66,12 @@ def test_what_an_image_sets_of_hpo_are_settings(image):
 
     assert named
     assert named <= {*settings_page.OURS, *settings_page.SERVERS}
+
+
+def test_the_image_that_trains_finds_dead_machines_as_soon_as_the_how_to_does():
+    text = (ROOT / "docker/worker.Dockerfile").read_text(encoding="utf-8")
+
+    assert all(f"{name}={value}" in text for name, value in HEALTH.items())
 
 
 def test_all_that_an_image_copies_is_sent_to_its_builder():

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from hpo.testing.pool_talk import alive
+from hpo.testing.ray_health import HEALTH
 from hpo.testing.server_program import until
 from tests.docs.pages import Block, Shell, blocks_of, text_of
 
@@ -100,6 +101,7 @@ def test_every_start_of_ray_and_of_a_server_that_the_page_shows_asks_for_the_tok
     for block in (HEAD, NODE, SERVE):
         assert "export RAY_AUTH_MODE=token " in block.text
     assert "--include-dashboard=false" in HEAD.text
+    assert all(f"{name}={value}" in HEAD.text for name, value in HEALTH.items())
     assert all("RAY_USAGE_STATS_ENABLED=0" in block.text for block in (HEAD, NODE))
 
 

@@ -20,6 +20,7 @@ from hpo.testing.pool_talk import (
     make_data,
     make_task,
 )
+from hpo.testing.ray_health import HEALTH
 from hpo.testing.server_program import until
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.ray_pool import RayPool
@@ -27,13 +28,6 @@ from hpo.workers.ray_token import token_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
-# As in docs/howto/a-cluster.md: that a machine has died is known after three seconds.
-HEALTH = {
-    "RAY_health_check_initial_delay_ms": "0",
-    "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "2000",
-    "RAY_health_check_failure_threshold": "3",
-}
 SMALL = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
 
 
