@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import httpx
 from tests.chaos import checker
 from tests.chaos.faults import FAULTS, Scene
 from tests.chaos.plans import Blow, Plan
-from tests.chaos.programs import Clock, Program, living
+from tests.chaos.programs import Clock, Program, living, told
 from tests.chaos.stages import STAGES, URL, Place, database
 
 PATIENCE_S = 120.0  # after the last fault
@@ -135,9 +135,9 @@ class Play:
                 self.wrong.append(f"{name}: finished trials have changed")
             self._seen[name] = now or before
 
-    def _orphans(self, but: Sequence[str] = ()) -> list[str]:
+    def _orphans(self, but: Collection[str] = ()) -> list[str]:
         """What is still there a while after all should have ended."""
         deadline = time.monotonic() + ORPHANS_S
-        while (left := [p for p in living() if p.name() not in but]) and time.monotonic() < deadline:
+        while (left := living(but)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        return [f"left behind: {' '.join(process.cmdline()[:6])}" for process in left]
+        return [f"left behind: {words}" for process in left if (words := told(process))]

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -134,16 +134,25 @@ PARTS: dict[str, Callable[[psutil.Process, str], bool]] = {
 TOGETHER = ("workers", "database")  # parts of which all processes are meant, not one
 
 
-def living() -> list[psutil.Process]:
-    """All processes of the sandbox that live, but this one and the first."""
+def living(but: Collection[str] = ()) -> list[psutil.Process]:
+    """All processes of the sandbox that live, but this one, the first, and those of some names."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid not in (1, os.getpid()) and process.status() != psutil.STATUS_ZOMBIE:
+            left_out = process.pid in (1, os.getpid()) or process.name() in but
+            if not left_out and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:
+        except psutil.Error:  # it has ended meanwhile
             continue
     return found
+
+
+def told(process: psutil.Process) -> str:
+    """The first words of its command line; empty if it has ended meanwhile."""
+    try:
+        return " ".join(process.cmdline()[:6])
+    except psutil.Error:
+        return ""
 
 
 def of_part(part: str) -> list[psutil.Process]:
