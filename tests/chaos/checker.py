@@ -251,11 +251,11 @@ def check_optuna(url: str, name: str, trials: list[Row], test: dict[str, Any]) -
     return wrong
 
 
-def compare(url: str, reference: str, name: str) -> list[str]:
-    """Where the results of one study differ, to the bit, from the same study that nothing disturbed."""
+def compare(url: str, reference: str, name: str, undisturbed: str | None = None) -> list[str]:
+    """Where the results of one study differ, to the bit, from the same study that nothing disturbed, by its name there."""
     wrong = []
     with opened(url) as one, opened(reference) as other:
-        ours, theirs = one.rows(STUDY, name)[0], other.rows(STUDY, name)[0]
+        ours, theirs = one.rows(STUDY, name)[0], other.rows(STUDY, undisturbed or name)[0]
         for what, query in (("results", RESULTS), ("model", MODEL)):
             found = [_bits(row) for row in one.rows(query, ours["study_id"])]
             expected = [_bits(row) for row in other.rows(query, theirs["study_id"])]

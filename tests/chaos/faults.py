@@ -148,6 +148,12 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+def there(fault: str) -> bool:
+    """Whether there is somebody now whom a fault would hit."""
+    part = fault.removeprefix("kill ").removeprefix("freeze ")
+    return part not in PARTS or bool(of_part(part))
+
+
 def possible(stage: Stage, database: str) -> list[str]:
     """The names of the faults that can happen there."""
     on_postgres = database == "postgres"

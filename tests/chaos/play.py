@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 
 from tests.chaos import checker
-from tests.chaos.faults import FAULTS, Scene
+from tests.chaos.faults import FAULTS, Scene, there
 from tests.chaos.plans import Blow, Plan
 from tests.chaos.programs import Clock, Program, living, told
 from tests.chaos.stages import STAGES, URL, Place, database
+from tests.chaos.studies import kind_of
 
 PATIENCE_S = 120.0  # after the last fault
 ORPHANS_S = 15.0
@@ -38,18 +39,19 @@ class Play:
         )
         self._programs: list[Program] = [*database(place), *STAGES[plan.stage].programs(place)]
         self._seen: dict[str, dict[int, checker.Row]] = {name: {} for name in texts}
+        self._served = STAGES[plan.stage].served
         self.hits: list[tuple[str, int]] = []
         self.wrong: list[str] = []
 
     def play(self) -> None:
         """Start, submit, break, wait for the end, end."""
         self._keep()
-        if STAGES[self._plan.stage].served:
-            self._submit()
         for blow in self._plan.blows:
-            if self._over_after(blow.after_s):
-                break
-            self._strike(blow)
+            for name in blow.begins:
+                self._begin(name)
+            if self._comes(blow):
+                self._strike(blow)
+        self._miss()
         if not self._over_after(PATIENCE_S):
             self.wrong.append(f"not over: {checker.states(self._place.url)}")
         self._look()
@@ -62,7 +64,7 @@ class Play:
         """Have the checker look at every study."""
         for name in self._place.texts:
             found = checker.check(self._place.url, name)
-            found += checker.compare(self._place.url, reference, name) if not found else []
+            found += checker.compare(self._place.url, reference, name, kind_of(name)) if not found else []
             self.wrong += [f"{name}: {line}" for line in found]
         for file in sorted(self._place.out.glob("*.txt")):
             lines = file.read_text(errors="replace").splitlines()
@@ -81,18 +83,46 @@ class Play:
         for program in self._programs:
             program.keep()
 
-    def _submit(self) -> None:
-        """All studies over REST, each until the server has it."""
+    def _begin(self, name: str) -> None:
+        """Start a study's program, or submit it over REST until the server has it."""
+        self._place.begun.append(name)
+        if not self._served:
+            return self._keep()
         deadline = time.monotonic() + PATIENCE_S
-        for name, text in self._place.texts.items():
-            headers = {"Content-Type": "application/yaml", "Idempotency-Key": name}
-            while (answer := self._ask("POST", "/studies", content=text, headers=headers)) is None:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the server does not come")
-                self._keep()
-                time.sleep(0.2)
-            if answer.status_code != 201:
-                self.wrong.append(f"submit {name}: {answer.status_code} {answer.text}")
+        headers = {"Content-Type": "application/yaml", "Idempotency-Key": name}
+        text = self._place.texts[name]
+        while (answer := self._ask("POST", "/studies", content=text, headers=headers)) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server does not come")
+            self._keep()
+            time.sleep(0.2)
+        if answer.status_code != 201:
+            self.wrong.append(f"submit {name}: {answer.status_code} {answer.text}")
+        return None
+
+    def _comes(self, blow: Blow) -> bool:
+        """Wait for a blow's moment; False if all studies are over before."""
+        if not self._plan.sure:
+            return not self._over_after(blow.after_s)
+        deadline = time.monotonic() + PATIENCE_S
+        (name,) = blow.begins
+        while time.monotonic() < deadline:
+            state = checker.states(self._place.url).get(name)
+            if state in OVER:
+                return False
+            if state == "RUNNING" and all(there(fault) for fault in blow.faults):
+                return True
+            self._keep()
+            time.sleep(0.02)
+        return False
+
+    def _miss(self) -> None:
+        """A blow that had to hit and did not is a finding."""
+        missed = [fault for blow in self._plan.blows for fault in blow.faults]
+        for fault in (fault for fault, n_hit in self.hits if n_hit):
+            missed.remove(fault)
+        if self._plan.sure and missed:
+            self.wrong.append(f"hit nothing: {', '.join(missed)}")
 
     def _ask(self, method: str, path: str, **more: object) -> httpx.Response | None:
         """An answer; None while the server or its database is away. A fault of the server's is noted."""
@@ -111,7 +141,7 @@ class Play:
         deadline = time.monotonic() + seconds
         while True:
             states = checker.states(self._place.url)
-            if all(states.get(name) in OVER for name in self._place.texts):
+            if all(states.get(name) in OVER for name in self._place.begun):
                 return True
             self._keep()
             if time.monotonic() >= deadline:
@@ -125,7 +155,7 @@ class Play:
             for fault in blow.faults:
                 self.hits.append((fault, stack.enter_context(FAULTS[fault](self._scene))))
             time.sleep(blow.hold_s)
-            if STAGES[self._plan.stage].served:
+            if self._served:
                 self._ask("GET", "/studies")
 
     def _look(self) -> None:

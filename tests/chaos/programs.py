@@ -21,6 +21,7 @@ FAKETIME = (
 )
 END_S = 30.0
 WORKER, NURSERY = "hpo-worker", "hpo-nursery"  # of a local pool: what trains, and what that is forked from
+ACTOR = "ray::RayWorker"  # of a Ray pool; Ray's agents have titles that begin with ray::, too
 
 _KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 
@@ -114,7 +115,7 @@ class Program:
 
 
 def _is_worker(process: psutil.Process, line: str) -> bool:
-    return process.name() == WORKER or line.startswith("ray::")
+    return process.name() == WORKER or line.startswith(ACTOR)
 
 
 # What a part is called -> whether a process, with its command line, is one.

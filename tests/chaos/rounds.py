@@ -2,7 +2,8 @@
 
 `python -m tests.chaos.rounds --rounds 10 --home DIR`: each round is a stage, a database, a few studies and a few faults,
 drawn by the round's number and the seed, in a sandbox of its own. A line a round; exit code 1 if anything was wrong.
-`--round N --seed S` plays one again: the same stage, studies and faults, at about the same moments.
+`--round N --seed S` plays one again: the same stage, studies and faults, at about the same moments. `--strike` names what
+happens instead, in this order, each while a study of its own runs, and each must hit somebody.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from tests.chaos import checker, sandbox
 from tests.chaos.faults import FAULTS
-from tests.chaos.plans import draw
+from tests.chaos.plans import draw, named
 from tests.chaos.play import Play
 from tests.chaos.programs import CHECKOUT, HPO, faketime
 from tests.chaos.stages import STAGES
@@ -143,6 +144,11 @@ def again(number: int) -> str:
     return f"python -m tests.chaos.rounds {shlex.join(sys.argv[1:])} --round {number}"
 
 
+def _strike(words: str) -> str:
+    named(words, study="")
+    return words
+
+
 def _folder(word: str) -> Path:
     return Path(word).absolute()
 
@@ -158,6 +164,9 @@ def read_words() -> argparse.Namespace:
     parser.add_argument("--databases", nargs="*", choices=DATABASES, default=list(DATABASES))
     parser.add_argument("--studies", nargs="*", choices=list(STUDIES), default=None)
     parser.add_argument("--faults", nargs="*", choices=list(FAULTS), default=None)
+    parser.add_argument(
+        "--strike", nargs="*", type=_strike, help="these blows, as 'silence node1 6', in this order"
+    )
     parser.add_argument(
         "--limit", type=float, default=ROUND_S, help="seconds after which a round is given up"
     )

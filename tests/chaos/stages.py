@@ -21,11 +21,16 @@ SMALL = ("--num-gpus=0", "--object-store-memory=80000000", "--block", "--disable
 
 @dataclass(kw_only=True)
 class Place:
-    """What the programs of a round have in common. out: the folder of what they print; clocks: machine -> its own."""
+    """What the programs of a round have in common.
+
+    out: the folder of what they print; texts: study -> its file; begun: the studies whose turn it is, or was; clocks:
+    machine -> its own
+    """
 
     out: Path
     texts: dict[str, str]
     database: str
+    begun: list[str] = field(default_factory=list)
     clocks: dict[str, Clock] = field(default_factory=dict)
 
     @property
@@ -88,12 +93,12 @@ def database(place: Place) -> list[Program]:
 
 
 def run(place: Place) -> list[Program]:
-    """`hpo run` for each study, all at once; `hpo resume` once it is in the database, until it is COMPLETED."""
+    """`hpo run` for each study that has begun; `hpo resume` once it is in the database, until it is COMPLETED."""
 
     def words(name: str) -> Callable[[], Sequence[str] | None]:
         def now() -> Sequence[str] | None:
             state = checker.states(place.url).get(name)
-            if state == "COMPLETED":
+            if name not in place.begun or state == "COMPLETED":
                 return None
             verb = ("resume", name) if state else ("run", str(place.out / f"{name}.yaml"))
             return (*HPO, *verb, "--pool", "local", "--workers", "1", "--cohort-lanes", "7")

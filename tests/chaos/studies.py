@@ -34,11 +34,16 @@ STUDIES = {
 }
 
 
-def file_of(kind: str, *, trials: int, epochs: int) -> str:
-    """The file of the study that is named after its kind; a grid has about as many points as others have trials."""
+def kind_of(name: str) -> str:
+    """The kind of a study, after which it is named: `random`, or `random-2`."""
+    return name.partition("-")[0]
+
+
+def file_of(name: str, *, trials: int, epochs: int) -> str:
+    """The file of the study of this name; a grid has about as many points as others have trials."""
     rates = [round(0.001 * 1.3**place, 6) for place in range(max(1, trials // 25))]
-    written = {"NAME": kind, "TRIALS": trials, "EPOCHS": epochs, "RATES": rates}
-    text = COMMON + STUDIES[kind]
+    written = {"NAME": name, "TRIALS": trials, "EPOCHS": epochs, "RATES": rates}
+    text = COMMON + STUDIES[kind_of(name)]
     for word, value in written.items():
         text = text.replace(word, str(value))
     return text
