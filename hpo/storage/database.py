@@ -49,6 +49,7 @@ from hpo.storage.database_external import DatabaseExternal
 from hpo.storage.database_models import DatabaseModels
 from hpo.storage.engine import Transactions
 from hpo.storage.records import study_of
+from hpo.storage.stuck import end_stuck
 from hpo.storage.study_keys import StudyKeys
 from hpo.storage.tables import CHUNK_BYTES
 from hpo.study import Driver, NewStudy, Study
@@ -139,6 +140,8 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     ) -> Claim:
         """Take a study to RUNNING."""
         with self._db.write() as connection:
+            if dead is not None:
+                end_stuck(connection)
             return claims.claim(connection, name, driver, dead, lease_s)
 
     def renew(

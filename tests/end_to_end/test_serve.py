@@ -132,10 +132,11 @@ def test_so_it_does_on_ray_which_is_the_default(tmp_path, undisturbed):
     assert psutil.wait_procs(processes[1:], timeout=10)[1] == []
 
 
+@pytest.mark.postgres
 def test_parts_that_are_killed_while_a_study_runs_come_back_and_change_nothing(
-    tmp_path, storage, undisturbed
+    tmp_path, postgres, undisturbed
 ):
-    with server_program(tmp_path, *LOCAL, storage=storage) as server:
+    with server_program(tmp_path, *LOCAL, storage=postgres) as server:
         assert server.request("GET", "/dashboard").status_code == 200
         frozen = under_way(server)
 
@@ -158,17 +159,15 @@ def test_parts_that_are_killed_while_a_study_runs_come_back_and_change_nothing(
     assert code == 0
 
 
-def test_a_server_that_is_stopped_in_the_middle_goes_on_when_it_is_started_again(
-    tmp_path, storage, undisturbed
-):
-    with server_program(tmp_path, *LOCAL, storage=storage) as server:
+def test_a_server_that_is_stopped_in_the_middle_goes_on_when_it_is_started_again(tmp_path, undisturbed):
+    with server_program(tmp_path, *LOCAL) as server:
         under_way(server)
         processes = server.processes()
         code = server.end()
     left = [process for process in processes if process.is_running()]
-    with closing(open_storage(storage or f"sqlite:///{tmp_path / 'hpo.db'}")) as opened:
+    with closing(open_storage(f"sqlite:///{tmp_path / 'hpo.db'}")) as opened:
         before = opened.get_study("study")
-    with server_program(tmp_path, *LOCAL, storage=storage) as server:
+    with server_program(tmp_path, *LOCAL) as server:
         trials = trials_once_ended(server)
         server.end()
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import optuna
+import psycopg
 import pytest
 from optuna.testing.pytest_storages import StorageTestCase
 from sqlalchemy import Connection, make_url, text
@@ -13,11 +14,13 @@ from hpo.account import Quota
 from hpo.cohort import CohortPlan
 from hpo.errors import IllegalMove, StorageUnavailable
 from hpo.states import StudyState
+from hpo.storage import stuck
 from hpo.storage.engine import Transactions, server_engine
 from hpo.storage.open import open_storage
 from hpo.testing.postgres import has_postgres, own_server
+from hpo.testing.server_program import until
 from hpo.testing.storage import StorageContract
-from hpo.testing.studies import SPACE, begun, complete, finished, plans
+from hpo.testing.studies import SPACE, begun, complete, driver, finished, plans
 
 pytestmark = pytest.mark.postgres
 
@@ -169,6 +172,43 @@ def test_a_writer_that_freezes_in_a_transaction_keeps_the_others_waiting_for_no_
         assert writer.scalar(text("SELECT 1")) == 1
     frozen.close()
     other.close()
+
+
+def test_a_driver_that_froze_in_the_middle_of_a_batch_does_not_keep_its_study(postgres: str, monkeypatch):
+    monkeypatch.setattr(stuck, "STUCK_S", 0.0)
+    storage = open_storage(postgres)
+    dead = begun(storage)[0].driver
+    frozen = psycopg.pq.PGconn.connect(postgres.replace("+psycopg", "").encode())
+    frozen.enter_pipeline_mode()
+    for command in (b"BEGIN", b"SELECT * FROM hpo_studies FOR UPDATE"):
+        frozen.send_query_params(command, None)
+    frozen.send_flush_request()
+    frozen.flush()
+    before = until(lambda: _state_of(postgres, frozen.backend_pid))
+
+    with psycopg.connect(
+        postgres.replace("+psycopg", "")
+    ) as looking:  # in a transaction, without a lock in anybody's way
+        looking.execute("SELECT * FROM hpo_studies")
+        claim = storage.claim_study("wine", driver("second"), dead=dead)
+        still = looking.execute("SELECT 1").fetchone()
+
+    assert before == ("active", "ClientRead")
+    assert (claim.attempt, still) == (2, (1,))
+    assert _state_of(postgres, frozen.backend_pid) is None
+    frozen.finish()
+    storage.close()
+
+
+def _state_of(url: str, pid: int) -> tuple[str, str] | None:
+    """What PostgreSQL says of a connection that waits for its client and holds locks."""
+    asked = (
+        "SELECT a.state, a.wait_event FROM pg_stat_activity a JOIN pg_locks l USING (pid) "
+        "WHERE pid = %s AND l.relation IS NOT NULL"
+    )
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        found = connection.execute(asked, [pid]).fetchone()
+    return found if found and found[1] == "ClientRead" else None
 
 
 def test_either_side_finds_out_that_the_other_is_cut_off(postgres: str):

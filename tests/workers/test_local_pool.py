@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import psutil
@@ -258,6 +259,26 @@ def test_a_worker_that_does_not_hear_a_cancellation_is_killed_and_replaced(tmp_p
     assert isinstance(last, CohortFailed)
     assert last.reason == "cancelled"
     assert isinstance(collect(pool)[-1], CohortDone)
+    pool.close()
+
+
+def test_a_worker_that_has_heeded_a_cancellation_lives_however_late_its_pool_listens(tmp_path, monkeypatch):
+    monkeypatch.setattr(crew, "CANCEL_GRACE_S", 0.1)
+    monkeypatch.setattr(crew, "BEAT_S", 0.05)
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], id=3, epochs=FOREVER))
+    first_epoch(pool)
+    before = pool.pids()
+
+    pool.cancel(3)
+    cancelled_at = time.monotonic()
+    until(lambda: time.monotonic() > cancelled_at + 1)
+    last = collect(pool)[-1]
+
+    assert (last.cohort, last.reason) == (3, "cancelled")
+    assert pool.pids() == before
     pool.close()
 
 
