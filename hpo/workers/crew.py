@@ -66,7 +66,9 @@ class Worker(Generic[P]):
     task: Task | None = None
     run: Run | None = None  # of a task whose epochs nobody has to judge first
     heard: bool = False  # since it was given its task
-    cancelled_at: float | None = None  # by time.monotonic()
+    unheeded_s: float | None = (
+        None  # since its cohort was cancelled, as far as the pool listened; None: it was not
+    )
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
     slow: bool = False  # that is why
@@ -81,11 +83,11 @@ class Worker(Generic[P]):
     @property
     def deaf(self) -> bool:
         """Whether it has not heeded a cancellation in time."""
-        return self.cancelled_at is not None and time.monotonic() - self.cancelled_at > CANCEL_GRACE_S
+        return self.unheeded_s is not None and self.unheeded_s > CANCEL_GRACE_S
 
     def free(self) -> None:
         """It has nothing to do."""
-        self.task = self.run = self.cancelled_at = None
+        self.task = self.run = self.unheeded_s = None
 
 
 class Crew(Generic[P]):
@@ -205,8 +207,8 @@ class Crew(Generic[P]):
             self._masks.pop(cohort, None)
             self._unheard.append(_failed(order.task, Reason.CANCELLED, "the cohort was cancelled"))
         for worker in self._working_on(cohort):
-            if worker.cancelled_at is None:
-                worker.cancelled_at = time.monotonic()
+            if worker.unheeded_s is None:
+                worker.unheeded_s = 0.0
                 worker.process.send(Cancel(cohort=cohort, attempt=worker.attempt))
 
     def _working_on(self, cohort: int) -> list[Worker[P]]:
@@ -228,7 +230,7 @@ class Crew(Generic[P]):
             self._end_slow()
             reports, self._unheard = self._unheard, []
             left = 0.0 if reports else min(BEAT_S, max(0.0, deadline - time.monotonic()))
-            if any(worker.cancelled_at is not None for worker in self.workers):
+            if any(worker.unheeded_s is not None for worker in self.workers):
                 left = min(left, CANCEL_GRACE_S / 8)
             heard = wait(self.workers, left)
             self._count_silence(heard)
@@ -280,6 +282,8 @@ class Crew(Generic[P]):
         for worker in self.workers:
             quiet = worker.number not in spoke and (worker.task is not None or worker.pid is None)
             worker.silent_s = worker.silent_s + passed if quiet else 0.0
+            if worker.unheeded_s is not None:
+                worker.unheeded_s += passed
             if worker.run is not None and worker.heard:
                 worker.run.now_s += passed
 
@@ -338,7 +342,7 @@ class Crew(Generic[P]):
         obituary = worker.given_up or worker.unfit or ended
         log.warning("%s-%d: %s: %s", self._name, worker.number, obituary, worker.process.last_words())
         reports: list[Report] = []
-        if worker.task is not None and worker.cancelled_at is None:
+        if worker.task is not None and worker.unheeded_s is None:
             reports = [_failed(worker.task, Reason.LOST, obituary)]
         elif worker.task is not None:
             why = "the cohort was cancelled, and its worker ended in the middle of an epoch"

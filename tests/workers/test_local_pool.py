@@ -276,9 +276,11 @@ def test_a_worker_that_has_heeded_a_cancellation_lives_however_late_its_pool_lis
     cancelled_at = time.monotonic()
     until(lambda: time.monotonic() > cancelled_at + 1)
     last = collect(pool)[-1]
+    pool.submit(make_task([0], id=4))
+    next_ = collect(pool)[-1]
 
     assert (last.cohort, last.reason) == (3, "cancelled")
-    assert pool.pids() == before
+    assert (next_.cohort, pool.pids()) == (4, before)
     pool.close()
 
 
