@@ -69,8 +69,10 @@ def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
     reports: list[Report] = []
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        reports += pool.poll(1.0)
-        if sum(isinstance(r, LastReport) for r in reports) >= n_last:
+        new = pool.poll(1.0)
+        reports += new
+        n_last -= sum(isinstance(report, LastReport) for report in new)
+        if n_last <= 0:
             return reports
     raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
 
