@@ -74,7 +74,7 @@ def collect(pool: WorkerPool, n_last: int = 1) -> list[Report]:
         n_last -= sum(isinstance(report, LastReport) for report in new)
         if n_last <= 0:
             return reports
-    raise TimeoutError(f"after {PATIENCE_S:g} s only {reports}")
+    raise TimeoutError(f"after {PATIENCE_S:g} s {n_last} tasks have not ended, of {len(reports)} reports")
 
 
 def first_epoch(pool: WorkerPool) -> EpochResult:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
-from statistics import median
+from dataclasses import dataclass
+from statistics import mean
 
 from hpo.cohort import CohortTask
 from hpo.training import SharedSettings
@@ -24,22 +24,24 @@ Kind = tuple[str, SharedSettings, str, int, str]
 
 @dataclass(slots=True)
 class Run:
-    """A worker's task so far.
+    """What a worker has done of its task lately, for PATIENCE_S or somewhat longer.
 
-    lanes: trials that trained in the last epoch; now_s: since then; epochs: lanes and seconds of the last ones
-    total_s: of all
+    lanes: trials that trained in the last epoch; now_s: since then; n, most, total_s: number of epochs, most lanes of
+    one of them, seconds of all
     """
 
     task: CohortTask
     lanes: int
     now_s: float = 0.0
+    n: int = 0
+    most: int = 0
     total_s: float = 0.0
-    epochs: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def epoch(self, seconds: float, *, lanes: int) -> None:
         """An epoch of so many lanes is over."""
-        self.epochs.append((lanes, seconds))
-        self.total_s += seconds
+        if self.total_s >= 2 * PATIENCE_S:
+            self.n, self.most, self.total_s = 0, 0, 0.0
+        self.n, self.most, self.total_s = self.n + 1, max(self.most, lanes), self.total_s + seconds
         self.lanes, self.now_s = lanes, 0.0
 
     def kind(self, device: str) -> Kind:
@@ -68,15 +70,13 @@ class Pace:
 
     def times_slower(self, run: Run, place: Place, device: str) -> float:
         """How many times slower than others a worker is; 0 as long as that is nothing to act upon."""
-        if run.total_s + run.now_s < PATIENCE_S:
+        seconds = run.total_s + run.now_s  # what is under way may never end
+        if seconds < PATIENCE_S:
             return 0.0
-        own = [*run.epochs]
-        if not own or run.now_s > max(seconds for _, seconds in own):
-            own.append((run.lanes, run.now_s))  # the one under way is the longest yet
-        most = max(lanes for lanes, _ in own)
         known = self._known.get(run.kind(device), ())
-        others = [seconds for other, lanes, seconds in known if other != place and lanes >= most]
+        others = [s for other, lanes, s in known if other != place and lanes >= (run.most or run.lanes)]
         if len(others) < FEWEST:
             return 0.0
-        times = median(seconds for _, seconds in own) / max(median(others), 1e-9)
+        # Means, for a process that gets little of its processor has most of its epochs at full speed, and then none.
+        times = seconds / max(1, run.n) / max(mean(others), 1e-9)
         return times if times > SLOWER else 0.0

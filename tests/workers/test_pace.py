@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,26 @@ def test_slow_is_who_takes_more_than_five_times_what_others_take():
 
     assert known.times_slower(trained(known, HERE, 20, 4.9), HERE, "cpu") == 0
     assert known.times_slower(trained(known, HERE, 20, 8.0), HERE, "cpu") == 8
+
+
+def test_who_stops_again_and_again_is_slow_though_most_epochs_are_not():
+    known = Pace()
+    trained(known, THERE, 20, 0.1)
+    run = Run(TASK, 8)
+    for n in range(60):
+        known.epoch(run, HERE, "cpu", 9.0 if n % 10 == 9 else 0.1, lanes=8)
+
+    assert known.times_slower(run, HERE, "cpu") == pytest.approx(10, rel=0.2)
+
+
+def test_a_stop_now_and_then_is_not_slow():
+    known = Pace()
+    trained(known, THERE, 256, 0.1)
+    run = trained(known, HERE, 400, 0.1)
+    known.epoch(run, HERE, "cpu", 30.0, lanes=8)
+
+    assert run.total_s > 30.0
+    assert known.times_slower(run, HERE, "cpu") == 0
 
 
 def test_nobody_is_slow_beside_others_with_fewer_lanes_or_beside_himself():
