@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 from dataclasses import dataclass
 
@@ -15,9 +16,9 @@ HOLDS_S = (0.2, 1.0, 3.0, 6.0, 18.0)  # the last is longer than a lease
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blow:
-    """Faults that come together, after so long, for so long. begins: the studies that begin before"""
+    """Faults that come together, so long after a study has begun to run, for so long."""
 
-    begins: tuple[str, ...]
+    study: str
     after_s: float
     faults: tuple[str, ...]
     hold_s: float
@@ -25,7 +26,7 @@ class Blow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All that is drawn of a round before it begins. sure: each blow comes while its study runs, and must hit somebody"""
+    """All that is drawn of a round before it begins. sure: each blow must hit somebody while its study runs"""
 
     stage: str
     database: str
@@ -35,7 +36,7 @@ class Plan:
     @property
     def studies(self) -> list[str]:
         """By name, as they begin."""
-        return [name for blow in self.blows for name in blow.begins]
+        return [blow.study for blow in self.blows]
 
     def __str__(self) -> str:
         blows = ", ".join(f"{' + '.join(blow.faults)} {blow.hold_s:g} s" for blow in self.blows)
@@ -51,7 +52,7 @@ def named(words: str, study: str) -> Blow:
     faults, hold_s = words.rsplit(maxsplit=1)
     if unknown := set(faults.split(" + ")) - FAULTS.keys():
         raise ValueError(f"no fault: {', '.join(unknown)}")
-    return Blow(begins=(study,), after_s=0.0, faults=tuple(faults.split(" + ")), hold_s=float(hold_s))
+    return Blow(study=study, after_s=0.0, faults=tuple(faults.split(" + ")), hold_s=float(hold_s))
 
 
 def draw(words: argparse.Namespace, number: int, dice: random.Random) -> Plan:
@@ -59,22 +60,17 @@ def draw(words: argparse.Namespace, number: int, dice: random.Random) -> Plan:
     stages, databases = words.stages, words.databases
     stage = stages[number % len(stages)]
     base = databases[number // len(stages) % len(databases)]
-    studies = words.studies or dice.sample(list(STUDIES), 3)
+    kinds = words.studies or dice.sample(list(STUDIES), len(STUDIES))
+    names = (f"{kind}-{place}" for place, kind in enumerate(itertools.cycle(kinds)))
     if words.strike:
-        kinds = [studies[place % len(studies)] for place in range(len(words.strike))]
-        told = [
-            named(blow, f"{kind}-{place}")
-            for place, (blow, kind) in enumerate(zip(words.strike, kinds, strict=True))
-        ]
-        return Plan(stage=stage, database=base, blows=tuple(told), sure=True)
-    before = [0, *(dice.randrange(words.blows) for _ in studies[1:])]  # which blow each study begins
+        told = tuple(named(blow, study) for blow, study in zip(words.strike, names, strict=False))
+        return Plan(stage=stage, database=base, blows=told, sure=True)
     may = [name for name in possible(STAGES[stage], base) if not words.faults or name in words.faults]
     blows: list[Blow] = []
-    while may and len(blows) < words.blows:
+    while len(blows) < words.blows:
         left_s = words.held - sum(blow.hold_s for blow in blows)
         hold_s = dice.choice([hold for hold in HOLDS_S if hold <= max(left_s, 1.0)])
         faults = dice.sample(may, min(len(may), dice.choice((1, 1, 1, 2))))
-        begins = tuple(name for name, place in zip(studies, before, strict=True) if place == len(blows))
-        after_s = dice.uniform(0.1, 3.0)
-        blows.append(Blow(begins=begins, after_s=after_s, faults=tuple(faults), hold_s=hold_s))
+        after_s = dice.uniform(0.0, 1.0)
+        blows.append(Blow(study=next(names), after_s=after_s, faults=tuple(faults), hold_s=hold_s))
     return Plan(stage=stage, database=base, blows=tuple(blows))

@@ -47,8 +47,7 @@ class Play:
         """Start, submit, break, wait for the end, end."""
         self._keep()
         for blow in self._plan.blows:
-            for name in blow.begins:
-                self._begin(name)
+            self._begin(blow.study)
             if self._comes(blow):
                 self._strike(blow)
         self._miss()
@@ -101,16 +100,16 @@ class Play:
         return None
 
     def _comes(self, blow: Blow) -> bool:
-        """Wait for a blow's moment; False if all studies are over before."""
-        if not self._plan.sure:
-            return not self._over_after(blow.after_s)
+        """Wait for a blow's moment; False if its study is over before."""
         deadline = time.monotonic() + PATIENCE_S
-        (name,) = blow.begins
-        while time.monotonic() < deadline:
-            state = checker.states(self._place.url).get(name)
+        runs_since: float | None = None
+        while (now := time.monotonic()) < deadline:
+            state = checker.states(self._place.url).get(blow.study)
             if state in OVER:
                 return False
-            if state == "RUNNING" and all(there(fault) for fault in blow.faults):
+            runs_since = runs_since or (now if state == "RUNNING" else None)
+            ready = not self._plan.sure or all(there(fault) for fault in blow.faults)
+            if runs_since is not None and now >= runs_since + blow.after_s and ready:
                 return True
             self._keep()
             time.sleep(0.02)

@@ -172,7 +172,7 @@ def read_words() -> argparse.Namespace:
     )
     parser.add_argument("--blows", type=int, default=4, help="how often it is hit")
     parser.add_argument("--held", type=float, default=24.0, help="for how many seconds in all")
-    parser.add_argument("--trials", type=int, default=80)
+    parser.add_argument("--trials", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--home", type=_folder, required=True)
     parser.add_argument("--within", action="store_true", help=argparse.SUPPRESS)
