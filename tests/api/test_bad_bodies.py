@@ -10,6 +10,12 @@ YAML = {"Content-Type": "application/yaml"}
 GOOD = {"data": {"source": "iris"}, "parameters": {"learning_rate": 0.1}}
 
 
+@pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
 def good(**keys):
     return json.dumps(GOOD | keys)
 

@@ -34,6 +34,12 @@ run_dashboard(sys.argv[1], sockets.inherited(), ready=lambda: print("ready", flu
 
 
 @pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
+@pytest.fixture
 def behind(server):
     """A server in front of a dashboard at some address: its client."""
     opened = []

@@ -9,6 +9,12 @@ import pytest
 from sqlalchemy import create_engine, text
 
 
+@pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
 def test_head_is_get_without_its_body(server, given):
     given("wine", values=[0.5])
     for path in ("/studies", "/studies/wine", "/studies/wine/export", "/studies/nobody", "/version"):

@@ -12,6 +12,12 @@ from hpo.testing.serving import serving
 VERSION = "/api/v1/version"
 
 
+@pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
 def morsel(answer):
     """The cookie that an answer sets."""
     return SimpleCookie(answer.headers["set-cookie"])["hpo_session"]

@@ -25,6 +25,12 @@ PAGES = (
 )
 
 
+@pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
 def look(server, path, **more):
     return httpx.get(f"{server.url}{path}", headers=BROWSER, verify=False, **more)
 

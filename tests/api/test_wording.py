@@ -8,6 +8,12 @@ WRONG_WORDS = ("", "x", "-1", "0", "1.5", "9" * 400, "9" * 5_000, "x" * 5_000, "
 WRONG_VALUES = (None, True, "", "x" * 5_000, -1, 1.5, 10**30, [], {}, ["x"] * 2_000, {"a": [1]}, [[{}]])
 
 
+@pytest.fixture
+def database_url(sqlite):
+    """Of one database: nothing here depends on which."""
+    return sqlite
+
+
 def parameters(document):
     """Every address of an OpenAPI document with each parameter that it takes."""
     for path, operations in document["paths"].items():

@@ -22,6 +22,7 @@ from hpo.testing.pool_talk import (
 )
 from hpo.testing.ray_health import HEALTH
 from hpo.testing.server_program import until
+from hpo.workers import ray_cluster
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.ray_pool import RayPool
 from hpo.workers.ray_token import token_file
@@ -177,7 +178,8 @@ def test_gpus_are_shared_out_as_ray_has_them(cluster):
     assert gpus["CPU"] == 3
 
 
-def test_a_head_that_dies_is_one_sentence_and_the_pool_closes(tmp_path):
+def test_a_head_that_dies_is_one_sentence_and_the_pool_closes(tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_cluster, "AWAY_S", 4.0)
     with a_cluster(tmp_path) as cluster:
         sentence = f"the head of the Ray cluster at {cluster.address} has not answered"
         cluster.add_node(num_cpus=1, **SMALL)
