@@ -67,7 +67,7 @@ def draw(words: argparse.Namespace, number: int, dice: random.Random) -> Plan:
         return Plan(stage=stage, database=base, blows=told, sure=True)
     may = [name for name in possible(STAGES[stage], base) if not words.faults or name in words.faults]
     blows: list[Blow] = []
-    while len(blows) < words.blows:
+    while len(blows) < (words.blows or STAGES[stage].blows):
         left_s = words.held - sum(blow.hold_s for blow in blows)
         hold_s = dice.choice([hold for hold in HOLDS_S if hold <= max(left_s, 1.0)])
         faults = dice.sample(may, min(len(may), dice.choice((1, 1, 1, 2))))

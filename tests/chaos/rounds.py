@@ -170,7 +170,9 @@ def read_words() -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=float, default=ROUND_S, help="seconds after which a round is given up"
     )
-    parser.add_argument("--blows", type=int, default=4, help="how often it is hit")
+    parser.add_argument(
+        "--blows", type=int, help="how often it is hit; by default as often as a minute allows"
+    )
     parser.add_argument("--held", type=float, default=24.0, help="for how many seconds in all")
     parser.add_argument("--trials", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=60)

@@ -167,12 +167,16 @@ def cluster(place: Place) -> list[Program]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """programs: those of hpo and Ray, in the order in which they start; parts and machines: those that may be hit."""
+    """programs: those of hpo and Ray, in the order in which they start; parts and machines: those that may be hit.
+
+    blows: as many as there is time for in a minute
+    """
 
     programs: Callable[[Place], list[Program]]
     parts: tuple[str, ...]
     machines: tuple[str, ...] = ()
     served: bool = True
+    blows: int = 4
 
 
 _SERVER = ("worker", "workers", "coordinator", "api", "supervisor")
@@ -180,6 +184,8 @@ STAGES = {
     "run": Stage(programs=run, parts=("nursery", "worker", "workers", "coordinator"), served=False),
     "serve": Stage(programs=serve, parts=("nursery", *_SERVER)),
     "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head")),
-    "cluster": Stage(programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead")),
+    "cluster": Stage(
+        programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead"), blows=2
+    ),
     "two": Stage(programs=two, parts=("nursery", *_SERVER)),
 }
