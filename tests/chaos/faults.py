@@ -163,6 +163,6 @@ def possible(stage: Stage, database: str) -> list[str]:
     names = [f"{deed} {part}" for deed in ("kill", "freeze") for part in parts]
     names += [f"{deed} {machine}" for deed in ("silence", "unplug") for machine in dict.fromkeys(machines)]
     names += ["fill home", *(["fill data", "freeze writer"] if on_postgres else [])]
-    if faketime() is not None:
+    if faketime() is not None and stage.steps:
         names += ["step lead", *(["step data"] if on_postgres else [])]
     return names

@@ -40,10 +40,9 @@ class Place:
             return f"sqlite:///{sandbox.ROOT}/home/hpo.db"
         return f"postgresql+psycopg://hpo@{sandbox.ADDRESSES['data']}:5432/postgres"
 
-    def environment(self, machine: str, home: str = "home") -> dict[str, str]:
-        """Of hpo and Ray on a machine."""
+    def environment(self, home: str = "home") -> dict[str, str]:
+        """Of hpo and Ray."""
         rest = sandbox.ROOT / "rest"
-        clock = self.clocks.get(machine)
         return {
             "HOME": str(rest),
             "HPO_HOME": str(sandbox.ROOT / home),
@@ -51,13 +50,18 @@ class Place:
             "PYTHONPATH": str(CHECKOUT),
             "RAY_TMPDIR": str(rest),
             "RAY_USAGE_STATS_ENABLED": "0",
-        } | (clock.environment if clock else {})
+        }
+
+    def ours(self, machine: str, home: str = "home") -> dict[str, str]:
+        """Of hpo on a machine, by the clock of this."""
+        clock = self.clocks.get(machine)
+        return self.environment(home) | (clock.environment if clock else {})
 
     def program(
         self, name: str, *words: str, machine: str = "lead", home: str = "home", **more: str
     ) -> Program:
         """One of hpo's, always the same command."""
-        environment = self.environment(machine, home) | more
+        environment = self.ours(machine, home) | more
         return Program(
             name, lambda: (*HPO, *words), self.out / f"{name}.txt", machine=machine, environment=environment
         )
@@ -110,7 +114,7 @@ def run(place: Place) -> list[Program]:
     programs = []
     for name, text in place.texts.items():
         (place.out / f"{name}.yaml").write_text(text)
-        environment = place.environment("lead")
+        environment = place.ours("lead")
         programs.append(
             Program(f"run-{name}", words(name), place.out / f"run-{name}.txt", environment=environment)
         )
@@ -148,7 +152,7 @@ def cluster(place: Place) -> list[Program]:
     def node(machine: str, *words: str) -> Program:
         (sandbox.ROOT / "rest" / machine).mkdir(exist_ok=True)
         own = {"RAY_TMPDIR": str(sandbox.ROOT / "rest" / machine)}
-        environment = place.environment(machine) | asked | HEALTH | own
+        environment = place.environment() | asked | HEALTH | own
         command = (ray, "start", *words, f"--node-ip-address={sandbox.ADDRESSES[machine]}", *SMALL)
         return Program(
             f"ray-{machine}",
@@ -169,7 +173,8 @@ def cluster(place: Place) -> list[Program]:
 class Stage:
     """programs: those of hpo and Ray, in the order in which they start; parts and machines: those that may be hit.
 
-    blows: as many as there is time for in a minute
+    blows: as many as there is time for in a minute; steps: whether clocks may step where hpo runs: not where Ray's own
+    processes would live by them too, for libfaketime spoils how these wait for a while
     """
 
     programs: Callable[[Place], list[Program]]
@@ -177,13 +182,14 @@ class Stage:
     machines: tuple[str, ...] = ()
     served: bool = True
     blows: int = 4
+    steps: bool = True
 
 
 _SERVER = ("worker", "workers", "coordinator", "api", "supervisor")
 STAGES = {
     "run": Stage(programs=run, parts=("nursery", "worker", "workers", "coordinator"), served=False),
     "serve": Stage(programs=serve, parts=("nursery", *_SERVER)),
-    "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head")),
+    "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head"), steps=False),
     "cluster": Stage(
         programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead"), blows=2
     ),
