@@ -40,6 +40,11 @@ def claim(connection: Connection, name: str, driver: Driver, dead: Driver | None
     return Claim(study=row.study_id, name=row.study_name, driver=driver, attempt=row.attempt + 1)
 
 
+def is_void(row: Row[Any], dead: Driver | None) -> bool:
+    """Whether somebody drove the study who is known to have died, or whose lease is over."""
+    return row.state in DRIVEN and (dead is not None or row.lease_until is None or row.lease_until <= row.now)
+
+
 def fence(connection: Connection, held: Claim) -> Row[Any]:
     """The claimed study's row, locked, its lease good for a while. Raises LeaseLost when the claim is void."""
     wanted = study_rows.query().where(studies.c.study_id == held.study).with_for_update(of=studies)

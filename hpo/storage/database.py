@@ -140,8 +140,8 @@ class Database(DatabaseAccounts, DatabaseModels, DatabaseExternal, DatabaseCensu
     ) -> Claim:
         """Take a study to RUNNING."""
         with self._db.write() as connection:
-            if dead is not None:
-                end_stuck(connection)
+            if claims.is_void(studies.find(connection, name), dead):
+                end_stuck(connection)  # before it is locked
             return claims.claim(connection, name, driver, dead, lease_s)
 
     def renew(

@@ -13,7 +13,8 @@ _END = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database() "
     "AND usename = current_user AND state = 'active' AND wait_event IN ('ClientRead', 'ClientWrite') "
     "AND query_start < clock_timestamp() - make_interval(secs => :seconds) "
-    "AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'hpo_studies'::regclass)"
+    # Who only reads, a backup for one, is in nobody's way.
+    "AND pid IN (SELECT pid FROM pg_locks WHERE relation = 'hpo_studies'::regclass AND mode <> 'AccessShareLock')"
 )
 
 

@@ -174,40 +174,49 @@ def test_a_writer_that_freezes_in_a_transaction_keeps_the_others_waiting_for_no_
     other.close()
 
 
-def test_a_driver_that_froze_in_the_middle_of_a_batch_does_not_keep_its_study(postgres: str, monkeypatch):
+@pytest.mark.parametrize("known", [True, False], ids=["known to be dead", "lease over"])
+def test_a_driver_that_froze_in_the_middle_of_a_batch_does_not_keep_its_study(
+    postgres: str, monkeypatch, known: bool
+):
     monkeypatch.setattr(stuck, "STUCK_S", 0.0)
     storage = open_storage(postgres)
-    dead = begun(storage)[0].driver
-    frozen = psycopg.pq.PGconn.connect(postgres.replace("+psycopg", "").encode())
-    frozen.enter_pipeline_mode()
-    for command in (b"BEGIN", b"SELECT * FROM hpo_studies FOR UPDATE"):
-        frozen.send_query_params(command, None)
-    frozen.send_flush_request()
-    frozen.flush()
-    before = until(lambda: _state_of(postgres, frozen.backend_pid))
+    claim, _ = begun(storage)
+    if not known:
+        storage.renew(claim, lease_s=0.0)
+    locks, reads = (_silent(postgres, b"SELECT * FROM hpo_studies" + end) for end in (b" FOR UPDATE", b""))
+    before = [until(lambda one=one: _state_of(postgres, one)) for one in (locks, reads)]
 
-    with psycopg.connect(
-        postgres.replace("+psycopg", "")
-    ) as looking:  # in a transaction, without a lock in anybody's way
-        looking.execute("SELECT * FROM hpo_studies")
-        claim = storage.claim_study("wine", driver("second"), dead=dead)
-        still = looking.execute("SELECT 1").fetchone()
+    taken = storage.claim_study("wine", driver("second"), dead=claim.driver if known else None)
 
-    assert before == ("active", "ClientRead")
-    assert (claim.attempt, still) == (2, (1,))
-    assert _state_of(postgres, frozen.backend_pid) is None
-    frozen.finish()
+    after = [_state_of(postgres, one) for one in (locks, reads)]
+    locks.finish()
+    reads.finish()
     storage.close()
+    waits = ("active", "ClientRead")
+    assert before == [waits, waits]
+    assert taken.attempt == 2
+    assert after == [None, waits]
 
 
-def _state_of(url: str, pid: int) -> tuple[str, str] | None:
-    """What PostgreSQL says of a connection that waits for its client and holds locks."""
+def _silent(url: str, command: bytes) -> psycopg.pq.PGconn:
+    """A client that says no more after it has begun a batch of commands."""
+    client = psycopg.pq.PGconn.connect(url.replace("+psycopg", "").encode())
+    client.enter_pipeline_mode()
+    for words in (b"BEGIN", command):
+        client.send_query_params(words, None)
+    client.send_flush_request()
+    client.flush()
+    return client
+
+
+def _state_of(url: str, client: psycopg.pq.PGconn) -> tuple[str, str] | None:
+    """What PostgreSQL says of a client that it waits for, and that holds locks."""
     asked = (
         "SELECT a.state, a.wait_event FROM pg_stat_activity a JOIN pg_locks l USING (pid) "
         "WHERE pid = %s AND l.relation IS NOT NULL"
     )
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        found = connection.execute(asked, [pid]).fetchone()
+        found = connection.execute(asked, [client.backend_pid]).fetchone()
     return found if found and found[1] == "ClientRead" else None
 
 
