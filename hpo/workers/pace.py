@@ -27,7 +27,7 @@ class Run:
     """What a worker has done of its task lately, for PATIENCE_S or somewhat longer.
 
     lanes: trials that trained in the last epoch; now_s: since then; n, most, total_s: number of epochs, most lanes of
-    one of them, seconds of all
+    one of them, seconds of all; suspect: it was slow for as long just before
     """
 
     task: CohortTask
@@ -36,11 +36,16 @@ class Run:
     n: int = 0
     most: int = 0
     total_s: float = 0.0
+    suspect: bool = False
+
+    def begin_anew(self) -> None:
+        """Forget what was done until now."""
+        self.now_s, self.n, self.most, self.total_s = 0.0, 0, 0, 0.0
 
     def epoch(self, seconds: float, *, lanes: int) -> None:
         """An epoch of so many lanes is over."""
         if self.total_s >= 2 * PATIENCE_S:
-            self.n, self.most, self.total_s = 0, 0, 0.0
+            self.begin_anew()
         self.n, self.most, self.total_s = self.n + 1, max(self.most, lanes), self.total_s + seconds
         self.lanes, self.now_s = lanes, 0.0
 
@@ -69,7 +74,11 @@ class Pace:
         run.epoch(seconds, lanes=lanes)
 
     def times_slower(self, run: Run, place: Place, device: str) -> float:
-        """How many times slower than others a worker is; 0 as long as that is nothing to act upon."""
+        """How many times slower than others a worker is; 0 as long as that is nothing to act upon.
+
+        It must have been slow twice in a row: others are known for a few seconds when epochs are short, and once something has
+        slowed a whole machine and is over, these were quick.
+        """
         seconds = run.total_s + run.now_s  # what is under way may never end
         if seconds < PATIENCE_S:
             return 0.0
@@ -79,4 +88,9 @@ class Pace:
             return 0.0
         # Means, for a process that gets little of its processor has most of its epochs at full speed, and then none.
         times = seconds / max(1, run.n) / max(mean(others), 1e-9)
-        return times if times > SLOWER else 0.0
+        if times > SLOWER and run.suspect:
+            return times
+        run.suspect = times > SLOWER
+        if run.suspect:
+            run.begin_anew()
+        return 0.0
