@@ -318,9 +318,9 @@ class Crew(Generic[P]):
 
     def _turn_away(self, worker: Worker[P], detail: str) -> None:
         """One machine of many may be ill, one worker of many not find its GPU; else nobody can train. Raises PoolError."""
-        if not worker.place.node and all(other.pid is None for other in self.workers):
-            raise PoolError(detail)
         worker.unfit = detail
+        if not worker.place.node and all(other.unfit for other in self.workers):
+            raise PoolError(detail)
         worker.process.kill()
 
     def _welcome(self, worker: Worker[P], hello: Hello) -> None:
@@ -358,18 +358,18 @@ class Crew(Generic[P]):
         if worker.slow:  # a new process may do; where it does not, the place is at fault
             again = self._slow[worker.place] - 1
             return min(2.0**again * SLOW_REST_S, LONGEST_REST_S) if again else 0.0
-        if worker.pid is not None or worker.given_up:
+        if worker.pid is not None:
             return 0.0
         self._stillborn[worker.place] += 1
         n_times, alone = self._stillborn[worker.place], all(other.pid is None for other in self.workers)
         # Of one place: many die at once with their machine, or with whatever starts them.
         if alone and n_times >= MAX_STILLBORN:
-            obituary = worker.unfit or worker.process.obituary()
+            obituary = worker.given_up or worker.unfit or worker.process.obituary()
             raise PoolError(
                 f"{n_times} workers in a row died before they were ready; "
                 f"the last: {obituary}; its last words: {worker.process.last_words()}"
             )
-        if alone and not worker.place.node:
+        if alone and not worker.place.node and not worker.unfit:
             return 0.0
         # The others can wait, or the machine may just have gone and nobody has said so yet.
         return min(2.0**n_times / 4, LONGEST_REST_S)
