@@ -22,7 +22,11 @@ from tests.chaos.stages import STAGES, Stage
 STEPS_S = (-3600, 3600, 86400)
 LOOK_S = 10.0  # for a transaction
 AWAY_S = 2  # that PostgreSQL may need to answer, while others are frozen
-IN_A_TRANSACTION = "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'"
+STILL_S = 0.3  # longer than any that runs pauses in one
+IN_A_TRANSACTION = (
+    "SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' "
+    "AND state_change < clock_timestamp() - make_interval(secs => %s)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +91,19 @@ def freeze_writer(scene: Scene) -> Iterator[int]:
             time.sleep(scene.dice.uniform(0.0, 0.02))
             victims = _victims("coordinator", scene.dice)
             n_stopped = _send(victims, signal.SIGSTOP)
-            n_hit = n_stopped if in_a_transaction(scene.server) else 0
+            if n_stopped and in_a_transaction(scene.server):
+                time.sleep(STILL_S)  # somebody else may have been in the middle of one
+                n_hit = n_stopped if in_a_transaction(scene.server, STILL_S) else 0
         yield n_hit
     finally:
         _send(victims, signal.SIGCONT)
 
 
-def in_a_transaction(server: str) -> bool:
-    """Whether somebody is in the middle of one; nobody while PostgreSQL is away."""
+def in_a_transaction(server: str, for_s: float = 0.0) -> bool:
+    """Whether somebody is in the middle of one, and has done nothing for so long; nobody while PostgreSQL is away."""
     try:
         with psycopg.connect(server, autocommit=True, connect_timeout=AWAY_S) as connection:
-            return connection.execute(IN_A_TRANSACTION).fetchone() is not None
+            return connection.execute(IN_A_TRANSACTION, (for_s,)).fetchone() is not None
     except psycopg.OperationalError:
         return False
 

@@ -19,6 +19,7 @@ from tests.chaos.studies import kind_of
 
 PATIENCE_S = 120.0  # after the last fault
 ORPHANS_S = 15.0
+LOOK_S = 0.25
 OVER = {"COMPLETED", "CANCELLED", "FAILED"}
 FAULTY = ("Traceback", "hpo itself failed")  # what hpo never says
 
@@ -40,6 +41,7 @@ class Play:
         self._programs: list[Program] = [*database(place), *STAGES[plan.stage].programs(place)]
         self._seen: dict[str, dict[int, checker.Row]] = {name: {} for name in texts}
         self._served = STAGES[plan.stage].served
+        self._look_at = 0.0
         self.hits: list[tuple[str, int]] = []
         self.wrong: list[str] = []
 
@@ -50,13 +52,15 @@ class Play:
             self._begin(blow.study)
             if self._comes(blow):
                 self._strike(blow)
+            else:
+                self.hits += [(fault, 0) for fault in blow.faults]
         self._miss()
         if not self._over_after(PATIENCE_S):
             self.wrong.append(f"not over: {checker.states(self._place.url)}")
         self._look()
         for program in reversed(self._programs):
             if program.name != "database":
-                self.wrong += program.end()
+                self.wrong += [*program.end(), *program.crashes]
         self.wrong += self._orphans(but=["postgres"])
 
     def judge(self, reference: str) -> None:
@@ -79,8 +83,12 @@ class Play:
         self.wrong += self._orphans()
 
     def _keep(self) -> None:
+        """Look after the programs, and four times a second at what has finished."""
         for program in self._programs:
             program.keep()
+        if time.monotonic() >= self._look_at:
+            self._look()
+            self._look_at = time.monotonic() + LOOK_S
 
     def _begin(self, name: str) -> None:
         """Start a study's program, or submit it over REST until the server has it."""
@@ -100,19 +108,21 @@ class Play:
         return None
 
     def _comes(self, blow: Blow) -> bool:
-        """Wait for a blow's moment; False if its study is over before."""
+        """Wait for a blow's moment, after the first trial of its study; False if the study is over before."""
         deadline = time.monotonic() + PATIENCE_S
         runs_since: float | None = None
         while (now := time.monotonic()) < deadline:
             state = checker.states(self._place.url).get(blow.study)
             if state in OVER:
                 return False
-            runs_since = runs_since or (now if state == "RUNNING" else None)
+            if runs_since is None and state == "RUNNING" and checker.finished(self._place.url, blow.study):
+                runs_since = now
             ready = not self._plan.sure or all(there(fault) for fault in blow.faults)
             if runs_since is not None and now >= runs_since + blow.after_s and ready:
                 return True
             self._keep()
             time.sleep(0.02)
+        self.wrong.append(f"{blow.study} does not begin: {checker.states(self._place.url)}")
         return False
 
     def _miss(self) -> None:

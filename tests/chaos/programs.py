@@ -20,6 +20,7 @@ FAKETIME = (
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
 )
 END_S = 30.0
+CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)  # as no blow ends a program
 WORKER, NURSERY = "hpo-worker", "hpo-nursery"  # of a local pool: what trains, and what that is forked from
 ACTOR = "ray::RayWorker"  # of a Ray pool; Ray's agents have titles that begin with ray::, too
 
@@ -78,6 +79,7 @@ class Program:
         self._command, self._log = command, log
         self._environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
+        self.crashes: list[str] = []
 
     @property
     def lives(self) -> bool:
@@ -88,6 +90,8 @@ class Program:
         """Start it, unless it is there."""
         if self.lives or (words := self._command()) is None:
             return
+        if self.ours and self.process is not None and self.process.returncode in CRASHES:
+            self.crashes.append(f"{self.name} crashed with {self.process.returncode}")
         with self._log.open("ab") as out:
             self.process = subprocess.Popen(
                 sandbox.on(self.machine, words),
