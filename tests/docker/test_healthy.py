@@ -42,5 +42,5 @@ def test_a_node_without_a_raylet_is_ill(node, tmp_path, name):
         with raylet(tmp_path / name, at_s=0):
             pass
 
-    with pytest.raises(OSError, match="refused|No such file"):
+    with pytest.raises(OSError, match=r"refused|No such file"):
         node()
