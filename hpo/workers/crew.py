@@ -252,7 +252,8 @@ class Crew(Generic[P]):
     def _patience_s(self, worker: Worker[P]) -> float:
         """How long a worker may be silent that is not stopped or stuck in the kernel."""
         if worker.pid is None and self._slowest_start_s is not None and not worker.place.node:
-            return max(SILENCE_S, 10 * self._slowest_start_s)  # the same machine does it as it did before
+            # The same machine does it as it did before, or takes longer from time to time.
+            return max(SILENCE_S, 10 * self._slowest_start_s) * 2.0 ** self._stillborn[worker.place]
         waits = worker.pid is None or (bool(worker.place.node) and not worker.heard)
         return SILENCE_AT_START_S if waits else SILENCE_S
 

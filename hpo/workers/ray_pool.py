@@ -118,7 +118,13 @@ class RayPool:
         """Reports that have arrived, waiting at most so long for the first. Raises PoolError."""
         self._check_heads()
         self._follow_cluster()
-        return self._started().poll(timeout_s, self._heard)
+        try:
+            return self._started().poll(timeout_s, self._heard)
+        except OSError as error:  # so Ray says it, unless it ends this process first
+            self._check_heads()
+            raise PoolError(
+                f"Ray's process of this machine has died: {error}; start Ray again and go on"
+            ) from error
 
     def keep(self, cohort: int, mask: Sequence[bool]) -> None:
         """Answer an EpochResult of a judged cohort: which of its `numbers` go on."""

@@ -6,6 +6,7 @@ import sys
 
 import psutil
 import pytest
+import ray
 
 from hpo.errors import PoolError
 from hpo.testing.pool import WorkerPoolContract
@@ -72,6 +73,19 @@ class TestRayPool(WorkerPoolContract):
     @classmethod
     def make(cls, folder, n_workers):
         return RayPool(n_workers=n_workers, address=None, device="cpu", home=folder)
+
+
+def test_a_ray_that_breaks_off_while_it_is_asked_is_one_sentence(tmp_path, monkeypatch):
+    def broken(*words, **more):
+        raise OSError("Broken pipe")
+
+    pool = RayPool(n_workers=1, address=None, device="cpu", home=tmp_path)
+    pool.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(ray, "wait", broken)
+        with pytest.raises(PoolError, match="of this machine has died: Broken pipe"):
+            pool.poll(0.1)
+    pool.close()
 
 
 def test_ray_is_quiet_leaves_sigterm_alone_and_dies_with_its_driver(tmp_path):
