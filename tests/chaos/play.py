@@ -83,12 +83,13 @@ class Play:
         self.wrong += self._orphans()
 
     def _keep(self) -> None:
-        """Look after the programs, and four times a second at what has finished."""
+        """Look after the programs and at what has finished, four times a second."""
+        if time.monotonic() < self._look_at:
+            return
         for program in self._programs:
             program.keep()
-        if time.monotonic() >= self._look_at:
-            self._look()
-            self._look_at = time.monotonic() + LOOK_S
+        self._look()
+        self._look_at = time.monotonic() + LOOK_S
 
     def _begin(self, name: str) -> None:
         """Start a study's program, or submit it over REST until the server has it."""
@@ -121,7 +122,7 @@ class Play:
             if runs_since is not None and now >= runs_since + blow.after_s and ready:
                 return True
             self._keep()
-            time.sleep(0.02)
+            time.sleep(0.05)
         self.wrong.append(f"{blow.study} does not begin: {checker.states(self._place.url)}")
         return False
 
