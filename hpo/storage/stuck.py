@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-STUCK_S = 10.0  # less than a lease: who takes over a study whose lease is over finds whoever let it end
+STUCK_S = 10.0  # less than a lease: whoever let one run out has been silent for longer
 
 # Of a batch that has begun (psycopg's pipeline) PostgreSQL says `active`, and waits for the client to read or go on; so no time
 # limit before version 17 ends it, as idle_in_transaction_session_timeout ends others. Whoever owns a role may end its sessions.
@@ -18,11 +18,10 @@ _END = text(
 )
 
 
-def end_stuck(connection: Connection) -> int:
+def end_stuck(connection: Connection) -> None:
     """End the connections to PostgreSQL that have held locks of studies for so long while their clients say nothing.
 
-    Returns how many; 0 with SQLite, whose lock is the file's: the system gives it back when the process dies.
+    Nothing with SQLite, whose lock is the file's: the system gives it back when the process dies.
     """
-    if connection.dialect.name != "postgresql":
-        return 0
-    return len(connection.execute(_END, {"seconds": STUCK_S}).all())
+    if connection.dialect.name == "postgresql":
+        connection.execute(_END, {"seconds": STUCK_S})

@@ -66,9 +66,7 @@ class Worker(Generic[P]):
     task: Task | None = None
     run: Run | None = None  # of a task whose epochs nobody has to judge first
     heard: bool = False  # since it was given its task
-    unheeded_s: float | None = (
-        None  # since its cohort was cancelled, as far as the pool listened; None: it was not
-    )
+    unheeded_s: float | None = None  # since its cohort was cancelled, if it was, as far as the pool listened
     silent_s: float = 0.0  # since it was last heard or got its task, as far as the pool listened
     given_up: str = ""  # why its pool has killed it, if not for a cancellation
     slow: bool = False  # that is why
