@@ -145,7 +145,10 @@ def again(number: int) -> str:
 
 
 def _strike(words: str) -> str:
-    named(words, study="")
+    try:
+        named(words, study="")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}: say it as in 'silence node1 6'") from error
     return words
 
 
