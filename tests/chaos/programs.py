@@ -62,7 +62,8 @@ class Clock:
 class Program:
     """A program that is there as long as `command` has something to say, whatever happens to its process.
 
-    command: its words now, None once there is nothing more to do; ours: it is hpo, so how it ends matters
+    command: its words now, None once there is nothing more to do; ours: it is hpo, so how it ends matters; ends_by: the
+    signal that asks it to end
     """
 
     def __init__(
@@ -74,8 +75,9 @@ class Program:
         machine: str = "lead",
         environment: Mapping[str, str],
         ours: bool = True,
+        ends_by: signal.Signals = signal.SIGTERM,
     ) -> None:
-        self.name, self.machine, self.ours = name, machine, ours
+        self.name, self.machine, self.ours, self._ends_by = name, machine, ours, ends_by
         self._command, self._log = command, log
         self._environment = {key: os.environ[key] for key in _KEPT if key in os.environ} | dict(environment)
         self.process: subprocess.Popen[bytes] | None = None
@@ -103,11 +105,11 @@ class Program:
             )
 
     def end(self) -> list[str]:
-        """SIGTERM, unless it is about to end by itself; what is wrong with how it ends."""
+        """Ask it to, unless it is about to end by itself; what is wrong with how it ends."""
         if self.process is None or not self.lives:
             return []
         if self._command() is not None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(self._ends_by)
         try:
             code = self.process.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from tests.chaos.programs import CHECKOUT, HPO, Clock, Program
 
 URL = "http://127.0.0.1:8000/api/v1"
 RAY_PORT = 6379
+# Not half a minute of waiting for a head that is away, nor for a worker that trains when it is told to end.
+BRIEF = {"RAY_NUM_REDIS_GET_RETRIES": "5", "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
 SMALL = ("--num-gpus=0", "--object-store-memory=80000000", "--block", "--disable-usage-stats")
 
 
@@ -94,6 +97,7 @@ def database(place: Place) -> list[Program]:
             machine="data",
             environment={},
             ours=False,
+            ends_by=signal.SIGINT,  # at SIGTERM it waits for its clients, of which the checker is one
         )
     ]
 
@@ -152,7 +156,7 @@ def cluster(place: Place) -> list[Program]:
     def node(machine: str, *words: str) -> Program:
         (sandbox.ROOT / "rest" / machine).mkdir(exist_ok=True)
         own = {"RAY_TMPDIR": str(sandbox.ROOT / "rest" / machine)}
-        environment = place.environment() | asked | HEALTH | own
+        environment = place.environment() | asked | HEALTH | BRIEF | own
         command = (ray, "start", *words, f"--node-ip-address={sandbox.ADDRESSES[machine]}", *SMALL)
         return Program(
             f"ray-{machine}",
