@@ -25,13 +25,14 @@ _INSERT_LANES = BulkInsert(lanes, ("cohort", "place", "number", "repeat", "fold"
 
 def add(connection: Connection, study: int, plans: Sequence[CohortPlan]) -> list[Cohort]:
     """Insert cohorts, READY, and their lanes: those of one trial together, trials by number."""
+    common = {"study_id": study, "state": CohortState.READY, "attempt": 0, "epoch": 0}
+    numbered = insert(cohorts).returning(cohorts.c.id, sort_by_parameter_order=True)
+    ids = connection.execute(
+        numbered, [common | {"repeats": plan.repeats, "folds": plan.folds} for plan in plans]
+    ).scalars()
     made: list[Cohort] = []
     rows: list[tuple[int, ...]] = []
-    for plan in plans:
-        columns = {"state": CohortState.READY, "attempt": 0, "epoch": 0}
-        columns |= {"repeats": plan.repeats, "folds": plan.folds}
-        result = connection.execute(insert(cohorts).values(study_id=study, **columns))
-        id_ = int(result.inserted_primary_key[0])  # type: ignore[index]
+    for id_, plan in zip(ids, plans, strict=True):
         places = product(plan.numbers, range(plan.repeats), range(plan.folds))
         rows += [(id_, place, number, repeat, fold) for place, (number, repeat, fold) in enumerate(places)]
         made.append(

@@ -186,12 +186,12 @@ def cohort_of(row: Row[Any], numbers: tuple[int, ...]) -> Cohort:
     )
 
 
-def curve_columns(curve: Curve) -> dict[str, Any]:
-    """A curve as hpo_curves keeps it: little-endian whatever the machine."""
+def curve_columns(curve: Curve) -> tuple[str, bytes]:
+    """A curve's columns and block as hpo_curves keeps them: little-endian whatever the machine."""
     block = array("f", curve.block)
     if sys.byteorder == "big":
         block.byteswap()
-    return {"columns": to_json(curve.columns), "block": block.tobytes()}
+    return to_json(curve.columns), block.tobytes()
 
 
 def curve_of(row: Row[Any]) -> Curve:

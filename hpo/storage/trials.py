@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text
 
 from hpo.cohort import Cohort, CohortPlan
 from hpo.errors import IllegalMove, TrialNotFound
@@ -23,7 +23,7 @@ from hpo.storage import cohorts as cohort_rows
 from hpo.storage import optuna_tables as optuna
 from hpo.storage import studies as study_rows
 from hpo.storage.base import Claim
-from hpo.storage.bulk import BulkInsert
+from hpo.storage.bulk import BulkInsert, BulkUpdate
 from hpo.storage.claims import fence
 from hpo.storage.engine import utc
 from hpo.storage.records import COUNTERS, TRIAL, curve_columns, lineage_text, n_finished, to_json, trial_of
@@ -31,12 +31,55 @@ from hpo.storage.rules import check_plan, facts_of, finite, planned_before, stor
 from hpo.storage.tables import curves, studies, trials
 from hpo.trial import TrialPlan, TrialResult
 
+_INSERT_OPTUNA = BulkInsert(optuna.trials, ("trial_id", "number", "study_id", "state", "datetime_start"))
+_INSERT_NARROW = BulkInsert(
+    trials,
+    (
+        "study_id",
+        "number",
+        "trial_id",
+        "state",
+        "epochs",
+        "retry_of",
+        "cohort",
+        "started_at",
+        "params",
+        "sampled",
+        "budget",
+        "feasible",
+    ),
+)
 _UPSERT_STEPS = BulkInsert(
     optuna.steps,
     ("trial_id", "step", "intermediate_value", "intermediate_value_type"),
     conflict=("trial_id", "step"),
 )
 _INSERT_PARAMS = BulkInsert(optuna.params, ("trial_id", "param_name", "param_value", "distribution_json"))
+# Another program may have told Optuna of a trial that runs here: what was found here counts.
+_UPSERT_VALUES = BulkInsert(
+    optuna.values, ("trial_id", "objective", "value", "value_type"), conflict=("trial_id", "objective")
+)
+_INSERT_CURVES = BulkInsert(curves, ("study_id", "number", "columns", "block"))
+_FINISH_OPTUNA = BulkUpdate(optuna.trials, ("state", "datetime_complete"), keys=("trial_id",))
+_FINISH_NARROW = BulkUpdate(
+    trials,
+    (
+        "state",
+        "reason",
+        "value",
+        "values",
+        "first",
+        "stderr",
+        "best_epoch",
+        "epochs",
+        "finished_at",
+        "facts",
+        "feasible",
+        "lineage",
+        "place",
+    ),
+    keys=("study_id", "number"),
+)
 
 
 def plan(
@@ -83,32 +126,28 @@ def add(
     ids = _new_trial_ids(connection, len(plans))
     now = utc(row.now)
     # RUNNING at once: a foreign study.ask would pop trials that are WAITING.
-    common = {"study_id": row.study_id, "state": TrialState.RUNNING.value}
-    connection.execute(
-        insert(optuna.trials),
-        [
-            {**common, "trial_id": id_, "number": plan.number, "datetime_start": now}
-            for id_, plan in zip(ids, plans, strict=True)
-        ],
-    )
+    state = TrialState.RUNNING.value
+    planned = list(zip(ids, plans, strict=True))
+    _INSERT_OPTUNA(connection, [(id_, plan.number, row.study_id, state, now) for id_, plan in planned])
     _INSERT_PARAMS(connection, list(_params(ids, plans, space)))
-    connection.execute(
-        insert(trials),
+    _INSERT_NARROW(
+        connection,
         [
-            {
-                **common,
-                "number": plan.number,
-                "trial_id": id_,
-                "epochs": 0,
-                "retry_of": plan.retry_of,
-                "cohort": cohort_of.get(plan.number),
-                "started_at": now,
-                "params": to_json(dict(plan.params)),
-                "sampled": plan.queued is None,
-                "budget": plan.epochs,
-                "feasible": True,
-            }
-            for id_, plan in zip(ids, plans, strict=True)
+            (
+                row.study_id,
+                plan.number,
+                id_,
+                state,
+                0,
+                plan.retry_of,
+                cohort_of.get(plan.number),
+                now,
+                to_json(dict(plan.params)),
+                plan.queued is None,
+                plan.epochs,
+                True,
+            )
+            for id_, plan in planned
         ],
     )
     by_param.add(connection, row.study_id, space, plans)
@@ -242,24 +281,15 @@ def write_steps(connection: Connection, steps: Mapping[int, Mapping[int, float]]
     )
 
 
-_FINISH_OPTUNA = (
-    update(optuna.trials)
-    .where(optuna.trials.c.trial_id == bindparam("id"))
-    .where(optuna.trials.c.state == TrialState.RUNNING.value)
-    .values(state=bindparam("final"), datetime_complete=bindparam("now"))
-)
-
-
 def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult], now: Any) -> None:
     """Steps, values and constraints first, the state last."""
     write_steps(connection, {id_: result.steps for id_, result in ended.items()})
-    values = []
-    for id_, result in ended.items():
-        for objective, value in enumerate(values_of(result)):
-            number, kind = _kind(value)
-            values.append({"trial_id": id_, "objective": objective, "value": number, "value_type": kind})
-    if values:
-        connection.execute(insert(optuna.values), values)
+    values = [
+        (id_, objective, *_kind(value))
+        for id_, result in ended.items()
+        for objective, value in enumerate(values_of(result))
+    ]
+    _UPSERT_VALUES(connection, values)
     broken = [
         {"trial_id": id_, "key": optuna.INFEASIBLE, "value_json": "1.0"}
         for id_, result in ended.items()
@@ -267,66 +297,37 @@ def _finish_for_optuna(connection: Connection, ended: Mapping[int, TrialResult],
     ]
     if broken:
         connection.execute(insert(optuna.trial_system_attributes), broken)
-    connection.execute(
-        _FINISH_OPTUNA, [{"id": i, "final": r.state.value, "now": now} for i, r in ended.items()]
-    )
-
-
-_NARROW = (
-    "state",
-    "reason",
-    "value",
-    "values",
-    "first",
-    "stderr",
-    "best_epoch",
-    "epochs",
-    "facts",
-    "feasible",
-    "lineage",
-    "finished_at",
-    "place",
-)
-_FINISH_NARROW = (
-    update(trials)
-    .where(trials.c.study_id == bindparam("of_study"), trials.c.number == bindparam("of_number"))
-    .values({name: bindparam(f"new_{name}") for name in _NARROW})
-)
+    _FINISH_OPTUNA(connection, [(result.state.value, now, id_) for id_, result in ended.items()])
 
 
 def _finish_narrow(connection: Connection, row: Row[Any], results: Sequence[TrialResult]) -> None:
     """The same in our own table, and the curves. row: the study's, locked; results: by number."""
     study, now, before = row.study_id, utc(row.now), n_finished(row)
-    connection.execute(
-        _FINISH_NARROW,
+    _FINISH_NARROW(
+        connection,
         [
-            {
-                "of_study": study,
-                "of_number": r.number,
-                "new_state": r.state,
-                "new_reason": r.reason,
-                "new_value": finite(r.value),
-                "new_values": to_json(r.values) if r.values else None,
-                "new_first": finite(r.first),
-                "new_stderr": finite(r.stderr),
-                "new_best_epoch": r.best_epoch,
-                "new_epochs": r.epochs,
-                "new_facts": to_json(facts_of(r)) if r.facts else None,
-                "new_feasible": r.feasible,
-                "new_lineage": lineage_text(r.lineage),
-                "new_finished_at": now,
-                "new_place": place,
-            }
+            (
+                r.state.value,
+                r.reason,
+                finite(r.value),
+                to_json(r.values) if r.values else None,
+                finite(r.first),
+                finite(r.stderr),
+                r.best_epoch,
+                r.epochs,
+                now,
+                to_json(facts_of(r)) if r.facts else None,
+                r.feasible,
+                lineage_text(r.lineage),
+                place,
+                study,
+                r.number,
+            )
             for place, r in enumerate(results, before + 1)
         ],
     )
-    blocks = [
-        {"study_id": study, "number": r.number, **curve_columns(r.curve)}
-        for r in results
-        if r.curve is not None
-    ]
-    if blocks:
-        connection.execute(insert(curves), blocks)
+    drawn = [(r.number, curve_columns(r.curve)) for r in results if r.curve is not None]
+    _INSERT_CURVES(connection, [(study, number, *curve) for number, curve in drawn])
 
 
 def _count(connection: Connection, study: int, results: Sequence[TrialResult]) -> None:

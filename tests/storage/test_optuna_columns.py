@@ -2,14 +2,14 @@
 
 import math
 import random
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy import create_engine, text
 
 from hpo.cohort import CohortPlan
 from hpo.space import Choice, Range, SearchSpace
@@ -63,13 +63,25 @@ COLUMNS = {
 }
 
 
-def rows(file: Path) -> dict[str, list[Any]]:
-    """All that Optuna's tables hold, in an order of its own."""
-    with closing(sqlite3.connect(file)) as connection:
-        return {
-            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY {columns}").fetchall()
+def rows(url: str) -> dict[str, list[Any]]:
+    """All that Optuna's tables hold, in an order of its own; times as SQLite has them."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            table: connection.execute(text(f"SELECT {columns} FROM {table}")).all()
             for table, columns in COLUMNS.items()
         }
+    engine.dispose()
+    return {
+        table: sorted(
+            (
+                tuple(f"{cell:%F %T.%f}" if isinstance(cell, datetime) else cell for cell in row)
+                for row in of_it
+            ),
+            key=repr,
+        )
+        for table, of_it in found.items()
+    }
 
 
 def drawn_params(drawn: random.Random) -> dict[str, Any]:
@@ -93,9 +105,9 @@ def drawn_result(drawn: random.Random, number: int, n_objectives: int) -> TrialR
 
 
 def write_with_hpo(
-    file: Path, params: Sequence[dict[str, Any]], results: Sequence[TrialResult], n_objectives: int
+    url: str, params: Sequence[dict[str, Any]], results: Sequence[TrialResult], n_objectives: int
 ) -> None:
-    storage = open_storage(f"sqlite:///{file}")
+    storage = open_storage(url)
     storage.create_study(new_study(objectives=OBJECTIVES[:n_objectives] if n_objectives > 1 else ()))
     claim = storage.claim_study("wine", driver())
     plans = [TrialPlan(number=number, params=values) for number, values in enumerate(params)]
@@ -115,20 +127,20 @@ def write_with_hpo(
 
 
 def write_with_optuna(
-    file: Path,
-    like: Path,
+    url: str,
+    like: str,
     params: Sequence[dict[str, Any]],
     results: Sequence[TrialResult],
     n_objectives: int,
     *,
     one_by_one: bool,
 ) -> None:
-    """The same trials through Optuna's own door, at the times that the other file has."""
-    times = optuna.load_study(study_name="wine", storage=f"sqlite:///{like}").trials
+    """The same trials through Optuna's own door, at the times that the other database has."""
+    times = optuna.load_study(study_name="wine", storage=like).trials
     metrics = [objective.metric for objective in OBJECTIVES[:n_objectives]]
     study = optuna.create_study(
         study_name="wine",
-        storage=f"sqlite:///{file}",
+        storage=url,
         directions=[str(objective.direction) for objective in OBJECTIVES[:n_objectives]],
     )
     with pytest.warns(optuna.exceptions.ExperimentalWarning):
@@ -165,21 +177,22 @@ def optuna_trial(
     return trial
 
 
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 @pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("n_objectives", [1, 3])
 def test_rows_written_in_bulk_are_those_of_optunas_own_door(
-    file: Path, tmp_path: Path, n_objectives: int, one_by_one: bool
+    request: pytest.FixtureRequest, database: str, tmp_path: Path, n_objectives: int, one_by_one: bool
 ):
+    url, theirs = request.getfixturevalue(database), f"sqlite:///{tmp_path}/optuna.db"
     drawn = random.Random(n_objectives)
     params = [drawn_params(drawn) for _ in range(60)]
     found = [drawn_result(drawn, number, n_objectives) for number in range(60)]
     results = [result for result in found if result is not None]
-    theirs = tmp_path / "optuna.db"
 
-    write_with_hpo(file, params, results, n_objectives)
-    write_with_optuna(theirs, file, params, results, n_objectives, one_by_one=one_by_one)
+    write_with_hpo(url, params, results, n_objectives)
+    write_with_optuna(theirs, url, params, results, n_objectives, one_by_one=one_by_one)
 
-    expected, written = rows(theirs), rows(file)
+    expected, written = rows(theirs), rows(url)
     for table in COLUMNS:
         assert written[table] == expected[table], table
     assert {row[3] for row in written["trials"]} == {"RUNNING", "COMPLETE", "PRUNED", "FAIL"}
@@ -191,7 +204,7 @@ def test_rows_written_in_bulk_are_those_of_optunas_own_door(
 
 def test_complete_without_a_number_is_the_failure_that_optunas_tell_makes_of_it(file: Path):
     results = [complete(n, value, steps={}) for n, value in enumerate((math.nan, 0.5, 0.5, 0.5))]
-    write_with_hpo(file, [{}] * 4, results, 1)
+    write_with_hpo(f"sqlite:///{file}", [{}] * 4, results, 1)
     study = optuna.create_study()
     with pytest.warns(UserWarning, match="nan is not acceptable"):
         study.tell(study.ask(), math.nan)

@@ -155,14 +155,14 @@ def test_a_study_removed_by_hpo_leaves_no_row_of_optunas_but_other_studies(file:
             distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
         )
     )
-    before = rows(file)
+    before = rows(f"sqlite:///{file}")
     storage = open_storage(url)
     claim = finished(storage, [0.5, 0.6])
     storage.release(claim, StudyState.COMPLETED)
 
     storage.delete_study("wine")
 
-    assert rows(file) == before
+    assert rows(f"sqlite:///{file}") == before
     storage.close()
 
 
@@ -173,6 +173,27 @@ def test_trials_that_optuna_added_itself_are_noticed_before_numbers_clash(file: 
 
     with pytest.raises(IllegalMove, match="another program added trials"):
         storage.plan_trials(claim, SPACE, [TrialPlan(number=1, params={})], [CohortPlan(numbers=(1,))])
+    storage.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("told", [{"values": 0.9}, {"state": optuna.trial.TrialState.FAIL}])
+def test_what_another_program_told_of_a_running_trial_gives_way_to_what_was_found(
+    request: pytest.FixtureRequest, database: str, told: dict[str, Any]
+):
+    url = request.getfixturevalue(database)
+    storage = open_storage(url)
+    claim, cohort = begun(storage, 2)
+    optuna.load_study(study_name="wine", storage=url).tell(0, **told)
+
+    storage.finish_trials(claim, cohort.id, cohort.attempt, [complete(0, 0.25), complete(1, 0.5)], done=True)
+
+    found = optuna.load_study(study_name="wine", storage=url).trials
+    assert [(t.state.name, t.value) for t in found] == [("COMPLETE", 0.25), ("COMPLETE", 0.5)]
+    assert [(t.state.name, t.value) for t in storage.trials("wine")] == [
+        ("COMPLETE", 0.25),
+        ("COMPLETE", 0.5),
+    ]
     storage.close()
 
 
