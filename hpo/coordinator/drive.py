@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.cohort import (
-    Cohort,
     CohortDone,
     CohortFailed,
     CohortHalted,
@@ -34,8 +34,8 @@ from hpo.coordinator.narrowing import narrow
 from hpo.coordinator.noting import Noting
 from hpo.coordinator.planner import Planner, Resolver, n_folds
 from hpo.coordinator.proposals import Proposals, running_trial
-from hpo.coordinator.recovery import what_is_left
 from hpo.coordinator.results import Results
+from hpo.coordinator.resuming import take_up, tell_stored
 from hpo.coordinator.saved import saved_of
 from hpo.coordinator.tally import Tally
 from hpo.coordinator.window import next_window
@@ -43,6 +43,7 @@ from hpo.coordinator.wishes import Wishes
 from hpo.coordinator.work import Work
 from hpo.coordinator.writer import Writer
 from hpo.dataset import PreparedData
+from hpo.errors import PoolError
 from hpo.progress import Progress
 from hpo.pruners.registry import make_pruner
 from hpo.samplers.random import filler
@@ -52,14 +53,11 @@ from hpo.service.stopping import Stopping
 from hpo.service.warm_trials import warm_trials
 from hpo.settings import EXACT
 from hpo.states import StudyState, TrialState
-from hpo.storage.base import Claim, Storage, TrialQuery
+from hpo.storage.base import Claim, Storage
 from hpo.study import Study, StudySpec
-from hpo.trial import Trial
 from hpo.workers.base import WorkerPool
 
 log = logging.getLogger(__name__)
-
-PAGE = 1000
 
 
 @dataclass(kw_only=True)
@@ -139,9 +137,9 @@ class Drive:
             stored=study.notes,
         )
         self._begin_training(study)
-        self._tell_stored(study.n_planned)
+        tell_stored(self, study.n_planned)
         self.noting.write_news()
-        self._take_up()
+        take_up(self)
 
     def _begin_training(self, study: Study) -> None:
         """Who judges, who gives work to workers, and who takes what they did."""
@@ -181,42 +179,6 @@ class Drive:
             preparation=lambda scaling: self.data.preparation(scaling, refit=False),
             say=lambda sentence: self.show(message=sentence),
         )
-
-    def _tell_stored(self, n_planned: int) -> None:
-        """Tell the sampler of trials that finished under earlier drivers."""
-        finished = tuple(state for state in TrialState if state.finished)
-        for offset in range(0, n_planned, PAGE):
-            query = TrialQuery(states=finished, limit=PAGE, offset=offset)
-            page = self.write(lambda query=query: self.storage.trials(self.claim.name, query))  # type: ignore[misc]
-            self.proposals.stored(page)
-            self.proposals.finished(page)
-            self.rules.finished(page)
-            if len(page) < PAGE:
-                return
-
-    def _take_up(self) -> None:
-        """Cohorts that an earlier driver left go first, under the same numbers."""
-        cohorts = self.write(lambda: self.storage.open_cohorts(self.claim.name))
-        unfinished = self.write(lambda: self.storage.unfinished(self.claim.name)) if cohorts else []
-        self.proposals.stored(unfinished)
-        self.proposals.begun(unfinished)
-        n_planned = self.tally.n_planned
-        for cohort, trials in what_is_left(cohorts, unfinished, stopping=self.stopping):
-            self.results.running |= {trial.number: trial for trial in trials}
-            whole = self._whole(cohort) if trials and self.planner.population else trials
-            members = [self.resolver.resolve(t.number, t.params, t.budget) for t in whole]
-            may, refused = self.feasibility.parted(members)
-            if refused:  # a driver died before it could write that
-                self.results.refuse(cohort, refused, done=not may)
-            if may or not refused:
-                self.referee.recall(may, n_planned)
-                self.ready += self.referee.again(cohort, may)
-
-    def _whole(self, cohort: Cohort) -> Sequence[Trial]:
-        """All trials of a stored population: those that have ended train again for the others."""
-        query = TrialQuery(limit=cohort.numbers[-1] + 1 - cohort.numbers[0], offset=cohort.numbers[0])
-        stored = self.write(lambda: self.storage.trials(self.claim.name, query))
-        return [trial for trial in stored if trial.number in cohort.numbers]
 
     @property
     def stopping(self) -> bool:
@@ -375,6 +337,18 @@ class Drive:
                     self.take(report)
             self.write_results()
             self.show()
+        self._keep_results()
+
+    def keep_last_words(self) -> None:
+        """Keep every result that has come from a pool that is broken."""
+        with contextlib.suppress(PoolError):
+            for report in self.pool.poll(0.0):
+                self.take(report)
+        self.write_results()
+        self._keep_results()
+
+    def _keep_results(self) -> None:
+        """Write the results of cohorts that run, or did."""
         for flight in self.flights.values():
             self.results.finish(flight, done=False)
             flight.written()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 
 from hpo.cohort import ScoreDone, ScoreTask
-from hpo.coordinator.drive import PAGE, Drive
+from hpo.coordinator.drive import Drive
 from hpo.coordinator.planner import refits
+from hpo.coordinator.resuming import PAGE
 from hpo.coordinator.retraining import OnceMore, Solo
 from hpo.dataset import PreparedData
 from hpo.errors import NotRepeatable

@@ -122,7 +122,7 @@ class Coordinator:
         except PoolError as error:
             if drive is not None:
                 with contextlib.suppress(HpoError):  # what has come back need not be trained again
-                    drive.write_results()
+                    drive.keep_last_words()
             self._let_go(claim, error)
             raise
         except StudyFailed as error:

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -134,6 +135,9 @@ def _listen(connection: Connection, mailbox: Mailbox, orders: Orders) -> None:
             message = connection.recv()
         except (EOFError, OSError):
             os._exit(0)  # the pool is gone; there is nothing to save and nobody to tell
+        except Exception:  # noqa: BLE001 - a door: whoever beats on and hears nothing would keep its cohort for ever
+            traceback.print_exc()
+            os._exit(1)
         if isinstance(message, Order | Forget):
             orders.put(message)
         else:

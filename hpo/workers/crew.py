@@ -232,8 +232,12 @@ class Crew(Generic[P]):
                 left = min(left, CANCEL_GRACE_S / 8)
             heard = wait(self.workers, left)
             self._count_silence(heard)
-            for worker in heard:
-                reports += self._receive(worker)
+            try:
+                for worker in heard:
+                    reports += self._receive(worker)
+            except PoolError:
+                self._unheard = reports  # for whoever asks once more
+                raise
             self._give_out()
             if reports or time.monotonic() >= deadline:
                 return reports
@@ -359,6 +363,10 @@ class Crew(Generic[P]):
             return min(2.0**again * SLOW_REST_S, LONGEST_REST_S) if again else 0.0
         if worker.pid is not None:
             return 0.0
+        if worker.place.node and worker.given_up:
+            return (
+                0.0  # it may have waited for a core that somebody else's work has, and so will the next one
+            )
         self._stillborn[worker.place] += 1
         n_times, alone = self._stillborn[worker.place], all(other.pid is None for other in self.workers)
         # Of one place: many die at once with their machine, or with whatever starts them.

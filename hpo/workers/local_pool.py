@@ -74,12 +74,13 @@ class LocalPool:
         if key in self._folders:
             return
         folder = self._folder() / f"data-{self._n_folders}"
+        self._n_folders += 1
         try:
             write_data(folder, data)
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise PoolError(f"training data could not be written to {folder}: {error.strerror}") from error
         self._folders[key] = str(folder)
-        self._n_folders += 1
 
     def drop_data(self, key: str) -> None:
         """Forget data, its folder, and what the workers have mapped of it."""

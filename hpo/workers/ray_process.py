@@ -9,6 +9,7 @@ import ray
 import ray.exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from hpo import __version__
 from hpo.cohort import LastReport
 from hpo.workers.messages import FromWorker, Hello, Order, ToWorker, Unfit
 from hpo.workers.places import Place
@@ -35,7 +36,7 @@ class RayProcess:
             scheduling_strategy=NodeAffinitySchedulingStrategy(place.node, soft=False),
             runtime_env={"env_vars": environment | ONE_HEAP},
         )
-        self._actor: Any = options.remote("cuda:0" if place.share else "cpu")
+        self._actor: Any = options.remote("cuda:0" if place.share else "cpu", __version__)
         self._hello: Any = self._actor.hello.remote()
         self._life: Any = self._actor.live.remote()
         self._stream: Any = None

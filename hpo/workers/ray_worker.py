@@ -6,8 +6,10 @@ import importlib
 import os
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 
+from hpo import __version__
 from hpo.cohort import CohortTask, EpochResult, LastReport, Report, Task
 from hpo.dataset import TrainingData
 from hpo.errors import HpoError
@@ -20,14 +22,18 @@ Send = Callable[[Report], None]
 class RayWorker:
     """Does one task at a time; `say` may be called meanwhile, and `live` is under way all the time.
 
-    device: cpu or cuda:0, the first of the GPUs that Ray lets the actor see
+    device: cpu or cuda:0, the first of the GPUs that Ray lets the actor see; version: of hpo, where the pool is
     """
 
-    def __init__(self, device: str) -> None:
-        self._device, self._mailbox = device, Mailbox()
+    def __init__(self, device: str, version: str) -> None:
+        self._device, self._version, self._mailbox = device, version, Mailbox()
 
     def hello(self) -> Hello | Unfit:
         """Import torch and all that the first task takes, and say what this process is."""
+        if self._version != __version__:
+            return Unfit(
+                detail=f"a worker has hpo {__version__}, its pool {self._version}: install one on all machines"
+            )
         # Imported here because the environment that torch reads is the actor's, not the driver's.
         from hpo.fused.device import free_memory, kind_of, prepare_process
 
@@ -62,6 +68,13 @@ class RayWorker:
                 return
 
     def _train(self, task: Task, data: TrainingData | None, send: Send) -> None:
+        try:
+            self._perform(task, data, send)
+        except Exception:  # noqa: BLE001 - a door: beats would go on, and the cohort would never end
+            traceback.print_exc()
+            os._exit(1)
+
+    def _perform(self, task: Task, data: TrainingData | None, send: Send) -> None:
         from hpo.fused.device import prepare_process
         from hpo.workers.runner import perform
 

@@ -19,8 +19,8 @@ def write_data(folder: Path, data: TrainingData) -> None:
     folder.mkdir()
     for fold, rows_of_parts in enumerate(data.folds):
         for part, rows in zip(_PARTS, rows_of_parts, strict=True):
-            np.save(_file(folder, fold, part, "x"), np.ascontiguousarray(rows.x, dtype=np.float32))
-            np.save(_file(folder, fold, part, "y"), np.ascontiguousarray(rows.y, dtype=np.float32))
+            _write(_file(folder, fold, part, "x"), rows.x)
+            _write(_file(folder, fold, part, "y"), rows.y)
     about = {
         "task": data.task.value,
         "n_folds": len(data.folds),
@@ -46,6 +46,14 @@ def read_data(folder: Path) -> TrainingData:
         target_scalings=tuple(TargetScaling(**scaling) for scaling in about["target_scalings"]),
         positive=about["positive"],
     )
+
+
+def _write(file: Path, array: NDArray[np.float32]) -> None:
+    """As `np.save` does, which says nothing when the end of a small array finds no room on the disk."""
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    with file.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, np.lib.format.header_data_from_array_1_0(array))
+        out.write(array.data)
 
 
 def _rows(folder: Path, fold: int, part: str) -> Rows:

@@ -10,11 +10,12 @@ import pytest
 from hpo.cohort import CohortFailed, CohortTask, ScoreTask
 from hpo.coordinator.loop import Coordinator, Options
 from hpo.errors import PoolError
+from hpo.space import Range
 from hpo.states import StudyState, TrialState, Wanted
 from hpo.storage.base import StoredModel
 from hpo.study import PrunerSpec
 from hpo.testing.simulated_pool import Fault, SimulatedPool
-from hpo.testing.small_jobs import spec_of
+from hpo.testing.small_jobs import space_of, spec_of
 
 
 @pytest.fixture
@@ -253,6 +254,36 @@ def test_a_dead_pool_leaves_a_study_that_can_be_resumed(make_world, undisturbed)
 
     assert (left.state, left.driver) == (StudyState.PAUSED, None)
     assert "cannot be started" in left.reason
+    assert world.bits() == undisturbed(spec)
+
+
+class Dying(SimulatedPool):
+    """A pool whose head has gone once three trials were reported as ended. said: the numbers of these"""
+
+    def __init__(self):
+        super().__init__(n_slots=1)
+        self.said = set()
+
+    def poll(self, timeout_s):
+        if len(self.said) >= 3:
+            raise PoolError("its head has gone")
+        reports = super().poll(timeout_s)
+        self.said |= {r.number for report in reports for r in getattr(report, "ended", ())}
+        return reports
+
+
+def test_what_a_dying_pool_has_reported_of_cohorts_that_run_is_stored(make_world, undisturbed):
+    rates = Range(low=1e-3, high=40.0, log=True, type="float")  # the largest diverge in their first epoch
+    spec = spec_of(trials=32, epochs=30, space=space_of({"learning_rate": rates}))
+    world, pool = make_world(spec), Dying()
+
+    with pytest.raises(PoolError, match="its head has gone"):
+        Coordinator(world.storage, pool).run(world.job)
+    stored = {trial.number for trial in world.trials() if trial.state.finished}
+    world.storage.move_study("small", StudyState.QUEUED)
+    world.run()
+
+    assert stored == pool.said
     assert world.bits() == undisturbed(spec)
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import psutil
+
 from hpo.service.processes import is_alive, this_process
 
 PRINT_DRIVER = """
@@ -44,6 +46,14 @@ def test_a_process_is_alive_until_it_is_killed_even_before_its_parent_has_notice
 
 def test_a_process_number_that_was_given_away_again_is_not_the_driver():
     assert is_alive(replace(this_process(), born=this_process().born - 3600)) is False
+
+
+def test_a_process_lives_on_when_somebody_sets_the_clock(monkeypatch):
+    driver, booted = this_process(), psutil._psplatform.boot_time()
+
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + 3600)
+
+    assert is_alive(driver) is True
 
 
 def test_of_another_host_nothing_is_known():

@@ -1,6 +1,7 @@
 """The pool of child processes keeps the contract, and its own promises about data, death and orphans."""
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -205,6 +206,46 @@ def test_data_is_private_to_the_user_and_gone_after_close(tmp_path):
 
     assert mode == 0o700
     assert list(tmp_path.iterdir()) == []
+
+
+def test_data_for_which_there_was_no_room_are_taken_once_there_is(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # as if the disk were full from there on
+        with pytest.raises(PoolError, match="could not be written"):
+            pool.put_data(KEY, make_data())
+        half = list(tmp_path.rglob("*.npy"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    pool.put_data(KEY, make_data())
+    pool.submit(make_task([0], epochs=1))
+
+    assert half == []
+    assert isinstance(collect(pool)[-1], CohortDone)
+    pool.close()
+
+
+class Unreadable:
+    """What cannot be read where it arrives, as when a task is too large for the memory there."""
+
+    def __reduce__(self):
+        return __import__, ("no_such_module",)
+
+
+def test_a_worker_that_cannot_read_its_task_ends_and_the_next_one_works(tmp_path):
+    pool = LocalPool(n_workers=1, device="cpu", scratch=tmp_path)
+    pool.start()
+    pool.put_data(KEY, make_data())
+
+    pool.submit(replace(make_task([0]), checkpoints=(Unreadable(),)))
+    lost = collect(pool)[-1]
+    pool.submit(make_task([0], epochs=1))
+
+    assert (lost.reason, isinstance(collect(pool)[-1], CohortDone)) == ("lost", True)
+    pool.close()
 
 
 def test_dropped_data_leave_the_disk_and_the_memory_of_the_workers(tmp_path):
