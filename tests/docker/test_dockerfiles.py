@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from ray._private import ray_constants
 
 from hpo.service import settings_page
 from hpo.testing.ray_health import HEALTH
 from tests.docker.composing import ROOT
 
 IMAGES = [ROOT / "docker/api.Dockerfile", ROOT / "docker/worker.Dockerfile"]
+AT_ONCE = "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -72,6 +74,13 @@ def test_the_image_that_trains_finds_dead_machines_as_soon_as_the_how_to_does():
     text = (ROOT / "docker/worker.Dockerfile").read_text(encoding="utf-8")
 
     assert all(f"{name}={value}" in text for name, value in HEALTH.items())
+
+
+def test_a_node_of_the_image_that_trains_leaves_as_soon_as_it_is_told_to():
+    text = (ROOT / "docker/worker.Dockerfile").read_text(encoding="utf-8")
+
+    assert hasattr(ray_constants, AT_ONCE)  # else this Ray does not read it
+    assert f" {AT_ONCE}=0\n" in text
 
 
 def test_all_that_an_image_copies_is_sent_to_its_builder():
