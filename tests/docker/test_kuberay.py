@@ -127,6 +127,25 @@ def test_every_pod_is_asked_whether_it_lives_and_given_time_to_begin(name):
         assert words[:1] != ["hpo-healthy"] or words[1] in CHECKS
 
 
+def test_postgresql_is_given_an_hour_to_recover_from_a_crash():
+    probe = container_of("database")["startupProbe"]
+
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 3600
+
+
+def test_postgresql_has_the_shared_memory_that_compose_gives_it():
+    composed = yaml.safe_load(FILE.read_text(encoding="utf-8"))["services"]["database"]["shm_size"]
+    paths = {mount["name"]: mount["mountPath"] for mount in container_of("database")["volumeMounts"]}
+
+    given = {
+        paths[volume["name"]]: volume["emptyDir"]["sizeLimit"]
+        for volume in PODS["database"]["spec"]["volumes"]
+        if volume.get("emptyDir", {}).get("medium") == "Memory"
+    }
+
+    assert given == {"/dev/shm": composed.replace("mb", "Mi")}
+
+
 @pytest.mark.parametrize("name", PODS)
 def test_every_path_that_is_named_is_mounted_from_a_volume_that_there_is(name):
     container, pod = container_of(name), PODS[name]["spec"]
