@@ -351,6 +351,13 @@ class StudyFailed(HpoError):
     exit_code = 3
 
 
+class SamplerFailed(StudyFailed):
+    """The next settings could not be worked out; resume the study, or go on with sampler: tpe in a fork of it."""
+
+    code = "sampler_failed"
+    status = 500
+
+
 class SpaceNotFound(HpoError):
     """No search space has that name; `hpo spaces` lists them."""
 

@@ -112,6 +112,8 @@ class Coordinator:
             )
             drive = self._drive(job, claim, write)
             drive.train()
+            if not drive.stopping:  # nobody wants what it could not work out
+                drive.proposals.check()
             study = Ending(drive, job.data).conclude()
         except Asked as asked:
             return self._hand_back(claim, drive, asked.wanted)

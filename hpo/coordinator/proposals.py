@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from hpo.errors import SamplerFailed
 from hpo.samplers.base import Learner, Sampler
 from hpo.space import Params
 from hpo.states import TrialState
 from hpo.trial import Queued, Trial, TrialPlan, TrialResult
+
+log = logging.getLogger(__name__)
 
 # A setting in which something is left out -> the whole of it, for the trial of a number.
 Fill = Callable[[int, Params], Params]
@@ -35,6 +39,7 @@ class Proposals:
         self._newest = 0  # the highest id in the queue so far: ids ascend
         self._asked: list[TrialPlan] = []  # from _next on; a sampler is asked for a number once
         self._told = 0
+        self._failed: SamplerFailed | None = None
         self._held: dict[int, Trial] = {}  # finished before one of a lower number
         self._raised(total)
 
@@ -65,10 +70,24 @@ class Proposals:
             if isinstance(self._sampler, Learner):
                 self._sampler.planned([running_trial(plan)])
             n -= 1
-        if n > 0:
-            plans = self._sampler.ask(self._next + len(self._asked), n, self._place)
+        if n > 0 and self._failed is None:
+            plans = self._from_sampler(n)
             self._place += len(plans)
             self._asked += plans
+
+    def _from_sampler(self, n: int) -> list[TrialPlan]:
+        """Its plans; none once it fails: what has begun ends, and the queue is trained, before `check` says so."""
+        try:
+            return self._sampler.ask(self._next + len(self._asked), n, self._place)
+        except SamplerFailed as error:
+            log.warning("%s; trials that have begun end first", error.detail)
+            self._failed = error
+            return []
+
+    def check(self) -> None:
+        """Raises SamplerFailed when the sampler has failed."""
+        if self._failed is not None:
+            raise self._failed
 
     def enqueued(self, queue: Sequence[Queued], *, total: int) -> None:
         """The queue as it is stored, and the total. What was proposed already keeps its number."""

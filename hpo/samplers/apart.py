@@ -6,20 +6,27 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import hpo
-from hpo.errors import PoolError
+from hpo.errors import SamplerFailed
+from hpo.lines import impatient
 from hpo.samplers.adaptive import AdaptiveSampler, Learning, Question
-from hpo.samplers.thinking import ENVIRONMENT
+from hpo.samplers.thinking import BEAT_S, ENVIRONMENT
 from hpo.trial import Trial, TrialPlan
 
 MODULE = "hpo.samplers.thinking"
 MOST_DEATHS = 2  # of its process before one plan has come back
-_PATIENCE_S = 3.0
+# Its process says every BEAT_S that it lives. A routine that holds Python's lock keeps it from doing so for as long as
+# it takes, which in a plan is a few seconds at most. Only until the first answer torch is loaded, perhaps from a slow
+# disk, in one such routine.
+SILENCE_S = 30.0
+SILENCE_AT_START_S = 300.0
+_CURE = "resume the study, or go on with sampler: tpe in a fork of it"
+_DEATH_S = 3.0  # from when it is killed until it can be waited for, unless the kernel holds it
 
 
 class ApartSampler:
@@ -28,9 +35,18 @@ class ApartSampler:
     A question goes to the process with all that is known, and asks for the rest of a batch; until the
     answer is there `ask` gives no plans and `thinking` is true. The first batches, which know of no
     result, are answered here. total: plans beyond it are worked out only when asked for one by one.
+    silence_s: how long a process that thinks may say nothing; silence_at_start_s: until its first answer
     """
 
-    def __init__(self, learning: Learning, total: int) -> None:
+    def __init__(
+        self,
+        learning: Learning,
+        total: int,
+        *,
+        silence_s: float = SILENCE_S,
+        silence_at_start_s: float = SILENCE_AT_START_S,
+    ) -> None:
+        self._silence_s, self._silence_at_start_s = silence_s, silence_at_start_s
         self._here = AdaptiveSampler(learning)
         self._batch = learning.batch
         self._total = total
@@ -40,7 +56,7 @@ class ApartSampler:
         self._deaths = 0
 
     def ask(self, first: int, n: int, place: int | None = None) -> list[TrialPlan]:
-        """The plans of trials from first on that have been worked out; never waits. Raises PoolError."""
+        """The plans of trials from first on that have been worked out; never waits. Raises SamplerFailed."""
         if n_blind := self._here.n_blind(first):
             return self._here.ask(first, min(n, n_blind))
         self._here.forget(first)
@@ -92,7 +108,7 @@ class ApartSampler:
     def _question(self, first: int, n: int) -> None:
         """Ask for the rest of the batch, as far as the study goes."""
         last = min((first // self._batch + 1) * self._batch, max(self._total, first + n))
-        self._process = self._process or _Process()
+        self._process = self._process or _Process(self._silence_s, self._silence_at_start_s)
         self._asked = range(first, last)
         self._process.send(self._here.question(first, last - first))
 
@@ -102,22 +118,23 @@ class ApartSampler:
             return
         try:
             answer = self._process.answer()
-        except EOFError:
-            self._died()
+        except EOFError as error:
+            self._died(str(error))
             return
         if isinstance(answer, str):
-            raise PoolError(f"no plans could be worked out: {answer}")
+            self._hang_up()
+            raise SamplerFailed(f"no plans could be worked out: {answer}; {_CURE}")
         if answer is not None:
             self._plans, self._asked, self._deaths = {plan.number: plan for plan in answer}, None, 0
 
-    def _died(self) -> None:
-        """The same question is asked once more, of a new process. Raises PoolError when that dies too."""
+    def _died(self, how: str) -> None:
+        """The same question is asked once more, of a new process. Raises SamplerFailed when that dies too."""
         code = self._hang_up()
         self._deaths += 1
         if self._deaths >= MOST_DEATHS:
-            raise PoolError(
-                f"the process that works out plans died twice (exit code {code}); "
-                "resume the study, or go on with sampler: tpe"
+            self._deaths = 0  # for whoever asks again
+            raise SamplerFailed(
+                f"the process that works out plans died twice ({how or f'exit code {code}'}); {_CURE}"
             )
 
     def _hang_up(self) -> int | None:
@@ -128,7 +145,12 @@ class ApartSampler:
 class _Process:
     """One process of `hpo.samplers.thinking`."""
 
-    def __init__(self) -> None:
+    def __init__(self, silence_s: float, silence_at_start_s: float) -> None:
+        self._silence_s, self._patience_s = silence_s, silence_at_start_s
+        self._silent_s = 0.0  # since it last said something, or was asked, as far as anybody listened
+        self._listened_at = time.monotonic()
+        self._listens = False
+        self._unasked: Question | None = None  # until it listens
         ours, theirs = socket.socketpair()
         root = str(Path(hpo.__file__).parent.parent)
         path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
@@ -142,31 +164,55 @@ class _Process:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C in the terminal is not for it
             )
-            self._connection = Connection(ours.detach())
+            self._connection = impatient(ours)
 
     def send(self, question: Question) -> None:
-        """Ask; a process that has died is noticed when its answer is waited for."""
+        """Ask, once it listens; a process that has died, or does not listen, is noticed by `answer`."""
+        self._silent_s, self._listened_at = 0.0, time.monotonic()
+        self._unasked = question
+        if self._listens:
+            self._ask()
+
+    def _ask(self) -> None:
+        question, self._unasked = self._unasked, None
+        if question is None:
+            return
         try:
             self._connection.send(question)
-        except OSError:
-            return
+        except OSError:  # half a question may be on its way: nothing more can be said
+            self._process.kill()
 
     def answer(self) -> list[TrialPlan] | str | None:
-        """The answer, or in words why there is none; None when it is not there yet. Raises EOFError."""
+        """The answer, or in words why there is none; None when it is not there yet.
+
+        Raises EOFError once it has died or been silent for too long, with a word on the latter.
+        """
+        self._count_silence()
         try:
-            if not self._connection.poll(0):
-                return None
-            answer: list[TrialPlan] | str = self._connection.recv()
+            while self._connection.poll(0):
+                said: list[TrialPlan] | str | None = self._connection.recv()
+                self._silent_s, self._listens = 0.0, True
+                if said is not None:
+                    self._patience_s = self._silence_s
+                    return said
+                self._ask()
         except OSError as error:
             raise EOFError from error
-        return answer
+        if self._silent_s > self._patience_s:
+            raise EOFError(f"silent for {self._silent_s:.0f} s")
+        return None
 
-    def end(self) -> int:
-        """Hang up and end it; its exit code."""
+    def _count_silence(self) -> None:
+        """Add the time since the last look, but not that in which this process itself slept or was busy."""
+        now = time.monotonic()
+        self._silent_s += min(now - self._listened_at, BEAT_S)
+        self._listened_at = now
+
+    def end(self) -> int | None:
+        """Kill it, for it holds nothing that is not known here; its exit code, None while the kernel holds it."""
+        self._process.kill()
         self._connection.close()
-        self._process.terminate()
         try:
-            return self._process.wait(_PATIENCE_S)
+            return self._process.wait(_DEATH_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+            return None

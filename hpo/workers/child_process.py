@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import struct
 import subprocess
 import time
 from collections.abc import Sequence
@@ -19,7 +17,6 @@ from hpo.workers.messages import Born, FromWorker, ToWorker
 
 _LOG_TAIL = 3  # lines
 _PATIENCE_S = 3.0  # for each of: leave by yourself, terminate
-_HEARING_S = 5  # for a message to be taken, or to be said to its end: longer than any that runs takes
 _DEATH_S = 0.5  # from when the system closes what a process had open until it can be waited for
 
 Process = subprocess.Popen[bytes] | Adopted
@@ -142,14 +139,6 @@ def worker_environment() -> dict[str, str]:
     if "site-packages" not in root.parts:  # a checkout: the worker has to find it as well
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(root)]))
     return env
-
-
-def impatient(line: socket.socket) -> Connection:
-    """The pool's end of a worker's socket: a worker that is stopped in the middle of a message stops nobody else."""
-    limit = struct.pack("ll", _HEARING_S, 0)
-    for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-        line.setsockopt(socket.SOL_SOCKET, option, limit)
-    return Connection(line.detach())
 
 
 def _cause(code: int | None) -> str:

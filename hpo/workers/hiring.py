@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, ClassVar, Protocol
 
 from hpo.lifeline import adopt_orphans
-from hpo.workers.child_process import ChildProcess, end, impatient, worker_environment
+from hpo.lines import impatient
+from hpo.workers.child_process import ChildProcess, end, worker_environment
 from hpo.workers.devices import visible_gpus
 
 NURSERY = "hpo.workers.nursery"

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from hpo.errors import PoolError
+from hpo import lines
+from hpo.errors import SamplerFailed
 from hpo.samplers.adaptive import AdaptiveSampler, Learning
 from hpo.samplers.apart import ApartSampler
 from hpo.space import Choice, Range, SearchSpace
@@ -65,8 +67,8 @@ def all_of(sampler, ask):
 def apart():
     samplers = []
 
-    def make(engine="gp", total=TOTAL, **rest):
-        samplers.append(ApartSampler(learning(engine, **rest), total))
+    def make(engine="gp", total=TOTAL, **patience):
+        samplers.append(ApartSampler(learning(engine), total, **patience))
         return samplers[-1]
 
     yield make
@@ -120,7 +122,7 @@ def test_a_process_that_dies_again_is_an_error_with_a_cure(apart):
     sampler = apart("tpe")
     sampler.tell([ended(plan) for plan in sampler.ask(0, 2 * BATCH)])
 
-    with pytest.raises(PoolError, match=r"died twice \(exit code -9\); resume the study, or go on with"):
+    with pytest.raises(SamplerFailed, match=r"died twice \(exit code -9\); resume the study, or go on with"):
         killed_whenever_it_is_asked(sampler)
 
 
@@ -129,6 +131,82 @@ def killed_whenever_it_is_asked(sampler):
         sampler.ask(2 * BATCH, 1)
         if sampler._process is not None:
             os.kill(sampler._process._process.pid, signal.SIGKILL)
+
+
+def test_what_goes_wrong_with_every_question_is_an_error_with_a_cure(apart):
+    sampler = apart("tpe")
+    sampler.tell([ended(plan)._replace(value="no number") for plan in sampler.ask(0, 2 * BATCH)])
+
+    with pytest.raises(SamplerFailed, match=r"no plans could be worked out: .*; resume the study, or go on"):
+        waited_for(sampler, 2 * BATCH)
+
+    assert not sampler.thinking()
+
+
+def at_its_second_question(sampler):
+    """One that has answered once; and the plans that a sampler of this process would give next."""
+    here = AdaptiveSampler(learning("tpe"))
+    for first in (0, BATCH, 2 * BATCH):
+        plans = here.ask(first, BATCH)
+        assert waited_for(sampler, first, BATCH) == plans
+        for one in (here, sampler):
+            one.tell([ended(plan) for plan in plans])
+    return sampler, here.ask(3 * BATCH, BATCH)
+
+
+def frozen(sampler):
+    """Its process, which does nothing any more."""
+    process = psutil.Process(sampler._process._process.pid)
+    process.suspend()
+    return process
+
+
+def test_a_process_that_freezes_is_replaced_and_the_plans_stay_the_same(apart):
+    sampler, expected = at_its_second_question(apart("tpe", total=4 * BATCH, silence_s=0.1))
+
+    process = frozen(sampler)
+
+    assert waited_for_whoever_answers(sampler, 3 * BATCH) == expected
+    assert not process.is_running()
+
+
+def test_a_frozen_process_that_takes_no_question_keeps_nobody_waiting(apart, monkeypatch):
+    monkeypatch.setattr(lines, "HEARING_S", 1)
+    sampler = apart("tpe", total=4 * BATCH)
+    first, *_ = AdaptiveSampler(learning("tpe")).ask(0, 1)
+    sampler.warm([ended(first)._replace(reason="x" * 1_000_000)])  # more than a socket takes
+    sampler.tell([ended(plan) for plan in waited_for(sampler, 0)])
+
+    process = frozen(sampler)
+    plans = waited_for_whoever_answers(sampler, BATCH)
+
+    assert [plan.number for plan in plans] == [3, 4, 5]
+    assert not process.is_running()
+
+
+def waited_for_whoever_answers(sampler, first):
+    """The answer, of another process than the one that was asked first."""
+    while not (plans := sampler.ask(first, BATCH)):
+        pass
+    return plans
+
+
+def test_processes_that_freeze_whenever_they_are_asked_are_an_error_with_a_cure(apart):
+    sampler = apart("tpe", silence_at_start_s=0.1)
+    sampler.tell([ended(plan) for plan in sampler.ask(0, 2 * BATCH)])
+    processes = []
+
+    with pytest.raises(SamplerFailed, match=r"died twice \(silent for 0 s\); resume the study, or go on"):
+        frozen_whenever_it_is_asked(sampler, processes)
+
+    assert not any(process.is_running() for process in processes)
+
+
+def frozen_whenever_it_is_asked(sampler, processes):
+    while True:
+        sampler.ask(2 * BATCH, 1)
+        if sampler._process is not None:
+            processes.append(frozen(sampler))
 
 
 def test_a_number_that_goes_to_an_enqueued_trial_while_it_thinks_is_thought_about_anew(apart):

@@ -12,13 +12,14 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from hpo import lines
 from hpo.cohort import CohortDone, CohortFailed
 from hpo.errors import PoolError
 from hpo.fused.trainer import Trainer
 from hpo.testing.pool import WorkerPoolContract
 from hpo.testing.pool_talk import FOREVER, KEY, collect, first_epoch, make_data, make_task
 from hpo.testing.server_program import until
-from hpo.workers import child_process, crew, hiring
+from hpo.workers import crew, hiring
 from hpo.workers.local_pool import LocalPool
 from hpo.workers.scratch import Scratch
 
@@ -327,7 +328,7 @@ def test_a_pool_without_a_place_for_data_says_so(tmp_path):
 
 def test_a_worker_that_is_stopped_before_it_gets_a_large_task_stops_nobody(tmp_path, monkeypatch):
     """More than its socket takes: where it goes on from is in the task."""
-    monkeypatch.setattr(child_process, "_HEARING_S", 1)
+    monkeypatch.setattr(lines, "HEARING_S", 1)
     pool = LocalPool(n_workers=2, device="cpu", scratch=tmp_path)
     pool.start()
     try:
