@@ -4,7 +4,7 @@ import { get, path } from "./api.js";
 import { at, fill, h } from "./dom.js";
 import { labels, progress, say, state, study, table, trial } from "./parts.js";
 import { draw, onTheme, theme } from "./plot.js";
-import { count, duration, number, value } from "./words.js";
+import { count, duration, escaped, number, value } from "./words.js";
 
 const { names: text, plotly } = at("compare").dataset;
 const names = JSON.parse(text);
@@ -38,7 +38,7 @@ async function picture(studies) {
   const metrics = new Set(studies.map((one) => one.metric));
   const records = await Promise.all(studies.map((one) => get(`${path("studies", one.name)}/figures/history`, { theme: theme() })));
   const drawn = records.filter((record) => record.empty === null);
-  const why = metrics.size > 1 ? `They are judged by different metrics: ${[...metrics].join(", ")}.` : drawn.length ? null : "No trial has a value yet.";
+  const why = metrics.size > 1 ? `They are judged by different metrics: ${[...metrics].map(escaped).join(", ")}.` : drawn.length ? null : "No trial has a value yet.";
   const data = drawn.map((record) => {
     const { line, ...best } = record.data.find((trace) => trace.mode === "lines");
     return { ...best, name: record.study, showlegend: true, line: { shape: line.shape, width: 2 } };

@@ -68,7 +68,7 @@ def test_html_in_whatever_people_name_is_text_on_every_page_and_in_every_figure(
         "/datasets?show=<img src=x onerror=alert(1)>": (["#said.wrong"], "<img src=x onerror=alert(1)>"),
     }
 
-    made, shown, figures = {}, {}, {}
+    made, shown, figures, captions = {}, {}, {}, []
     for path, (ready, _) in pages.items():
         with looker.page(path, forgiven=["404"]) as page:
             for selector in ready:
@@ -81,10 +81,12 @@ def test_html_in_whatever_people_name_is_text_on_every_page_and_in_every_figure(
             made[path] = page.evaluate(MADE)
             shown[path] = page.inner_text("body")
             figures |= page.evaluate(WORDS)
+            captions += page.locator("figcaption").all_inner_texts()
 
     assert {path: found for path, found in made.items() if found} == {}
     assert {path for path, (_, words) in pages.items() if words not in shown[path]} == set()
     assert {path for path, text in shown.items() if "&lt;" in text} == set()
+    assert any(f"different metrics: {EVIL}," in words for words in captions)
     # On axes, in legends and where the mouse is; the last one is the curve of the trial.
     evil = {figure for figure, words in figures.items() if any(EVIL in word for word in words)}
     assert evil >= {"history", "curves", "parallel", "slice", "heatmap", EVIL}
