@@ -176,7 +176,7 @@ def read_words() -> argparse.Namespace:
     parser.add_argument(
         "--blows", type=int, help="how often it is hit; by default as often as a minute allows"
     )
-    parser.add_argument("--held", type=float, default=24.0, help="for how many seconds in all")
+    parser.add_argument("--held", type=float, default=18.0, help="for how many seconds in all")
     parser.add_argument("--trials", type=int, default=160)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--home", type=_folder, required=True)

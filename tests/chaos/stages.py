@@ -193,9 +193,9 @@ _SERVER = ("worker", "workers", "coordinator", "api", "supervisor")
 STAGES = {
     "run": Stage(programs=run, parts=("nursery", "worker", "workers", "coordinator"), served=False),
     "serve": Stage(programs=serve, parts=("nursery", *_SERVER)),
-    "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head"), steps=False),
+    "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head"), blows=2, steps=False),
     "cluster": Stage(
-        programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead"), blows=2
+        programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead"), blows=1
     ),
     "two": Stage(programs=two, parts=("nursery", *_SERVER)),
 }
