@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.chaos import checker
 from tests.chaos.faults import FAULTS, Scene, there
@@ -61,6 +62,10 @@ class Play:
         for program in reversed(self._programs):
             if program.name != "database":
                 self.wrong += [*program.end(), *program.crashes]
+        for process in living():
+            if told(process).startswith(STAGES[self._plan.stage].swept):
+                with suppress(psutil.Error):
+                    process.kill()
         self.wrong += self._orphans(but=["postgres"])
 
     def judge(self, reference: str) -> None:

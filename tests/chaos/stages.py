@@ -178,7 +178,8 @@ class Stage:
     """programs: those of hpo and Ray, in the order in which they start; parts and machines: those that may be hit.
 
     blows: as many as there is time for in a minute; steps: whether clocks may step where hpo runs: not where Ray's own
-    processes would live by them too, for libfaketime spoils how these wait for a while
+    processes would live by them too, for libfaketime spoils how these wait for a while; swept: titles of what a service
+    manager would end with the machines' own Ray: agents whose head has died look for it for a while
     """
 
     programs: Callable[[Place], list[Program]]
@@ -187,6 +188,7 @@ class Stage:
     served: bool = True
     blows: int = 4
     steps: bool = True
+    swept: tuple[str, ...] = ()
 
 
 _SERVER = ("worker", "workers", "coordinator", "api", "supervisor")
@@ -195,7 +197,11 @@ STAGES = {
     "serve": Stage(programs=serve, parts=("nursery", *_SERVER)),
     "ray": Stage(programs=own_ray, parts=(*_SERVER, "node", "head"), blows=2, steps=False),
     "cluster": Stage(
-        programs=cluster, parts=(*_SERVER, "node", "head"), machines=("node1", "node2", "lead"), blows=1
+        programs=cluster,
+        parts=(*_SERVER, "node", "head"),
+        machines=("node1", "node2", "lead"),
+        blows=1,
+        swept=("ray::DashboardAgent", "ray::RuntimeEnvAgent"),
     ),
     "two": Stage(programs=two, parts=("nursery", *_SERVER)),
 }
