@@ -363,10 +363,9 @@ class Crew(Generic[P]):
             return min(2.0**again * SLOW_REST_S, LONGEST_REST_S) if again else 0.0
         if worker.pid is not None:
             return 0.0
+        # In a cluster it may have waited for a core that somebody else's work has, and so will the next one.
         if worker.place.node and worker.given_up:
-            return (
-                0.0  # it may have waited for a core that somebody else's work has, and so will the next one
-            )
+            return 0.0
         self._stillborn[worker.place] += 1
         n_times, alone = self._stillborn[worker.place], all(other.pid is None for other in self.workers)
         # Of one place: many die at once with their machine, or with whatever starts them.
